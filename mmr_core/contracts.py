@@ -1,0 +1,240 @@
+"""What encoders, fusions, routers and importers receive and must give back.
+
+The dataclasses here are the whole of what a plugin is handed. None of them has a field for outcomes of the test
+split, for reference answers, or for the name of a dataset: a router sees the query, light features, scenario tags
+and static model metadata (the paper's section 4.3, "Routing constraints"). n counts instances, K models, d embedding
+dimensions, p fused dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mmr_core.outcomes import OutcomeTable
+    from mmr_core.specs import DatasetSpec, ModelSpec
+
+TEXT, IMAGE = 0, 1
+"""Columns of every [n, 2] array over modalities."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Embeddings:
+    """Raw embeddings of n instances, one row each.
+
+    :param text: float32 [n, d_text]; a zero row where the instance has no text; None where no text was encoded.
+    :param image: float32 [n, d_image]; a zero row where the instance has no image; None where none was encoded.
+    :param norms: float32 [n, 2], L2 norms of the raw rows in the order (text, image); 0 where missing.
+    :param mask: bool [n, 2], the modality mask m_i = (has_text, has_image).
+    """
+
+    text: NDArray[np.float32] | None
+    image: NDArray[np.float32] | None
+    norms: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LightFeatures:
+    """Features that cost nothing to know before any model runs.
+
+    :param text_length: int64 [n], characters of the question; 0 where there is none.
+    :param image_size: int64 [n, 2], width and height in pixels; 0 where there is no image.
+    :param scenario: the task tag of each instance, n strings.
+    """
+
+    text_length: NDArray[np.int64]
+    image_size: NDArray[np.int64]
+    scenario: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Queries:
+    """What a router may see of n instances.
+
+    :param ids: n opaque names, stable for an instance; they carry no dataset name.
+    :param questions: n texts; "" where the instance has none.
+    :param images: n paths; None where the instance has no image.
+    :param mask: bool [n, 2], (has_text, has_image).
+    :param z: float32 [n, p], the fused features; p is 0 for a router that wants none.
+    :param embeddings: the raw embeddings that `z` was made of.
+    :param light: text length, image size, scenario.
+    :param pool: static metadata of the K candidate models, in the order of every [n, K] array.
+    """
+
+    ids: tuple[str, ...]
+    questions: tuple[str, ...]
+    images: tuple[Path | None, ...]
+    mask: NDArray[np.bool_]
+    z: NDArray[np.float32]
+    embeddings: Embeddings
+    light: LightFeatures
+    pool: tuple[ModelSpec, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingData:
+    """The training split: its queries and their outcomes, in one canonical order.
+
+    :param queries: n training queries.
+    :param utility: float64 [n, K] in [0, 1]; NaN where the outcome is missing.
+    :param cost: float64 [n, K] in USD, >= 0; NaN where the outcome is missing.
+    :param validation: bool [n], the part of the split kept for choosing operating points; all False in a fit from
+        which that part was left out.
+    :param cost_scale: USD; the largest cost of the whole training split, by which costs are divided wherever a
+        trade-off weight meets them (Eq. S1).
+    """
+
+    queries: Queries
+    utility: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    validation: NDArray[np.bool_]
+    cost_scale: float
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """What a scoring router expects of each model on each query.
+
+    :param utility: [n, K], finite.
+    :param cost: [n, K] in USD, finite; a regression may go below zero.
+    """
+
+    utility: NDArray[Any]
+    cost: NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decisions:
+    """What a policy router does at one trade-off weight: exactly one of the two.
+
+    :param choice: int [n], the index of the chosen model.
+    :param probabilities: float [n, K], rows that are non-negative and sum to 1 (Eq. 6).
+    """
+
+    choice: NDArray[np.integer[Any]] | None = None
+    probabilities: NDArray[np.floating[Any]] | None = None
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts or images into raw embeddings.
+
+    An encoder for one modality has only that one method. It may also have `fit(texts: Sequence[str]) -> Self`, which
+    is then called with the texts of the training split before anything is encoded, and whose outcome must be part of
+    `fingerprint`.
+
+    Attributes: `modalities`, a tuple of "text" and "image"; `fingerprint`, a string that differs whenever the same
+    input could be encoded differently (weights, precision, parameters, library versions that matter).
+
+    Methods: `encode_text(texts: Sequence[str]) -> float32 [n, d]` and
+    `encode_image(paths: Sequence[Path]) -> float32 [n, d]`, row for row, not normalised. A row depends on its own
+    input alone. An image that cannot be read raises `FeatureError` that names the file.
+    """
+
+    modalities: ClassVar[tuple[str, ...]]
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """Turns embeddings into the fused features z.
+
+    `fit` sees the training rows only and returns itself; `transform` gives float32 [n, p], each row a function of
+    that row and of what `fit` kept. A fusion that looks at the other rows of its batch says `transductive = True`
+    and is refused in ranking.
+    """
+
+    def fit(self, embeddings: Embeddings) -> Self: ...
+
+    def transform(self, embeddings: Embeddings) -> NDArray[np.float32]: ...
+
+
+@runtime_checkable
+class ScoringRouter(Protocol):
+    """Predicts utility and cost of every model; the choice is argmax of u - lambda c (Eqs. 3, S7).
+
+    Made with `seed: int` and its parameters by keyword. `default_fusion` names the fusion it wants unless the caller
+    names another; None means that it reads `Queries.embeddings` and wants no z.
+    """
+
+    default_fusion: ClassVar[str | None]
+
+    def fit(self, training: TrainingData) -> Self: ...
+
+    def predict(self, queries: Queries) -> Prediction: ...
+
+
+@runtime_checkable
+class PolicyRouter(Protocol):
+    """Decides at a given trade-off weight, which multiplies costs divided by `TrainingData.cost_scale`.
+
+    It is swept on the grid [0, 60 weights from 1e-4 to 1e4 in equal ratios, infinity].
+    """
+
+    default_fusion: ClassVar[str | None]
+
+    def fit(self, training: TrainingData) -> Self: ...
+
+    def decide(self, queries: Queries, trade_off: float) -> Decisions: ...
+
+
+Router = ScoringRouter | PolicyRouter
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, how many are done, how many there are)."""
+
+
+def no_progress(task: str, done: int, total: int) -> None:
+    """The `Progress` of a caller that does not watch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportContext:
+    """What an importer may draw on besides the file it reads.
+
+    :param datasets: every registered dataset.
+    :param models: every registered model.
+    :param cache: a folder that an importer may keep things in between runs; it exists.
+    :param warn: called with one line for what the reader should know and the import survives.
+    """
+
+    datasets: Sequence[DatasetSpec]
+    models: Sequence[ModelSpec]
+    cache: Path
+    warn: Callable[[str], None] = field(default=lambda line: None)
+    progress: Progress = no_progress
+
+
+@runtime_checkable
+class Importer(Protocol):
+    """Reads an outcome table from files of one format, or makes one.
+
+    `embedded = True` marks an importer that needs no path (it is then called with None). `sniff` answers whether a
+    path looks like the format, and raises nothing. `read` raises `DataError` with file, column, row and value, and
+    imports nothing by halves.
+    """
+
+    embedded: ClassVar[bool]
+
+    def sniff(self, path: Path) -> bool: ...
+
+    def read(self, path: Path | None, context: ImportContext) -> OutcomeTable: ...

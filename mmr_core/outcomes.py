@@ -1,0 +1,189 @@
+"""The outcome table: every model's utility and cost on every instance, with what a query consists of.
+
+One table holds the instances of one or several datasets and the same K models for all of them. Missing is not wrong
+and not free: an outcome that is not there is NaN in both arrays and has a status that says why. Storing a table is
+the work of `store`; reading one from a foreign file is the work of importers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmr_core.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmr_core.specs import DatasetSpec, ModelSpec
+
+
+
+class Status(IntEnum):
+    """Why an outcome is what it is; only `OK` and `TRUNCATED` outcomes have numbers."""
+
+    OK = 0
+    MISSING = 1
+    ERROR = 2
+    TRUNCATED = 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OutcomeTable:
+    """Outcomes of n instances x K models. Rows keep the order of the file they came from.
+
+    :param dataset: [n] canonical dataset names (of members, never of a mixture).
+    :param instance_id: [n] whole ids, such as "MathVision_12"; unique within a dataset.
+    :param question: [n] texts; "" where the query has none.
+    :param answer: [n] reference answers; never shown to a router.
+    :param category: [n] categories; "" where the table has none.
+    :param image: [n] paths, or None where the instance has no image; a path may name a file that is absent.
+    :param models: K specs, in the order of the arrays' columns.
+    :param columns: K names the models have in the source, such as CSV column prefixes.
+    :param utility: float64 [n, K] in [0, 1], NaN where missing.
+    :param cost: float64 [n, K] in USD, NaN where missing.
+    :param status: int8 [n, K] of `Status`.
+    :param input_tokens, image_tokens, output_tokens: float64 [n, K], NaN where unknown.
+    :param response: [n, K] answers of the models, or None where the source has none.
+    :param datasets: the specs of all datasets that occur in `dataset`.
+    :param source: where the table came from, for people.
+    :param synthetic: whether the outcomes were generated rather than observed.
+    :raises DataError: if shapes disagree, an id occurs twice, or a number is outside its range.
+    """
+
+    dataset: NDArray[np.object_]
+    instance_id: NDArray[np.object_]
+    question: NDArray[np.object_]
+    answer: NDArray[np.object_]
+    category: NDArray[np.object_]
+    image: NDArray[np.object_]
+    models: tuple[ModelSpec, ...]
+    columns: tuple[str, ...]
+    utility: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    status: NDArray[np.int8]
+    input_tokens: NDArray[np.float64]
+    image_tokens: NDArray[np.float64]
+    output_tokens: NDArray[np.float64]
+    response: NDArray[np.object_] | None
+    datasets: tuple[DatasetSpec, ...]
+    source: str
+    synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        n, models = len(self.instance_id), len(self.models)
+        for name in ("dataset", "question", "answer", "category", "image"):
+            _demand_shape(getattr(self, name), (n,), name, self.source)
+        for name in ("utility", "cost", "status", "input_tokens", "image_tokens", "output_tokens"):
+            _demand_shape(getattr(self, name), (n, models), name, self.source)
+        if self.response is not None:
+            _demand_shape(self.response, (n, models), "response", self.source)
+        if len(self.columns) != models:
+            raise DataError(f"{len(self.columns)} column names for {models} models", where=self.source)
+        _demand_unique([model.name for model in self.models], "model", self.source)
+        _demand_unique(list(zip(self.dataset, self.instance_id, strict=True)), "instance", self.source)
+        unknown = set(self.dataset) - {spec.name for spec in self.datasets}
+        if unknown:
+            raise DataError(f"no spec for dataset {min(unknown)!r}", where=self.source)
+        self._demand_range(self.utility, (self.utility < 0) | (self.utility > 1), "utility", "outside [0, 1]")
+        self._demand_range(self.cost, (self.cost < 0) | np.isinf(self.cost), "cost", "negative or infinite")
+
+    def _demand_range(self, values: NDArray[Any], wrong: NDArray[np.bool_], what: str, fault: str) -> None:
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise DataError(
+                f"{what} {values[row, column]} of model {self.models[column].name!r} is {fault}",
+                where=f"{self.source}, instance {self.instance_id[row]!r}",
+            )
+
+    def __len__(self) -> int:
+        return len(self.instance_id)
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """[n] whether every model's utility and cost on the instance are known."""
+        return ~(np.isnan(self.utility) | np.isnan(self.cost)).any(axis=1)
+
+    @property
+    def dataset_names(self) -> tuple[str, ...]:
+        """Canonical names of the datasets that have at least one instance, in order of first appearance."""
+        return tuple(dict.fromkeys(self.dataset))
+
+    def spec_of(self, dataset: str) -> DatasetSpec:
+        """The spec of a dataset that occurs in the table."""
+        return next(spec for spec in self.datasets if spec.name == dataset)
+
+    def take(self, rows: NDArray[Any]) -> OutcomeTable:
+        """The table of some rows, given as indices or as a mask, in the order given; nothing is shared."""
+        picked = {
+            field.name: np.array(value[rows])
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray)
+        }
+        return replace(self, **picked)
+
+    def take_models(self, names: Sequence[str]) -> OutcomeTable:
+        """The table of some models, in the order given.
+
+        :raises DataError: if the table has no such model.
+        """
+        position = {model.name: j for j, model in enumerate(self.models)}
+        absent = [name for name in names if name not in position]
+        if absent:
+            raise DataError(f"no model {absent[0]!r} in the table", where=self.source)
+        chosen = [position[name] for name in names]
+        picked = {
+            field.name: np.array(value[:, chosen])
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray) and value.ndim == 2
+        }
+        return replace(
+            self,
+            models=tuple(self.models[j] for j in chosen),
+            columns=tuple(self.columns[j] for j in chosen),
+            **picked,
+        )
+
+    def canonical_order(self) -> NDArray[np.intp]:
+        """Indices that put rows in the one canonical order: by dataset name, then by instance id."""
+        keys = sorted(range(len(self)), key=lambda i: (self.dataset[i], self.instance_id[i]))
+        return np.array(keys, dtype=np.intp)
+
+    def digest(self) -> str:
+        """A digest of models, ids, questions, categories, utilities and costs that ignores the order of rows."""
+        state = blake2b(digest_size=16)
+        state.update("\0".join(model.name for model in self.models).encode())
+        order = self.canonical_order()
+        for i in order:
+            row = (self.dataset[i], self.instance_id[i], self.question[i], self.category[i])
+            state.update("\0".join(row).encode() + b"\1")
+        for numbers in (self.utility, self.cost):
+            state.update(np.ascontiguousarray(numbers[order] + 0.0).tobytes())
+        return state.hexdigest()
+
+
+def object_array(values: Iterable[Any]) -> NDArray[np.object_]:
+    """A one-dimensional object array of exactly these values."""
+    listed = list(values)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array
+
+
+def _demand_shape(array: NDArray[Any], shape: tuple[int, ...], name: str, source: str) -> None:
+    if array.shape != shape:
+        raise DataError(f"{name} has shape {array.shape} where {shape} is due", where=source)
+
+
+def _demand_unique(keys: Sequence[Any], what: str, source: str) -> None:
+    seen: set[Any] = set()
+    for key in keys:
+        if key in seen:
+            shown = key if isinstance(key, str) else key[-1]
+            raise DataError(f"{what} {shown!r} occurs twice", where=source, fix="remove one of them")
+        seen.add(key)

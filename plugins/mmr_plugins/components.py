@@ -1,0 +1,183 @@
+"""The built-in encoders, fusions, routers and importers, described without importing any of them."""
+
+from __future__ import annotations
+
+from mmr_core.specs import ComponentSpec
+
+ENCODERS = (
+    ComponentSpec(
+        kind="encoder",
+        name="lite",
+        target="mmr_plugins.encoders.lite:LiteEncoder",
+        summary="hashed n-grams of the text; layout, edge, colour and frequency statistics of the image",
+        is_default=True,
+    ),
+    ComponentSpec(
+        kind="encoder",
+        name="clip",
+        target="mmr_plugins.encoders.clip:ClipEncoder",
+        summary="CLIP through open_clip, ViT-B-32/openai by default; the paper's encoder",
+        extra="clip",
+        needs="PyTorch and open_clip",
+    ),
+    ComponentSpec(
+        kind="encoder",
+        name="tfidf",
+        target="mmr_plugins.encoders.tfidf:TfidfEncoder",
+        summary="TF-IDF of the text, fitted on the training split",
+    ),
+)
+
+FUSIONS = (
+    ComponentSpec(
+        kind="fusion",
+        name="average",
+        target="mmr_plugins.fusions.plain:AverageFusion",
+        summary="equal-weight mean of the two unit embeddings (Eq. S10)",
+    ),
+    ComponentSpec(
+        kind="fusion",
+        name="adaptive",
+        target="mmr_plugins.fusions.adaptive:AdaptiveFusion",
+        summary="confidence-weighted sum with product and difference terms (Eqs. S2-S6)",
+    ),
+    ComponentSpec(
+        kind="fusion",
+        name="concat",
+        target="mmr_plugins.fusions.plain:ConcatFusion",
+        summary="the two unit embeddings side by side",
+    ),
+    ComponentSpec(
+        kind="fusion",
+        name="text",
+        target="mmr_plugins.fusions.plain:TextFusion",
+        summary="the unit text embedding alone",
+    ),
+    ComponentSpec(
+        kind="fusion",
+        name="image",
+        target="mmr_plugins.fusions.plain:ImageFusion",
+        summary="the unit image embedding alone",
+    ),
+    ComponentSpec(
+        kind="fusion",
+        name="average",
+        target="mmr_plugins.authors.fusions:AuthorsAverage",
+        summary="(text + image) / 2 of the arrays as given",
+        protocol="authors",
+    ),
+    ComponentSpec(
+        kind="fusion",
+        name="adaptive",
+        target="mmr_plugins.authors.fusions:AuthorsAdaptive",
+        summary="Eqs. S2-S6 with the statistics of each encoded set",
+        protocol="authors",
+    ),
+)
+
+_TORCH = {"extra": "torch", "needs": "PyTorch"}
+
+ROUTERS = (
+    ComponentSpec(
+        kind="router",
+        name="random",
+        target="mmr_plugins.routers.uniform:RandomRouter",
+        summary="a model drawn uniformly, scored by exact expectation",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="kmeans",
+        target="mmr_plugins.routers.kmeans:KMeansRouter",
+        summary="means of utility and cost per cluster (Eq. S8)",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="knn",
+        target="mmr_plugins.routers.knn:KNNRouter",
+        summary="means of utility and cost over the nearest neighbours (Eq. S9)",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="linear",
+        target="mmr_plugins.routers.linear:LinearRouter",
+        summary="two multi-output linear regressions",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="linear-mf",
+        target="mmr_plugins.routers.linear:LinearMFRouter",
+        summary="truncated SVD, then two ridge regressions (Eq. S11)",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="mlp",
+        target="mmr_plugins.routers.mlp:MLPRouter",
+        summary="two multi-layer perceptrons, one for utility and one for cost",
+        **_TORCH,
+    ),
+    ComponentSpec(
+        kind="router",
+        name="mlp-mf",
+        target="mmr_plugins.routers.mlp_mf:MLPMFRouter",
+        summary="latent factors of queries and models (Eqs. S12, S13)",
+        **_TORCH,
+    ),
+    ComponentSpec(
+        kind="router",
+        name="cmr",
+        target="mmr_plugins.routers.cmr:CrossModalRouter",
+        summary="attention over text and image tokens with heads per model",
+        **_TORCH,
+    ),
+    ComponentSpec(
+        kind="router",
+        name="kmeans",
+        target="mmr_plugins.authors.routers:AuthorsKMeans",
+        summary="the authors' KMeansRouter on averaged features",
+        protocol="authors",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="kmeansnew",
+        target="mmr_plugins.authors.routers:AuthorsKMeansNew",
+        summary="the authors' KMeansRouter on adaptive features",
+        protocol="authors",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="linear",
+        target="mmr_plugins.authors.routers:AuthorsLinear",
+        summary="the authors' LinearRouter",
+        protocol="authors",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="linear-mf",
+        target="mmr_plugins.authors.routers:AuthorsLinearMF",
+        summary="the authors' LinearMFRouter",
+        protocol="authors",
+    ),
+    ComponentSpec(
+        kind="router",
+        name="knn",
+        target="mmr_plugins.authors.routers:AuthorsKNN",
+        summary="the authors' KNNRouter",
+        protocol="authors",
+    ),
+)
+
+IMPORTERS = (
+    ComponentSpec(
+        kind="importer",
+        name="published",
+        target="mmr_plugins.importers.published:PublishedImporter",
+        summary="MMR_Bench.csv, or one <dataset>.csv per dataset, in the published layout",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="sample",
+        target="mmr_plugins.importers.sample:SampleImporter",
+        summary="the embedded synthetic sample, generated on first use",
+        is_default=True,
+    ),
+)

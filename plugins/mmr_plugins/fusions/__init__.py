@@ -1,0 +1,1 @@
+"""The built-in fusions, one idea a module."""

@@ -1,0 +1,1 @@
+"""The built-in routers, one idea a module."""
