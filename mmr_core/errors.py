@@ -32,11 +32,11 @@ class MMRError(Exception):
         return " ".join(f"{place}{self.what}{way_out}".split())
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.what, self.where, self.fix)
+        return _rebuild, (type(self), dict(vars(self)))
 
 
-def _rebuild(kind: type[MMRError], what: str, where: str, fix: str) -> MMRError:
-    return kind(what, where=where, fix=fix)
+def _rebuild(kind: type[MMRError], parts: dict[str, str]) -> MMRError:
+    return kind(**parts)
 
 
 class UsageError(MMRError):
@@ -58,7 +58,14 @@ class SpecError(MMRError):
 
 
 class PluginError(MMRError):
-    """A plugin failed to load, or a component of it broke its contract."""
+    """A plugin failed to load, or a component of it broke its contract.
+
+    :param details: the plugin's own traceback, shown under the line.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", details: str = "") -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.details = details
 
 
 class DataError(MMRError):

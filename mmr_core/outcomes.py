@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mmr_core.specs import DatasetSpec, ModelSpec
 
 
-
 class Status(IntEnum):
     """Why an outcome is what it is; only `OK` and `TRUNCATED` outcomes have numbers."""
 
@@ -107,7 +106,8 @@ class OutcomeTable:
     @property
     def complete(self) -> NDArray[np.bool_]:
         """[n] whether every model's utility and cost on the instance are known."""
-        return ~(np.isnan(self.utility) | np.isnan(self.cost)).any(axis=1)
+        known: NDArray[np.bool_] = ~(np.isnan(self.utility) | np.isnan(self.cost))
+        return np.asarray(known.all(axis=1), dtype=np.bool_)
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class OutcomeTable:
 
     def take(self, rows: NDArray[Any]) -> OutcomeTable:
         """The table of some rows, given as indices or as a mask, in the order given; nothing is shared."""
-        picked = {
+        picked: dict[str, Any] = {
             field.name: np.array(value[rows])
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray)
@@ -137,7 +137,7 @@ class OutcomeTable:
         if absent:
             raise DataError(f"no model {absent[0]!r} in the table", where=self.source)
         chosen = [position[name] for name in names]
-        picked = {
+        picked: dict[str, Any] = {
             field.name: np.array(value[:, chosen])
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray) and value.ndim == 2

@@ -1,0 +1,227 @@
+"""Finds plugins and asks each what it provides; one bad plugin never takes the others down.
+
+Discovery is a loop of our own over entry points, because pluggy's loader stops at the first plugin that raises.
+Whatever a plugin does at import, at registration or inside a hook is caught, recorded with its traceback, and the
+plugin as a whole is left out. `registry` turns what is left into names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from mmr_core import hookspecs
+from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelSpec
+
+HOME = "mmr-bench"
+"""The distribution of the built-ins, whose names are reserved."""
+
+Spec = DatasetSpec | ModelSpec | ComponentSpec | CommandSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """What one hook returns: specs of one type, and of one component kind where it has kinds."""
+
+    word: str
+    spec_type: type[Spec]
+    kind: Kind | None = None
+
+
+HOOKS: dict[str, Hook] = {
+    "mmr_register_datasets": Hook(word="dataset", spec_type=DatasetSpec),
+    "mmr_register_models": Hook(word="model", spec_type=ModelSpec),
+    "mmr_register_encoders": Hook(word="encoder", spec_type=ComponentSpec, kind="encoder"),
+    "mmr_register_fusions": Hook(word="fusion", spec_type=ComponentSpec, kind="fusion"),
+    "mmr_register_routers": Hook(word="router", spec_type=ComponentSpec, kind="router"),
+    "mmr_register_importers": Hook(word="importer", spec_type=ComponentSpec, kind="importer"),
+    "mmr_register_studies": Hook(word="study", spec_type=ComponentSpec, kind="study"),
+    "mmr_register_commands": Hook(word="command", spec_type=CommandSpec),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """Where a component comes from: an entry point of an installed distribution."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contribution:
+    """One spec, with its provider and the word for what it is ("router", "dataset", ...)."""
+
+    word: str
+    spec: Spec
+    provider: Provider
+
+    @property
+    def canonical_id(self) -> str:
+        """`distribution/name`, with `@protocol` behind it outside the paper's protocol."""
+        protocol = getattr(self.spec, "protocol", "paper")
+        suffix = "" if protocol == "paper" else f"@{protocol}"
+        return f"{self.provider.distribution}/{self.spec.name}{suffix}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginFailure:
+    """Why a plugin was left out.
+
+    :param stage: "api version", "import", "registration", or the name of the hook that failed.
+    :param reason: one line.
+    :param traceback: the whole of it; empty where nothing was raised.
+    :param given: what it had provided before it failed.
+    """
+
+    provider: Provider
+    stage: str
+    reason: str
+    traceback: str
+    given: tuple[Contribution, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.provider} is left out: {self.stage} failed: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discovery:
+    """Everything found: the plugins that work, what they provide, and the plugins that do not work."""
+
+    providers: tuple[Provider, ...]
+    contributions: tuple[Contribution, ...]
+    failures: tuple[PluginFailure, ...]
+
+
+class _Refusal(Exception):
+    """A plugin breaks the rules of the stage that it is in."""
+
+
+def discover(
+    found: Iterable[EntryPoint] | None = None, *, trusts: Callable[[str], bool] = lambda distribution: True
+) -> Discovery:
+    """Loads every plugin and collects its specs, in the order of (distribution, name).
+
+    :param found: entry points to look at; those of all installed distributions unless given.
+    :param trusts: whether plugins of a distribution are imported at all; those that are not are as if absent.
+    """
+    candidates = sorted(
+        ((provider_of(point), point) for point in _own(_installed() if found is None else found)),
+        key=lambda pair: (pair[0].distribution, pair[0].plugin),
+    )
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    providers: list[Provider] = []
+    contributions: list[Contribution] = []
+    failures: list[PluginFailure] = []
+    for provider, point in candidates:
+        if not trusts(provider.distribution):
+            continue
+        taken = {(c.word, c.canonical_id): c.provider for c in contributions}
+        given: list[Contribution] = []
+        stage = "api version"
+        try:
+            _demand_api(point)
+            stage = "import"
+            plugin = point.load()
+            stage = "registration"
+            _demand_hooks(plugin)
+            manager.register(plugin, name=f"{provider.distribution}/{provider.plugin}")
+            for hook, implementation in _implementations(manager, plugin):
+                stage = hook
+                for spec in implementation():
+                    given.append(_checked(HOOKS[hook], spec, provider, taken))
+        except (Exception, SystemExit) as error:
+            failures.append(_failure(provider, stage, error, given))
+        else:
+            providers.append(provider)
+            contributions += given
+    return Discovery(providers=tuple(providers), contributions=tuple(contributions), failures=tuple(failures))
+
+
+def provider_of(point: EntryPoint) -> Provider:
+    """Names the distribution behind an entry point, in the normal form of package names."""
+    distribution = point.dist
+    if distribution is None:
+        return Provider(plugin=point.name, distribution="unknown", version="unknown")
+    name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "unknown").lower()
+    return Provider(plugin=point.name, distribution=name, version=distribution.version or "unknown")
+
+
+def _installed() -> list[EntryPoint]:
+    installed = entry_points()
+    return [point for group in installed.groups for point in installed.select(group=group)]
+
+
+def _own(points: Iterable[EntryPoint]) -> list[EntryPoint]:
+    return [point for point in points if point.group.startswith(hookspecs.ENTRY_POINT_PREFIX)]
+
+
+def _demand_api(point: EntryPoint) -> None:
+    if point.group != hookspecs.ENTRY_POINT_GROUP:
+        raise _Refusal(
+            f"it is written for {point.group}, and this is {hookspecs.ENTRY_POINT_GROUP}: "
+            "install a release of it for this version of mmr-bench"
+        )
+
+
+def _demand_hooks(plugin: object) -> None:
+    for name in dir(plugin):
+        member = getattr(plugin, name, None)
+        marked = hasattr(member, f"{hookspecs.PROJECT}_impl")
+        unmarked = name.startswith("mmr_register_") and callable(member) and not marked
+        if marked and name not in HOOKS:
+            raise _Refusal(f"there is no hook {name!r}{did_you_mean(name, HOOKS)}")
+        if unmarked and not hasattr(member, f"{hookspecs.PROJECT}_spec"):
+            raise _Refusal(f"{name!r} is not marked with @hookimpl of mmr_core.hookspecs")
+
+
+def _implementations(manager: pluggy.PluginManager, plugin: object) -> list[tuple[str, Callable[[], Iterable[Any]]]]:
+    return [
+        (hook, implementation.function)
+        for hook in HOOKS
+        for implementation in getattr(manager.hook, hook).get_hookimpls()
+        if implementation.plugin is plugin
+    ]
+
+
+def _checked(hook: Hook, spec: object, provider: Provider, taken: dict[tuple[str, str], Provider]) -> Contribution:
+    if not isinstance(spec, hook.spec_type) or getattr(spec, "kind", None) != hook.kind:
+        wanted = f"a {hook.spec_type.__name__}" + (f" of kind {hook.kind!r}" if hook.kind else "")
+        raise _Refusal(f"{spec!r} was given where {wanted} is due")
+    contribution = Contribution(word=hook.word, spec=spec, provider=provider)
+    key = (hook.word, contribution.canonical_id)
+    if key in taken:
+        raise _Refusal(f"{hook.word} {contribution.canonical_id!r} is already provided by {taken[key]}")
+    taken[key] = provider
+    return contribution
+
+
+def _failure(provider: Provider, stage: str, error: BaseException, given: list[Contribution]) -> PluginFailure:
+    reason = " ".join(str(error).split())
+    if not isinstance(error, _Refusal):
+        reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    return PluginFailure(
+        provider=provider,
+        stage=stage,
+        reason=reason,
+        traceback="".join(traceback.format_exception(error)),
+        given=tuple(given),
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ ", did you mean 'a' or 'b'?" for the closest known names; empty where nothing is close."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f", did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
