@@ -1,0 +1,368 @@
+"""Every operating point that a trade-off weight or a budget can reach, exactly and without a grid.
+
+For one instance the scores u^_j - lambda c^_j are K lines in lambda; as lambda grows, the choice walks down their upper
+envelope. Each step of a walk is an event: at this lambda the mean cost and utility change by so much. All events of
+all instances, sorted once and added up, are the whole curve. Budgets work alike: as the cap rises, the choice walks
+up through the models that become affordable.
+
+Pure numpy. `metrics` reads the curves, `bootstrap` reweights the events, `evaluate` calls both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.errors import DataError, DegenerateError
+
+Floats = NDArray[np.float64]
+Step = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, NDArray[np.int16]]]
+
+TOGETHER = 1e-12
+"""Relative difference up to which two trade-off weights are one: k-means and k-nn means tie up to rounding."""
+
+_CHUNK = 8192
+"""Instances walked at a time; their K lines then stay in the processor's cache."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperatingCurve:
+    """The operating points of one router, from lambda = 0 upwards.
+
+    :param trade_off: [m] ascending; a point holds from its trade_off up to the next one; trade_off[0] is 0.
+    :param cost: [m] mean true cost, in the unit of the costs given.
+    :param utility: [m] mean true utility.
+    """
+
+    trade_off: Floats
+    cost: Floats
+    utility: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BudgetCurve:
+    """The operating points of one router, from no budget upwards.
+
+    :param budget: [m] ascending caps on predicted cost; a point holds from its cap up to the next one. budget[0] is
+        minus infinity: nothing is affordable, and every query goes to the model of lowest predicted cost.
+    :param cost: [m] mean true cost.
+    :param utility: [m] mean true utility.
+    """
+
+    budget: Floats
+    cost: Floats
+    utility: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Events:
+    """The sorted steps of all walks, from which a curve follows for any weights of the instances.
+
+    Points are counted from the cheap end: point 0 is the base, point g the state after the first g groups of events.
+
+    :param level: [m] where each point begins: the trade-off weight, or the budget.
+    :param ends: [m - 1] how many events have happened at points 1 to m - 1.
+    :param instance: [e] the instance of each event, in the order in which events add up.
+    :param utility: [e] by how much the instance's true utility changes.
+    :param cost: [e] by how much its true cost changes.
+    :param base_utility: [n] each instance's true utility at the cheap end.
+    :param base_cost: [n] each instance's true cost at the cheap end.
+    """
+
+    level: Floats
+    ends: NDArray[np.intp]
+    instance: NDArray[np.int32]
+    utility: Floats
+    cost: Floats
+    base_utility: Floats
+    base_cost: Floats
+
+    def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
+        """Mean cost and mean utility, [m] each, of the points in the order of `level`.
+
+        :param weights: [n] >= 0, not all zero; one per instance; equal weights where None.
+        :raises DataError: if the weights are not of that kind.
+        """
+        if weights is None:
+            total = float(len(self.base_cost))
+            cost, utility = self.cost, self.utility
+            base_cost, base_utility = self.base_cost.sum(), self.base_utility.sum()
+        else:
+            weights = _checked_weights(weights, len(self.base_cost))
+            total = float(weights.sum())
+            of_event = weights[self.instance]
+            cost, utility = self.cost * of_event, self.utility * of_event
+            base_cost, base_utility = weights @ self.base_cost, weights @ self.base_utility
+        return (
+            _running(float(base_cost), cost, self.ends) / total,
+            _running(float(base_utility), utility, self.ends) / total,
+        )
+
+
+def lambda_sweep(
+    pred_utility: NDArray[Any],
+    pred_cost: NDArray[Any],
+    utility: NDArray[Any],
+    cost: NDArray[Any],
+    weights: NDArray[Any] | None = None,
+) -> OperatingCurve:
+    """Every operating point that any lambda in [0, infinity) can reach (Eqs. 3, S7).
+
+    The choice is argmax_j of pred_utility - lambda * pred_cost. At lambda = 0 equal utilities go to the lower predicted
+    cost, then to the lower index; at a breakpoint the cheaper model wins, and collinear lines jump to the lowest cost.
+
+    :param pred_utility: [n, K], finite.
+    :param pred_cost: [n, K], finite, in any unit; lambda is per unit of it.
+    :param utility: [n, K] true utilities.
+    :param cost: [n, K] true costs.
+    :param weights: [n], one per instance, for a bootstrap draw.
+    :raises DataError: if shapes differ or a number is not finite.
+    :raises DegenerateError: if there is no instance or no model.
+    """
+    events = lambda_events(pred_utility, pred_cost, utility, cost)
+    mean_cost, mean_utility = events.points(None if weights is None else np.asarray(weights, dtype=np.float64))
+    return OperatingCurve(
+        trade_off=events.level[::-1].copy(), cost=mean_cost[::-1].copy(), utility=mean_utility[::-1].copy()
+    )
+
+
+def budget_sweep(
+    pred_utility: NDArray[Any],
+    pred_cost: NDArray[Any],
+    utility: NDArray[Any],
+    cost: NDArray[Any],
+    weights: NDArray[Any] | None = None,
+) -> BudgetCurve:
+    """Every operating point that a cap C on the predicted cost of each query can reach.
+
+    The choice is the highest predicted utility among models with pred_cost <= C (ties: the lower predicted cost, then
+    the lower index); where nothing is affordable, the lowest predicted cost. Parameters and errors as `lambda_sweep`.
+    """
+    events = budget_events(pred_utility, pred_cost, utility, cost)
+    mean_cost, mean_utility = events.points(None if weights is None else np.asarray(weights, dtype=np.float64))
+    return BudgetCurve(budget=events.level, cost=mean_cost, utility=mean_utility)
+
+
+def lambda_events(
+    pred_utility: NDArray[Any], pred_cost: NDArray[Any], utility: NDArray[Any], cost: NDArray[Any]
+) -> Events:
+    """The events behind `lambda_sweep`; `level` descends from the largest breakpoint to 0."""
+    arrays = _checked(pred_utility, pred_cost, utility, cost)
+    walks = _walk(arrays, start=_dearest, step=_next_cheaper)
+    order = np.argsort(walks.level)[::-1]
+    level = walks.level[order]
+    ends = _group_ends(level[1:] < level[:-1] * (1 - TOGETHER), len(level))
+    heads = level[np.append(0, ends[:-1])] if len(ends) else level
+    # A breakpoint that underflows to 0 has already happened at lambda = 0.
+    ends, heads = ends[heads > 0], heads[heads > 0]
+    # Adding up runs from lambda = infinity to 0, so every event is taken back: the walk's end is the base.
+    return Events(
+        level=np.append(heads, 0.0),
+        ends=ends,
+        instance=walks.instance[order],
+        utility=-walks.utility[order],
+        cost=-walks.cost[order],
+        base_utility=walks.last_utility,
+        base_cost=walks.last_cost,
+    )
+
+
+def budget_events(
+    pred_utility: NDArray[Any], pred_cost: NDArray[Any], utility: NDArray[Any], cost: NDArray[Any]
+) -> Events:
+    """The events behind `budget_sweep`; `level` ascends from minus infinity."""
+    arrays = _checked(pred_utility, pred_cost, utility, cost)
+    walks = _walk(arrays, start=_cheapest, step=_next_better)
+    order = np.argsort(walks.level, kind="stable")
+    level = walks.level[order]
+    ends = _group_ends(level[1:] > level[:-1], len(level))
+    return Events(
+        level=np.append(-np.inf, level[ends - 1]),
+        ends=ends,
+        instance=walks.instance[order],
+        utility=walks.utility[order],
+        cost=walks.cost[order],
+        base_utility=walks.first_utility,
+        base_cost=walks.first_cost,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Walks:
+    """All steps of all instances in no particular order, and where each walk began and ended."""
+
+    level: Floats
+    instance: NDArray[np.int32]
+    utility: Floats
+    cost: Floats
+    first_utility: Floats
+    first_cost: Floats
+    last_utility: Floats
+    last_cost: Floats
+
+
+def _walk(
+    arrays: tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]],
+    *,
+    start: Callable[[Floats, Floats], NDArray[np.int16]],
+    step: Step,
+) -> _Walks:
+    pred_utility, pred_cost, utility, cost = arrays
+    n = len(pred_utility)
+    ends = {name: np.empty(n) for name in ("first_utility", "first_cost", "last_utility", "last_cost")}
+    steps: list[tuple[Floats, NDArray[np.int32], Floats, Floats]] = []
+    for begin in range(0, n, _CHUNK):
+        rows = slice(begin, min(begin + _CHUNK, n))
+        lines = _columns(pred_utility[rows]), _columns(pred_cost[rows])
+        true_utility, true_cost = utility[rows], cost[rows]
+        chosen = start(*lines)
+        everyone = np.arange(len(chosen))
+        ends["first_utility"][rows] = true_utility[everyone, chosen]
+        ends["first_cost"][rows] = true_cost[everyone, chosen]
+        for level, walkers, after in _steps(*lines, chosen, step):
+            before = chosen[walkers]
+            steps.append(
+                (
+                    level,
+                    (walkers + begin).astype(np.int32),
+                    true_utility[walkers, after] - true_utility[walkers, before],
+                    true_cost[walkers, after] - true_cost[walkers, before],
+                )
+            )
+            chosen[walkers] = after
+        ends["last_utility"][rows] = true_utility[everyone, chosen]
+        ends["last_cost"][rows] = true_cost[everyone, chosen]
+    level, instance, d_utility, d_cost = (
+        np.concatenate([part[i] for part in steps]) if steps else np.empty(0, dtype)
+        for i, dtype in enumerate((np.float64, np.int32, np.float64, np.float64))
+    )
+    return _Walks(level=level, instance=instance, utility=d_utility, cost=d_cost, **ends)
+
+
+def _steps(
+    utility: Floats, cost: Floats, chosen: NDArray[np.int16], step: Step
+) -> Iterator[tuple[Floats, NDArray[np.intp], NDArray[np.int16]]]:
+    """The steps of one chunk, all instances abreast: (level, who steps, to which model).
+
+    :param utility: [K, m] predicted, model by model so that each comparison runs over contiguous memory.
+    :param chosen: [m] where the walks begin; the caller moves it on, we keep our own.
+    """
+    walkers = np.arange(utility.shape[1])
+    now = chosen.astype(np.intp)
+    reached = np.full(len(walkers), -np.inf)
+    while True:
+        here = np.arange(len(walkers))
+        level, after = step(utility, cost, utility[now, here], cost[now, here])
+        moving = after >= 0
+        if not moving.any():
+            return
+        if not moving.all():
+            walkers, reached, level, after = walkers[moving], reached[moving], level[moving], after[moving]
+            utility, cost = np.compress(moving, utility, axis=1), np.compress(moving, cost, axis=1)
+        reached = np.maximum(reached, level)
+        now = after.astype(np.intp)
+        yield reached, walkers, after
+
+
+def _dearest(utility: Floats, cost: Floats) -> NDArray[np.int16]:
+    """[m] argmax of utility; ties: lower cost, then lower index."""
+    return _best(utility, cost)
+
+
+def _cheapest(utility: Floats, cost: Floats) -> NDArray[np.int16]:
+    """[m] argmin of cost; ties: higher utility, then lower index."""
+    return _best(-cost, -utility)
+
+
+def _best(first: Floats, second: Floats) -> NDArray[np.int16]:
+    """[m] the model of greatest `first`; ties: least `second`, then lower index."""
+    best = np.zeros(first.shape[1], dtype=np.int16)
+    best_first, best_second = first[0].copy(), second[0].copy()
+    for j in range(1, len(first)):
+        better = (first[j] > best_first) | ((first[j] == best_first) & (second[j] < best_second))
+        np.copyto(best, j, where=better)
+        np.copyto(best_first, first[j], where=better)
+        np.copyto(best_second, second[j], where=better)
+    return best
+
+
+def _next_cheaper(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
+    """The next corner of each upper envelope: ([m] its lambda, [m] the model that takes over, or -1)."""
+    best = np.full(len(u), np.inf)
+    best_cost = np.full(len(u), np.inf)
+    after = np.full(len(u), -1, dtype=np.int16)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for j in range(len(utility)):
+            crossing = (u - utility[j]) / (c - cost[j])
+            earlier = (crossing < best) | ((crossing == best) & (cost[j] < best_cost))
+            earlier &= cost[j] < c
+            np.copyto(best, crossing, where=earlier)
+            np.copyto(best_cost, cost[j], where=earlier)
+            np.copyto(after, j, where=earlier)
+    after[~np.isfinite(best)] = -1
+    return best, after
+
+
+def _next_better(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
+    """The cheapest model that beats the present one: ([m] its predicted cost, [m] the model, or -1)."""
+    best = np.full(len(u), np.inf)
+    best_utility = np.full(len(u), -np.inf)
+    after = np.full(len(u), -1, dtype=np.int16)
+    for j in range(len(utility)):
+        earlier = (cost[j] < best) | ((cost[j] == best) & (utility[j] > best_utility))
+        earlier &= utility[j] > u
+        np.copyto(best, cost[j], where=earlier)
+        np.copyto(best_utility, utility[j], where=earlier)
+        np.copyto(after, j, where=earlier)
+    return best, after
+
+
+def _group_ends(begins_anew: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
+    """How many of n sorted events have happened at the end of each group; [n - 1] marks where a group begins."""
+    return np.append(np.flatnonzero(begins_anew) + 1, n) if n else np.empty(0, dtype=np.intp)
+
+
+def _columns(rows: NDArray[Any]) -> Floats:
+    return np.ascontiguousarray(rows.T, dtype=np.float64)  # [K, m]
+
+
+def _running(base: float, change: Floats, ends: NDArray[np.intp]) -> Floats:
+    total = np.empty(len(ends) + 1)
+    total[0] = base
+    if len(ends):
+        total[1:] = np.cumsum(change)[ends - 1]
+        total[1:] += base
+    return total
+
+
+def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    names = ("pred_utility", "pred_cost", "utility", "cost")
+    given = [np.asarray(array) for array in arrays]
+    shape = given[0].shape
+    for name, array in zip(names, given, strict=True):
+        if array.ndim != 2 or array.shape != shape:
+            raise DataError(
+                f"{name} has shape {array.shape} and pred_utility {shape}", fix="give four arrays of one shape [n, K]"
+            )
+        if not np.issubdtype(array.dtype, np.number) and array.dtype != np.bool_:
+            raise DataError(f"{name} holds {array.dtype}, not numbers")
+        if not np.isfinite(array).all():
+            row, column = np.argwhere(~np.isfinite(array))[0]
+            raise DataError(
+                f"{name}[{row}, {column}] is {array[row, column]}", fix="leave out the instances that are not complete"
+            )
+    if 0 in shape:
+        raise DegenerateError(f"there is no operating point of {shape[0]} instances and {shape[1]} models")
+    return given[0], given[1], given[2], given[3]
+
+
+def _checked_weights(weights: NDArray[Any], n: int) -> Floats:
+    if weights.shape != (n,):
+        raise DataError(f"weights have shape {weights.shape} where ({n},) is due", fix="give one per instance")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise DataError("weights must be finite, not negative and not all zero")
+    return np.asarray(weights, dtype=np.float64)
