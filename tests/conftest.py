@@ -1,0 +1,105 @@
+"""Fixtures that every test package shares: outcome tables described by what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from mmr_core.outcomes import OutcomeTable, Status, object_array
+from mmr_core.specs import DatasetSpec, ModelSpec, TokenPrice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOPICS = ("a sum", "a chart", "a receipt", "a proof")
+SIZE = 24
+
+
+def _draw(path: Path, rng: np.random.Generator) -> None:
+    from PIL import Image
+
+    pixels = rng.integers(0, 256, size=(SIZE, SIZE, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., OutcomeTable]:
+    """A function that makes an outcome table.
+
+    - `models`: how many; each next one is more often right and dearer.
+    - `instances`: how many in all, dealt to the datasets in turn, so that their rows interleave.
+    - `missing`: the share of outcomes that are missing, drawn cell by cell.
+    - `datasets`: their canonical names; `alpha_0`, `beta_1`, ... are the ids.
+    - `images`: whether each instance has an image, drawn into a temporary folder.
+
+    Harder topics, named in the question, make the cheap models fail. Costs follow from output tokens and prices.
+    """
+
+    def build(
+        models: int = 3,
+        instances: int = 50,
+        missing: float = 0.0,
+        datasets: tuple[str, ...] = ("alpha", "beta"),
+        seed: int = 0,
+        images: bool = False,
+    ) -> OutcomeTable:
+        rng = np.random.default_rng(seed)
+        names = [datasets[i % len(datasets)] for i in range(instances)]
+        topic = rng.integers(0, len(TOPICS), instances)
+        skill = np.arange(1, models + 1) / (models + 1)
+        chance = np.clip(skill[None, :] + 0.3 - 0.2 * topic[:, None], 0.02, 0.98)  # [n, K]
+        price = 2.0 ** np.arange(models)
+        tokens = rng.integers(5, 200, (instances, models)).astype(float)
+        utility = (rng.random((instances, models)) < chance).astype(float)
+        cost = tokens * price / 1e6
+        gone = rng.random((instances, models)) < missing
+        for numbers in (utility, cost, tokens):
+            numbers[gone] = np.nan
+        paths: list[Any] = [None] * instances
+        if images:
+            folder = tmp_path_factory.mktemp("images")
+            paths = [folder / f"{i}.png" for i in range(instances)]
+            for path in paths:
+                _draw(path, rng)
+        unknown = np.full((instances, models), np.nan)
+        return OutcomeTable(
+            dataset=object_array(names),
+            instance_id=object_array(f"{name}_{i}" for i, name in enumerate(names)),
+            question=object_array(f"What does {TOPICS[topic[i]]} number {i} show?" for i in range(instances)),
+            answer=object_array(str(i % 7) for i in range(instances)),
+            category=object_array(TOPICS[t] for t in topic),
+            image=object_array(paths),
+            models=tuple(
+                ModelSpec(
+                    name=f"model-{j}",
+                    title=f"Model {j}",
+                    price=TokenPrice(output=float(price[j])),
+                    csv_columns=(f"Model-{j}",),
+                )
+                for j in range(models)
+            ),
+            columns=tuple(f"Model-{j}" for j in range(models)),
+            utility=utility,
+            cost=cost,
+            status=np.where(gone, Status.MISSING, Status.OK).astype(np.int8),
+            input_tokens=unknown,
+            image_tokens=unknown.copy(),
+            output_tokens=tokens,
+            response=None,
+            datasets=tuple(
+                DatasetSpec(
+                    name=name,
+                    title=name.title(),
+                    scenario="ocr" if k % 2 else "math",
+                    modalities=("text", "image") if images else ("text",),
+                    id_prefix=name,
+                )
+                for k, name in enumerate(datasets)
+            ),
+            source="a test",
+        )
+
+    return build
