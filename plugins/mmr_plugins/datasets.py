@@ -1,7 +1,7 @@
 """The datasets of the MMR-Bench paper: seven multimodal ones, their mixture, and three text-only ones.
 
-The paper speaks of eight datasets and names seven (tables 2, S1, S4); its eighth column pools them, and is the
-mixture `full` here. A licence or a homepage stands here only where it is known at first hand; counts are those of
+The paper speaks of eight datasets and names seven (tables 2, S1, S4); its eighth column pools them and is the
+mixture `full` here. A licence or a homepage is given only where it is known at first hand. Counts are those of
 table S1, and for the text-only sets of table 5 those of the published test splits.
 """
 

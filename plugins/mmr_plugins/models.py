@@ -1,7 +1,7 @@
 """The ten candidate models of the MMR-Bench paper, with the output-token prices of its table S2.
 
-Sizes and context lengths stand here only where their makers publish them. Table S2 prices output tokens alone, so
-prices of other sorts of tokens stay unknown.
+Sizes and context lengths are given only where their makers publish them. Table S2 prices output tokens alone, so
+the prices of other sorts of tokens stay unknown.
 """
 
 from __future__ import annotations
