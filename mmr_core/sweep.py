@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mmr_core.errors import DataError, DegenerateError
 
 Floats = NDArray[np.float64]
+Pairs = NDArray[np.complex128]
 Step = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, NDArray[np.int16]]]
 
 TOGETHER = 1e-12
@@ -67,19 +68,15 @@ class Events:
     :param level: [m] where each point begins: the trade-off weight, or the budget.
     :param ends: [m - 1] how many events have happened at points 1 to m - 1.
     :param instance: [e] the instance of each event, in the order in which events add up.
-    :param utility: [e] by how much the instance's true utility changes.
-    :param cost: [e] by how much its true cost changes.
-    :param base_utility: [n] each instance's true utility at the cheap end.
-    :param base_cost: [n] each instance's true cost at the cheap end.
+    :param change: complex [e], the change in true cost (real part) and in true utility (imaginary part).
+    :param base: complex [n], each instance's true cost and true utility at the cheap end, alike.
     """
 
     level: Floats
     ends: NDArray[np.intp]
     instance: NDArray[np.int32]
-    utility: Floats
-    cost: Floats
-    base_utility: Floats
-    base_cost: Floats
+    change: Pairs
+    base: Pairs
 
     def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
         """Mean cost and mean utility, [m] each, of the points in the order of `level`.
@@ -87,20 +84,21 @@ class Events:
         :param weights: [n] >= 0, not all zero; one per instance; equal weights where None.
         :raises DataError: if the weights are not of that kind.
         """
+        # Cost and utility ride in one complex number, so that one running sum serves both.
+        running = np.empty(len(self.change) + 1, dtype=np.complex128)
         if weights is None:
-            total = float(len(self.base_cost))
-            cost, utility = self.cost, self.utility
-            base_cost, base_utility = self.base_cost.sum(), self.base_utility.sum()
+            total = float(len(self.base))
+            running[0], running[1:] = self.base.sum(), self.change
         else:
-            weights = _checked_weights(weights, len(self.base_cost))
+            weights = _checked_weights(weights, len(self.base))
             total = float(weights.sum())
-            of_event = weights[self.instance]
-            cost, utility = self.cost * of_event, self.utility * of_event
-            base_cost, base_utility = weights @ self.base_cost, weights @ self.base_utility
-        return (
-            _running(float(base_cost), cost, self.ends) / total,
-            _running(float(base_utility), utility, self.ends) / total,
-        )
+            running[0] = weights @ self.base
+            np.multiply(self.change, weights[self.instance], out=running[1:])
+        np.cumsum(running, out=running)
+        if len(self.ends) < len(self.change):
+            running = running[np.append(0, self.ends)]
+        running /= total
+        return np.ascontiguousarray(running.real), np.ascontiguousarray(running.imag)
 
 
 def lambda_sweep(
@@ -164,10 +162,8 @@ def lambda_events(
         level=np.append(heads, 0.0),
         ends=ends,
         instance=walks.instance[order],
-        utility=-walks.utility[order],
-        cost=-walks.cost[order],
-        base_utility=walks.last_utility,
-        base_cost=walks.last_cost,
+        change=-walks.change[order],
+        base=walks.last,
     )
 
 
@@ -184,10 +180,8 @@ def budget_events(
         level=np.append(-np.inf, level[ends - 1]),
         ends=ends,
         instance=walks.instance[order],
-        utility=walks.utility[order],
-        cost=walks.cost[order],
-        base_utility=walks.first_utility,
-        base_cost=walks.first_cost,
+        change=walks.change[order],
+        base=walks.first,
     )
 
 
@@ -197,12 +191,9 @@ class _Walks:
 
     level: Floats
     instance: NDArray[np.int32]
-    utility: Floats
-    cost: Floats
-    first_utility: Floats
-    first_cost: Floats
-    last_utility: Floats
-    last_cost: Floats
+    change: Pairs
+    first: Pairs
+    last: Pairs
 
 
 def _walk(
@@ -213,34 +204,31 @@ def _walk(
 ) -> _Walks:
     pred_utility, pred_cost, utility, cost = arrays
     n = len(pred_utility)
-    ends = {name: np.empty(n) for name in ("first_utility", "first_cost", "last_utility", "last_cost")}
-    steps: list[tuple[Floats, NDArray[np.int32], Floats, Floats]] = []
+    first, last = np.empty(n, dtype=np.complex128), np.empty(n, dtype=np.complex128)
+    levels: list[Floats] = []
+    instances: list[NDArray[np.int32]] = []
+    changes: list[Pairs] = []
     for begin in range(0, n, _CHUNK):
         rows = slice(begin, min(begin + _CHUNK, n))
         lines = _columns(pred_utility[rows]), _columns(pred_cost[rows])
-        true_utility, true_cost = utility[rows], cost[rows]
+        outcome = cost[rows] + 1j * utility[rows]  # [m, K]
         chosen = start(*lines)
-        everyone = np.arange(len(chosen))
-        ends["first_utility"][rows] = true_utility[everyone, chosen]
-        ends["first_cost"][rows] = true_cost[everyone, chosen]
+        now = outcome[np.arange(len(chosen)), chosen]
+        first[rows] = now
         for level, walkers, after in _steps(*lines, chosen, step):
-            before = chosen[walkers]
-            steps.append(
-                (
-                    level,
-                    (walkers + begin).astype(np.int32),
-                    true_utility[walkers, after] - true_utility[walkers, before],
-                    true_cost[walkers, after] - true_cost[walkers, before],
-                )
-            )
-            chosen[walkers] = after
-        ends["last_utility"][rows] = true_utility[everyone, chosen]
-        ends["last_cost"][rows] = true_cost[everyone, chosen]
-    level, instance, d_utility, d_cost = (
-        np.concatenate([part[i] for part in steps]) if steps else np.empty(0, dtype)
-        for i, dtype in enumerate((np.float64, np.int32, np.float64, np.float64))
+            then = outcome[walkers, after]
+            levels.append(level)
+            instances.append((walkers + begin).astype(np.int32))
+            changes.append(then - now[walkers])
+            now[walkers] = then
+        last[rows] = now
+    return _Walks(
+        level=np.concatenate(levels) if levels else np.empty(0),
+        instance=np.concatenate(instances) if instances else np.empty(0, dtype=np.int32),
+        change=np.concatenate(changes) if changes else np.empty(0, dtype=np.complex128),
+        first=first,
+        last=last,
     )
-    return _Walks(level=level, instance=instance, utility=d_utility, cost=d_cost, **ends)
 
 
 def _steps(
@@ -328,15 +316,6 @@ def _group_ends(begins_anew: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
 
 def _columns(rows: NDArray[Any]) -> Floats:
     return np.ascontiguousarray(rows.T, dtype=np.float64)  # [K, m]
-
-
-def _running(base: float, change: Floats, ends: NDArray[np.intp]) -> Floats:
-    total = np.empty(len(ends) + 1)
-    total[0] = base
-    if len(ends):
-        total[1:] = np.cumsum(change)[ends - 1]
-        total[1:] += base
-    return total
 
 
 def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -1,0 +1,93 @@
+"""The upper envelopes of operating points: concave, or Pareto points joined by lines.
+
+Pure geometry on arrays of (cost, utility). `metrics` restricts what comes out to a range of costs and measures it.
+The concave envelope is on the hot path of the bootstrap: thousands of points, thousands of times.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_FEW = 512
+"""Up to this many points are not worth thinning first."""
+
+_ROUNDS = 40
+"""Rounds of parallel removal before the sequential scan takes over; it bounds the worst case."""
+
+
+def concave_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
+    """The corners of the upper concave envelope from its left end to its peak, costs strictly ascending.
+
+    A mixture of two policies reaches every point of the line between them (Eq. 6), so all of the envelope can be had.
+
+    :param cost: [m] mean costs, in any order.
+    :param utility: [m] mean utilities.
+    """
+    cost, utility = _up_to_peak(cost, utility)
+    if len(cost) > _FEW:
+        # A point below the envelope of some of the points is below that of all; few points remain above it.
+        stride = slice(None, None, len(cost) // _FEW + 1)
+        rough = _corners(*_sorted(_with_ends(cost, stride), _with_ends(utility, stride)))
+        above = utility > np.interp(cost, *rough)
+        cost, utility = np.concatenate([rough[0], cost[above]]), np.concatenate([rough[1], utility[above]])
+    return _corners(*_sorted(cost, utility))
+
+
+def pareto_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
+    """The points that no cheaper (or equally cheap) point matches in utility, costs strictly ascending."""
+    order = np.lexsort((-utility, cost))
+    cost, utility = cost[order], utility[order]
+    rises = np.append(True, utility[1:] > np.maximum.accumulate(utility)[:-1])
+    return cost[rises], utility[rises]
+
+
+def _up_to_peak(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
+    """The points that are not dearer than the cheapest point of greatest utility; that point stands last."""
+    top = utility == utility.max()
+    peak_cost = cost[top].min()
+    keep = (cost < peak_cost) & ~top
+    return np.append(cost[keep], peak_cost), np.append(utility[keep], utility.max())
+
+
+def _with_ends(values: Floats, stride: slice) -> Floats:
+    return np.append(values[stride], values[-1])
+
+
+def _sorted(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
+    """By cost, each cost once, with the highest utility that it has."""
+    order = np.lexsort((utility, cost))
+    cost, utility = cost[order], utility[order]
+    last = np.append(cost[1:] > cost[:-1], True)
+    return cost[last], utility[last]
+
+
+def _corners(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
+    """Drops every point on or below a line between two others; costs strictly ascending on both sides."""
+    for _ in range(_ROUNDS):
+        if len(cost) < 3:
+            return cost, utility
+        # A point below the line between its neighbours is no corner, whatever becomes of the neighbours.
+        run, rise = np.diff(cost), np.diff(utility)
+        corner = rise[:-1] * run[1:] > rise[1:] * run[:-1]
+        if corner.all():
+            return cost, utility
+        keep = np.concatenate(([True], corner, [True]))
+        cost, utility = cost[keep], utility[keep]
+    return _scan(cost, utility)
+
+
+def _scan(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
+    """Andrew's monotone chain, one point at a time."""
+    kept: list[int] = []
+    c, u = cost.tolist(), utility.tolist()
+    for i in range(len(c)):
+        while len(kept) > 1:
+            a, b = kept[-2], kept[-1]
+            if (u[b] - u[a]) * (c[i] - c[b]) > (u[i] - u[b]) * (c[b] - c[a]):
+                break
+            kept.pop()
+        kept.append(i)
+    return cost[kept], utility[kept]
