@@ -1,0 +1,92 @@
+"""Writing files so that a reader, a full disk or a killed process never meets half of one.
+
+Everything that MMR-Bench keeps goes through `write_atomically`. Who needs to change several files as one takes
+`exclusively` for the time of the change and writes last the file that makes the others count.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from mmr_core.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Replaces the file at `path`, or makes it, whole or not at all; text is written as UTF-8.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder. Missing folders are made.
+
+    :raises OSError: if the file cannot be written; the old one is then as it was, and no temporary file stays.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    made = _make_folders(path.parent)
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    for folder in (path.parent, *(folder.parent for folder in made)):
+        _sync_folder(folder)
+
+
+@contextmanager
+def exclusively(folder: Path) -> Iterator[None]:
+    """Keeps other processes that ask the same out of an existing folder; a killed process keeps nobody out.
+
+    Where the platform or the file system has no locks, it does nothing.
+
+    :raises DataError: if another process is in.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                "another process is writing here", where=str(folder), fix="try again when it is done"
+            ) from None
+        except OSError:
+            # Some network file systems have no locks: then two writers at once are the user's to avoid.
+            pass
+        yield
+    finally:
+        os.close(handle)
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """The folders that had to be made, innermost first."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+    return missing
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
