@@ -145,6 +145,17 @@ def budget_sweep(
     return BudgetCurve(budget=events.level, cost=mean_cost, utility=mean_utility)
 
 
+def choose(pred_utility: NDArray[Any], pred_cost: NDArray[Any], trade_off: float) -> NDArray[np.intp]:
+    """[n] the model chosen at one lambda: argmax of pred_utility - lambda * pred_cost (ties: lower cost, lower index).
+
+    At lambda = infinity only cost counts; ties: higher utility, then lower index.
+    """
+    utility, cost = _columns(np.asarray(pred_utility)), _columns(np.asarray(pred_cost))
+    if np.isinf(trade_off):
+        return _cheapest(utility, cost).astype(np.intp)
+    return _best(utility - trade_off * cost, cost).astype(np.intp)
+
+
 def lambda_events(
     pred_utility: NDArray[Any], pred_cost: NDArray[Any], utility: NDArray[Any], cost: NDArray[Any]
 ) -> Events:

@@ -1,0 +1,211 @@
+"""Measures policies on a slice of test instances: figures, intervals, frontier points, and the chosen operating point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.bootstrap import METRICS, Draws, draw, interval, metric_draws, skill_draws
+from mmr_core.envelope import pareto_envelope
+from mmr_core.evaluate.policies import Policy
+from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE, reference_policies
+from mmr_core.evaluate.results import METRIC_NAMES, Estimate, Row, RowKind, SingleModel, Slice, SliceKind
+from mmr_core.metrics import FLAT, CostRange, SingleModels, frontier, measure, skill
+from mmr_core.specs import ModelSpec
+from mmr_core.sweep import OperatingCurve
+
+Floats = NDArray[np.float64]
+
+NO_LOG = "the cheapest single model costs nothing, and a logarithmic cost axis has no place for 0"
+NO_ROOM = "the oracle is no better than the constant policy"
+NO_VALIDATION = "no complete validation instance"
+NO_DRAW = "no draw gave a figure"
+SHORT_LIST = (ORACLE, ORACLE_UNAWARE, CONSTANT, BEST_SINGLE)
+"""The references that every slice has; single models have rows on whole columns only."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """One router's policies on all test instances of a column, one per seed, with the chosen trade-off weights."""
+
+    name: str
+    policies: tuple[Policy, ...]
+    trade_offs: tuple[float | None, ...]
+
+    def take(self, rows: NDArray[np.intp]) -> Answers:
+        """The same answers for some of the test instances."""
+        return Answers(
+            name=self.name, policies=tuple(policy.take(rows) for policy in self.policies), trade_offs=self.trade_offs
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TestSet:
+    """The complete test instances of a slice, with what references are made of.
+
+    :param datasets: n names of the instances' own datasets; draws are stratified by them.
+    :param training_means: [K] utility and [K] cost over the column's training split.
+    """
+
+    name: str
+    kind: SliceKind
+    utility: Floats
+    cost: Floats
+    datasets: tuple[str, ...]
+    training_means: tuple[Floats, Floats]
+    cost_scale: float
+    models: tuple[ModelSpec, ...]
+
+    def take(self, rows: NDArray[np.intp], name: str, kind: SliceKind) -> TestSet:
+        """A slice of this slice."""
+        return TestSet(
+            name=name,
+            kind=kind,
+            utility=self.utility[rows],
+            cost=self.cost[rows],
+            datasets=tuple(self.datasets[i] for i in rows),
+            training_means=self.training_means,
+            cost_scale=self.cost_scale,
+            models=self.models,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Scale:
+    """What skill is measured between: nAUC of the constant policy and of the oracle, with their draws."""
+
+    constant: float
+    oracle: float
+    constant_draws: Floats
+    oracle_draws: Floats
+
+
+def measure_slice(
+    tested: TestSet, answers: Sequence[Answers], *, draws: int, draw_seed: int, every_model: bool
+) -> Slice:
+    """All rows of a slice.
+
+    :param every_model: whether each single model has a row.
+    :raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`).
+    """
+    singles = SingleModels.of(tested.utility, tested.cost)
+    within = singles.cost_range(tested.utility, tested.cost)
+    sample = draw(tested.utility, tested.cost, tested.datasets, singles, draws=draws, seed=draw_seed)
+    names = tuple(model.name for model in tested.models)
+    references = reference_policies(
+        tested.utility, tested.cost, tested.training_means, tested.cost_scale, singles, names
+    )
+    shown = {name: policy for name, policy in references.items() if every_model or name in SHORT_LIST}
+    scale = _scale(tested, references, within, sample)
+    rows = [
+        *(_row(a.name, "router", a.policies, tested, within, sample, scale, a.trade_offs) for a in answers),
+        *(_row(name, "reference", (policy,), tested, within, sample, scale, ()) for name, policy in shown.items()),
+    ]
+    mean_utility, mean_cost = tested.utility.mean(axis=0), tested.cost.mean(axis=0)
+    return Slice(
+        name=tested.name,
+        kind=tested.kind,
+        instances=len(tested.utility),
+        draws=draws,
+        draws_left_out=sample.left_out,
+        within=within,
+        cheapest=names[singles.cheapest],
+        dearest=names[singles.dearest],
+        best=names[singles.best],
+        models=tuple(
+            SingleModel(name=model.name, title=model.title, utility=float(u), cost=float(c))
+            for model, u, c in zip(tested.models, mean_utility, mean_cost, strict=True)
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _scale(tested: TestSet, references: Mapping[str, Policy], within: CostRange, sample: Draws) -> _Scale:
+    values, draws = {}, {}
+    for name in (CONSTANT, ORACLE):
+        operating = references[name].operating(tested.utility, tested.cost)
+        values[name] = measure(frontier(*operating.points(), within), within).nauc
+        draws[name] = metric_draws([operating], sample)[:, METRICS.index("nauc")]
+    return _Scale(
+        constant=values[CONSTANT],
+        oracle=values[ORACLE],
+        constant_draws=draws[CONSTANT],
+        oracle_draws=draws[ORACLE],
+    )
+
+
+def _row(
+    name: str,
+    kind: RowKind,
+    policies: Sequence[Policy],
+    tested: TestSet,
+    within: CostRange,
+    sample: Draws,
+    scale: _Scale,
+    trade_offs: Sequence[float | None],
+) -> Row:
+    operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
+    figures = [measure(frontier(*o.points(), within), within) for o in operating]
+    pareto = [measure(frontier(*o.points(), within, hull="pareto"), within) for o in operating]
+    drawn = metric_draws(operating, sample)
+    draws = {metric: drawn[:, i] for i, metric in enumerate(METRICS)}
+    draws["skill"] = skill_draws(draws["nauc"], scale.constant_draws, scale.oracle_draws, flat=FLAT)
+    values = {metric: _mean([getattr(figure, metric) for figure in figures]) for metric in METRICS}
+    values["skill"] = _mean([skill(figure.nauc, scale.constant, scale.oracle) for figure in figures])
+    reasons = {"nauc_log": NO_LOG, "skill": NO_ROOM}
+    flat = {metric: _mean([getattr(figure, metric) for figure in pareto]) for metric in METRICS}
+    flat["skill"] = _mean([skill(figure.nauc, scale.constant, scale.oracle) for figure in pareto])
+    return Row(
+        name=name,
+        kind=kind,
+        metrics={m: estimate(values[m], draws[m], reasons.get(m, "")) for m in METRIC_NAMES},
+        pareto={m: flat[m] for m in METRIC_NAMES},
+        draws={m: draws[m] for m in METRIC_NAMES},
+        curves=tuple(_thinned(policy.curve(tested.utility, tested.cost)) for policy in policies),
+        chosen=_chosen(policies, trade_offs, tested, sample) if kind == "router" else {},
+    )
+
+
+def _chosen(
+    policies: Sequence[Policy], trade_offs: Sequence[float | None], tested: TestSet, sample: Draws
+) -> dict[str, Estimate]:
+    """Utility and cost at the trade-off weight chosen on validation, averaged over seeds."""
+    known = [(policy, weight) for policy, weight in zip(policies, trade_offs, strict=True) if weight is not None]
+    if not known:
+        nothing = Estimate(value=None, reason=NO_VALIDATION)
+        return {"utility": nothing, "cost": nothing, "trade_off": nothing}
+    outcomes = [policy.outcome(weight, tested.utility, tested.cost) for policy, weight in known]
+    result = {"trade_off": Estimate(value=float(np.mean([weight for _, weight in known])))}
+    for i, name in enumerate(("utility", "cost")):
+        per_instance = np.mean([outcome[i] for outcome in outcomes], axis=0)  # [n]
+        weights = sample.weights
+        drawn = weights @ per_instance / weights.sum(axis=1, dtype=np.float64)  # [B]
+        result[name] = estimate(float(per_instance.mean()), drawn)
+    return result
+
+
+def estimate(value: float | None, draws: Floats, reason: str = "") -> Estimate:
+    """A figure with the percentile interval of its draws."""
+    if value is None:
+        return Estimate(value=None, reason=reason)
+    ends = interval(draws)
+    if ends is None:
+        return Estimate(value=value, reason=NO_DRAW)
+    return Estimate(value=value, low=ends[0], high=ends[1])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean over seeds; infinite if one is, None if one has no meaning."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def _thinned(curve: OperatingCurve) -> OperatingCurve:
+    """The operating points on the Pareto front, ascending in cost and utility."""
+    cost, utility = pareto_envelope(curve.cost, curve.utility)
+    at = {pair: i for i, pair in reversed(list(enumerate(zip(curve.cost, curve.utility, strict=True))))}
+    rows = [at[pair] for pair in zip(cost, utility, strict=True)]
+    return OperatingCurve(trade_off=curve.trade_off[rows], cost=cost, utility=utility)

@@ -1,0 +1,86 @@
+"""The reference rows: pure functions of the table, so that no plugin ever holds what they are made of.
+
+The oracle knows the test outcomes and bounds what routing can gain; `constant` knows the training means and shows
+what can be had without looking at the query; the single models are what one has without routing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.evaluate.policies import Decided, Policy, Scored
+from mmr_core.metrics import SingleModels
+
+Floats = NDArray[np.float64]
+
+ORACLE = "oracle"
+ORACLE_UNAWARE = "oracle-cost-unaware"
+BEST_SINGLE = "best-single"
+CONSTANT = "constant"
+
+
+def training_means(utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
+    """[K] mean utility and cost over the observed training outcomes.
+
+    A model without any outcome gets utility 0 and the largest mean cost of the others: nothing speaks for it.
+    """
+    means_utility, means_cost = _observed_mean(utility), _observed_mean(cost)
+    known = means_cost[~np.isnan(means_cost)]
+    dearest = known.max() if len(known) else 0.0
+    return np.where(np.isnan(means_utility), 0.0, means_utility), np.where(np.isnan(means_cost), dearest, means_cost)
+
+
+def constant_policy(means: tuple[Floats, Floats], n: int, cost_scale: float) -> Policy:
+    """The training means predicted for each of n queries: what can be had without looking at it."""
+    utility, cost = means
+    return Scored(np.tile(utility, (n, 1)), np.tile(cost / cost_scale, (n, 1)))
+
+
+def oracle_policy(utility: Floats, cost: Floats, cost_scale: float) -> Policy:
+    """The cost-aware oracle: true utility and cost of the test instances as predictions (section D.3.5)."""
+    return Scored(utility, cost / cost_scale)
+
+
+def unaware_oracle_policy(utility: Floats) -> Policy:
+    """The cost-unaware oracle, argmax of true utility; ties are split evenly among the tied models."""
+    best = utility == utility.max(axis=1, keepdims=True)
+    return Decided(np.zeros(1), (best / best.sum(axis=1, keepdims=True),))
+
+
+def single_policy(model: int, shape: tuple[int, ...]) -> Policy:
+    """One model for every query."""
+    chosen = np.zeros(shape)
+    chosen[:, model] = 1.0
+    return Decided(np.zeros(1), (chosen,))
+
+
+def reference_policies(
+    utility: Floats,
+    cost: Floats,
+    means: tuple[Floats, Floats],
+    cost_scale: float,
+    singles: SingleModels,
+    models: tuple[str, ...],
+) -> dict[str, Policy]:
+    """Every reference row of one slice, by name, in the order in which tables show them.
+
+    :param utility: [n, K] outcomes of the test instances.
+    :param cost: [n, K] in USD.
+    :param means: [K] training means of utility and cost.
+    :param models: K names; every single model has a row `model:<name>`.
+    """
+    return {
+        ORACLE: oracle_policy(utility, cost, cost_scale),
+        ORACLE_UNAWARE: unaware_oracle_policy(utility),
+        CONSTANT: constant_policy(means, len(utility), cost_scale),
+        BEST_SINGLE: single_policy(singles.best, utility.shape),
+        **{f"model:{name}": single_policy(j, utility.shape) for j, name in enumerate(models)},
+    }
+
+
+def _observed_mean(values: Floats) -> Floats:
+    observed = ~np.isnan(values)
+    counts = observed.sum(axis=0)
+    sums = np.where(observed, values, 0.0).sum(axis=0)
+    return np.divide(sums, counts, out=np.full(values.shape[1], np.nan), where=counts > 0)
