@@ -1,4 +1,4 @@
-"""Measures policies on a slice of test instances: figures, intervals, frontier points, and the chosen operating point."""
+"""Measures policies on a slice of test instances: figures, intervals, frontiers, the chosen operating point."""
 
 from __future__ import annotations
 

@@ -155,3 +155,108 @@ class Column:
     skipped: Mapping[str, str]
     failures: tuple[RouterFailure, ...]
     timings: tuple[Timing, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Macro:
+    """Averages over datasets (or over scenarios) of one row.
+
+    :param name: the scenario, or "all" for the mean over scenarios.
+    :param parts: the datasets, or the scenarios, that are averaged.
+    :param rows: router or reference name, its kind, and an estimate per metric.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    rows: tuple[MacroRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MacroRow:
+    """One router or reference in a `Macro`; draws as in `Row`."""
+
+    name: str
+    kind: RowKind
+    metrics: Mapping[str, Estimate]
+    draws: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One metric of one router minus that of another, on the same draws.
+
+    :param decided: whether the 95 % interval excludes 0.
+    """
+
+    slice: str
+    metric: str
+    first: str
+    second: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def decided(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineupEntry:
+    """How a router entered the run: everything that is needed to run it again."""
+
+    name: str
+    canonical_id: str
+    distribution: str
+    version: str
+    parameters: Mapping[str, Any]
+    fusion: str | None
+    transductive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """Which table was evaluated."""
+
+    source: str
+    synthetic: bool
+    digest: str
+    instances: int
+    datasets: tuple[str, ...]
+    models: tuple[str, ...]
+    price_sheet: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunResult:
+    """A whole run of the paper's protocol.
+
+    :param skipped_columns: datasets that could not be evaluated, with the reason.
+    :param skipped_routers: routers that were left out of "all", with the reason (a missing extra).
+    """
+
+    data: DataFacts
+    lineup: tuple[LineupEntry, ...]
+    seeds: tuple[int, ...]
+    modality: str
+    train_modality: str
+    draws: int
+    draw_seed: int
+    columns: tuple[Column, ...]
+    macros: tuple[Macro, ...]
+    differences: tuple[Difference, ...]
+    skipped_columns: Mapping[str, str]
+    skipped_routers: Mapping[str, str]
+    versions: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> Column:
+        """The column that speaks for the run: the last mixture, else the first dataset."""
+        mixtures = [column for column in self.columns if column.members]
+        return mixtures[-1] if mixtures else self.columns[0]
+
+    @property
+    def failures(self) -> tuple[RouterFailure, ...]:
+        """Every router failure of every column."""
+        return tuple(failure for column in self.columns for failure in column.failures)
