@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,3 +104,24 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., OutcomeTabl
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[[OutcomeTable, OutcomeTable], None]:
+    """A function that demands that two tables agree in every field, NaN, types and order included."""
+
+    def demand(one: OutcomeTable, other: OutcomeTable) -> None:
+        for field in fields(OutcomeTable):
+            a, b = getattr(one, field.name), getattr(other, field.name)
+            if isinstance(b, np.ndarray):
+                assert a.dtype == b.dtype, field.name
+                assert a.shape == b.shape, field.name
+                if b.dtype == object:
+                    assert a.tolist() == b.tolist(), field.name
+                else:
+                    np.testing.assert_array_equal(a, b, err_msg=field.name)
+            else:
+                assert a == b, field.name
+        assert one.digest() == other.digest()
+
+    return demand

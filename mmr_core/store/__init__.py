@@ -1,0 +1,7 @@
+"""The outcome store: a folder of Parquet files with a manifest, to which datasets and models are only ever added."""
+
+from __future__ import annotations
+
+from mmr_core.store.folder import Added, OutcomeStore
+
+__all__ = ["Added", "OutcomeStore"]

@@ -1,0 +1,161 @@
+"""The store as a folder: adding tables to it, and reading tables from it.
+
+Adding a dataset adds `instances/<dataset>.parquet` and a folder `outcomes/<dataset>`; adding a model adds files in
+those folders. Nothing existing is rewritten but `manifest.json`, last and atomically: whatever stops an import, the
+store is what it was. Importers produce the tables; `sources` chooses between importers and stores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmr_core.atomic import exclusively, write_atomically
+from mmr_core.errors import DataError
+from mmr_core.store.adding import Addition
+from mmr_core.store.images import FOLDER as IMAGES
+from mmr_core.store.journal import Journal
+from mmr_core.store.manifest import FILE_NAME, Manifest, read_manifest
+from mmr_core.store.reading import assemble
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmr_core.outcomes import OutcomeTable
+
+_OWN_FOLDERS = {"instances", "outcomes", IMAGES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What an import brought that was not there before.
+
+    :param datasets: the datasets that are new.
+    :param outcomes: the (dataset, model) pairs that are new.
+    """
+
+    datasets: tuple[str, ...]
+    outcomes: tuple[tuple[str, str], ...]
+
+    def __bool__(self) -> bool:
+        """Whether anything is new."""
+        return bool(self.datasets or self.outcomes)
+
+
+class OutcomeStore:
+    """A store in a folder, which need not exist before the first `add`.
+
+    :param verify: whether to compare every file that is read with its digest in the manifest.
+    """
+
+    def __init__(self, folder: str | Path, *, verify: bool = True) -> None:
+        self.folder = Path(folder)
+        self._verify = verify
+
+    @classmethod
+    def open(cls, folder: str | Path, *, verify: bool = True) -> OutcomeStore:
+        """The store that is in a folder.
+
+        :raises DataError: if there is none, or its manifest is damaged or of another schema version.
+        """
+        store = cls(folder, verify=verify)
+        store.manifest()
+        return store
+
+    @staticmethod
+    def is_in(folder: str | Path) -> bool:
+        """Whether a folder has a manifest, and so is a store or a damaged one."""
+        return (Path(folder) / FILE_NAME).is_file()
+
+    def manifest(self) -> Manifest:
+        """What the store says of itself, read afresh.
+
+        :raises DataError: if it is absent, damaged, or of another schema version.
+        """
+        return read_manifest(self.folder)
+
+    def table(self, datasets: Sequence[str] | None = None, models: Sequence[str] | None = None) -> OutcomeTable:
+        """The outcomes of some datasets and models, or of all.
+
+        Rows stand in the order of the imports and, within one, in the order of its file. Models stand in the order
+        given, or in that of their import; where one did not run, its outcomes are missing. Without `models`, those
+        are left out that ran on none of the `datasets` asked for.
+
+        :raises DataError: if a name is not in the store, or a file is absent or damaged.
+        """
+        return assemble(self.folder, self.manifest(), datasets, models, verify=self._verify)
+
+    def add(self, table: OutcomeTable, *, copy_images: bool = False) -> Added:
+        """Adds what is new in a table; what is there already must agree with it.
+
+        :param copy_images: whether to copy the images of new datasets into the store; otherwise it keeps their
+            absolute paths.
+        :raises DataError: if the table is empty or contradicts the store, if another process is importing, or if
+            files cannot be written. The store is then what it was.
+        """
+        if len(table) == 0 or not table.models:
+            raise DataError("has no outcomes to import", where=table.source)
+        self._demand_store_or_free_folder()
+        journal = Journal(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with exclusively(self.folder):
+                return self._add(table, copy_images, journal)
+        except OSError as error:
+            journal.undo()
+            raise DataError(
+                f"the import stopped: {error.strerror or error}",
+                where=str(error.filename or self.folder),
+                fix="the store is as it was; make room or permit access, and import again",
+            ) from error
+        except BaseException:
+            journal.undo()
+            raise
+
+    def _add(self, table: OutcomeTable, copy_images: bool, journal: Journal) -> Added:
+        # Nobody else is in, so these belong to a writer that was killed.
+        for litter in self.folder.rglob(".*.tmp"):
+            litter.unlink()
+        before = self.manifest() if self.is_in(self.folder) else Manifest()
+        addition = Addition(
+            folder=self.folder,
+            manifest=before,
+            table=table,
+            journal=journal,
+            copy_images=copy_images,
+            verify=self._verify,
+        )
+        after = addition.run()
+        if after is not before:
+            self._commit(after, journal)
+        old = set(before.pairs())
+        return Added(
+            datasets=tuple(d.spec.name for d in after.datasets if before.dataset(d.spec.name) is None),
+            outcomes=tuple(pair for pair in after.pairs() if pair not in old),
+        )
+
+    def _commit(self, manifest: Manifest, journal: Journal) -> None:
+        try:
+            write_atomically(self.folder / FILE_NAME, manifest.to_json())
+        finally:
+            # An interruption may come after the rename: the new files are then part of the store.
+            if self.is_in(self.folder) and self.manifest() == manifest:
+                journal.settle()
+
+    def _demand_store_or_free_folder(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise DataError("is a file, not a folder", where=str(self.folder), fix="give another folder")
+        if not self.folder.is_dir() or self.is_in(self.folder):
+            return
+        strangers = sorted(
+            entry.name
+            for entry in self.folder.iterdir()
+            if entry.name not in _OWN_FOLDERS and not (entry.name.startswith(".") and entry.suffix == ".tmp")
+        )
+        if strangers:
+            raise DataError(
+                f"is no outcome store, and not empty: it has {strangers[0]!r}",
+                where=str(self.folder),
+                fix="give a new folder or a store",
+            )
