@@ -84,7 +84,7 @@ def prepare(table: OutcomeTable, spec: DatasetSpec, source: FeatureSource, optio
         split_digest=split_digest(own.dataset, own.instance_id),
         features_train=features.restricted(options.train_modality or options.modality),
         features_test=features.restricted(options.modality),
-        ids=opaque_ids(own.dataset, own.instance_id),
+        ids=opaque_ids(own.dataset.tolist(), own.instance_id.tolist()),
         cost_scale=scale,
         description=dict(source.describe()),
     )

@@ -7,9 +7,11 @@ a router's predictions only here, after the router has answered.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
@@ -20,6 +22,7 @@ from mmr_core.evaluate.options import Entrant, Options
 from mmr_core.evaluate.references import training_means
 from mmr_core.evaluate.results import Column, RouterFailure, Slice, SliceKind, Timing
 from mmr_core.features import FeatureSource
+from mmr_core.metrics import SingleModels
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
 from mmr_core.specs import DatasetSpec
@@ -33,6 +36,7 @@ def evaluate(
     source: FeatureSource,
     registry: Registry,
     options: Options | None = None,
+    jobs: int = 1,
     progress: Progress = no_progress,
 ) -> Column:
     """Evaluates routers on one dataset or mixture of a table.
@@ -41,6 +45,7 @@ def evaluate(
     :param dataset: the column to evaluate.
     :param entrants: the routers, by the names under which the registry finds them.
     :param source: where features come from.
+    :param jobs: how many processes fit routers and measure slices.
     :raises DegenerateError: if the column has nothing to measure (one model, equal costs, an empty split).
     :raises DataError: if too many test instances are incomplete.
     :raises FeatureError: if texts or images cannot be encoded.
@@ -48,21 +53,20 @@ def evaluate(
     chosen = options or Options()
     column = prepare(table, dataset, source, chosen)
     tested = _test_set(column)
+    SingleModels.of(tested.utility, tested.cost)  # nothing is fitted where nothing can be measured
     answers: list[Answers] = []
     failures: list[RouterFailure] = []
     timings: list[Timing] = []
-    for done, entrant in enumerate(entrants):
-        progress(f"{dataset.name}: fitting routers", done, len(entrants))
-        try:
-            given = [answer(column, entrant, seed, registry, chosen) for seed in chosen.seeds]
-        except (Exception, SystemExit) as error:
-            failures.append(_failure(entrant.name, dataset.name, error))
-            continue
-        answers.append(_collected(entrant.name, given))
-        timings.append(_timing(entrant.name, given))
-    progress(f"{dataset.name}: fitting routers", len(entrants), len(entrants))
-    whole = measure_slice(tested, answers, draws=chosen.draws, draw_seed=chosen.draw_seed, every_model=True)
-    slices, skipped = _slices(column, tested, answers, chosen, progress)
+    tasks = [delayed(_answers)(column, entrant, registry, chosen) for entrant in entrants]
+    for entrant, given in zip(
+        entrants, _watched(tasks, jobs, progress, f"{dataset.name}: fitting routers"), strict=True
+    ):
+        if isinstance(given, RouterFailure):
+            failures.append(given)
+        else:
+            answers.append(_collected(entrant.name, given))
+            timings.append(_timing(entrant.name, given))
+    whole, slices, skipped = _measured(column, tested, answers, chosen, jobs, progress)
     spec = column.spec
     return Column(
         dataset=spec.name,
@@ -98,36 +102,54 @@ def _test_set(column: Prepared) -> TestSet:
     )
 
 
-def _slices(
-    column: Prepared, tested: TestSet, answers: Sequence[Answers], options: Options, progress: Progress
-) -> tuple[tuple[Slice, ...], dict[str, str]]:
-    """The datasets of a mixture, or the categories of a dataset; those that cannot be measured, with the reason."""
+def _answers(column: Prepared, entrant: Entrant, registry: Registry, options: Options) -> list[Answer] | RouterFailure:
+    """One router's answers, one per seed; whatever it raises is a failure of this router alone."""
+    try:
+        return [answer(column, entrant, seed, registry, options) for seed in options.seeds]
+    except (Exception, SystemExit) as error:
+        return _failure(entrant.name, column.spec.name, error)
+
+
+def _measured(
+    column: Prepared,
+    tested: TestSet,
+    answers: Sequence[Answers],
+    options: Options,
+    jobs: int,
+    progress: Progress,
+) -> tuple[Slice, tuple[Slice, ...], dict[str, str]]:
+    """The whole column; the datasets of a mixture or the categories of a dataset; those that have no measure."""
     kind: SliceKind = "dataset" if column.spec.members else "category"
-    labels = column.table.dataset if column.spec.members else column.table.category
-    of_test = labels[column.test]
-    names = sorted(name for name in set(of_test) if name)
-    if len(names) < 2:
-        return (), {}
-    found: list[Slice] = []
-    skipped: dict[str, str] = {}
-    for done, name in enumerate(names):
-        progress(f"{column.spec.name}: measuring slices", done, len(names))
-        rows = np.flatnonzero(of_test == name)
+    labels = (column.table.dataset if column.spec.members else column.table.category)[column.test]
+    names = sorted(name for name in set(labels) if name)
+    parts = [(tested, answers, options.draws, True)]
+    for name in names if len(names) > 1 else []:
+        rows = np.flatnonzero(labels == name)
         draws = options.draws if kind == "dataset" else options.category_draws
-        try:
-            part = measure_slice(
-                tested.take(rows, name, kind),
-                [a.take(rows) for a in answers],
-                draws=draws,
-                draw_seed=options.draw_seed,
-                every_model=False,
-            )
-        except DegenerateError as error:
-            skipped[name] = str(error)
-        else:
-            found.append(part)
-    progress(f"{column.spec.name}: measuring slices", len(names), len(names))
-    return tuple(found), skipped
+        parts.append((tested.take(rows, name, kind), [a.take(rows) for a in answers], draws, False))
+    tasks = [delayed(_slice)(*part, options.draw_seed) for part in parts]
+    whole, *rest = _watched(tasks, jobs, progress, f"{column.spec.name}: measuring")
+    if isinstance(whole, DegenerateError):
+        raise whole
+    skipped = {name: str(part) for name, part in zip(names, rest, strict=False) if isinstance(part, DegenerateError)}
+    return whole, tuple(part for part in rest if isinstance(part, Slice)), skipped
+
+
+def _slice(
+    tested: TestSet, answers: Sequence[Answers], draws: int, every_model: bool, draw_seed: int
+) -> Slice | DegenerateError:
+    try:
+        return measure_slice(tested, answers, draws=draws, draw_seed=draw_seed, every_model=every_model)
+    except DegenerateError as error:
+        return error
+
+
+def _watched(tasks: Sequence[Any], jobs: int, progress: Progress, what: str) -> Iterator[Any]:
+    """Runs tasks in order, in `jobs` processes, and reports each as it is done."""
+    progress(what, 0, len(tasks))
+    for done, result in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
+        progress(what, done, len(tasks))
+        yield result
 
 
 def _collected(name: str, given: Sequence[Answer]) -> Answers:

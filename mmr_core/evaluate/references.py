@@ -83,4 +83,5 @@ def _observed_mean(values: Floats) -> Floats:
     observed = ~np.isnan(values)
     counts = observed.sum(axis=0)
     sums = np.where(observed, values, 0.0).sum(axis=0)
-    return np.divide(sums, counts, out=np.full(values.shape[1], np.nan), where=counts > 0)
+    means: Floats = np.divide(sums, counts, out=np.full(values.shape[1], np.nan), where=counts > 0)
+    return means

@@ -1,0 +1,56 @@
+"""`mmr encode`: writes the embeddings of a table to a file that `--features` reads back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmr_core.cli.choices import ALL, listed, settings
+from mmr_core.cli.console import note, progress, registry, warn
+from mmr_core.cli.run import Alignment, BadImages
+
+
+def encode(
+    out: Annotated[Path, typer.Option(help="The file to write: .npz with ids, text, image (float32).")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Folder or file with outcomes, or an embedded table by name. [default: embedded]"),
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Datasets or mixtures, separated by commas.")] = ALL,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of text and images. [default: the built-in one]")] = None,
+    text_encoder: Annotated[str | None, typer.Option(help="Another encoder for text.")] = None,
+    image_encoder: Annotated[str | None, typer.Option(help="Another encoder for images.")] = None,
+    align: Annotated[Alignment | None, typer.Option(help="What to do with embeddings of unequal widths.")] = None,
+    bad_images: Annotated[BadImages, typer.Option(help="Refuse broken images, or mask them.")] = BadImages.ERROR,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter: NAME.PARAMETER=VALUE.")] = None,
+) -> None:
+    """Encode texts and images once, for `mmr run --features FILE`."""
+    import numpy as np
+
+    from mmr_core.features import FeatureCache, cache_folder, cache_root, write_features
+    from mmr_core.features.selection import FeatureChoice, feature_source
+    from mmr_core.sources import open_table
+    from mmr_core.splits import train_mask
+
+    found = registry()
+    choice = FeatureChoice(
+        encoder=encoder,
+        text_encoder=text_encoder,
+        image_encoder=image_encoder,
+        align=None if align is None else align.value,
+        bad_images=bad_images.value,
+        parameters=settings(set_ or [], found),
+    )
+    cache = FeatureCache(cache_folder())
+    with progress() as watch:
+        table = open_table(data, found, cache=cache_root(), warn=warn, progress=watch)
+        if dataset != ALL:
+            specs = [found.find_dataset(name).spec for name in listed(dataset)]
+            wanted = {name for spec in specs for name in (spec.members or (spec.name,))}
+            table = table.take(np.isin(table.dataset.astype(str), sorted(wanted)))
+        source = feature_source(choice, found, cache=cache, warn=warn, progress=watch)
+        features = source.features(table, train_mask(table.dataset, table.instance_id))
+    write_features(out, table, features)
+    note(f"wrote {out}: {len(table)} instances, {cache.encoded} encoded now, {cache.reused} taken from the cache")

@@ -1,0 +1,219 @@
+"""Carries out `mmr run`: opens the table, makes features and routers, runs a protocol, prints and writes.
+
+Apart from `run` so that parsing the command line imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from mmr_core.authors.run import run_authors
+from mmr_core.cli.choices import ALL, listed
+from mmr_core.cli.console import console, note, print_json, progress, registry, warn
+from mmr_core.contracts import Progress
+from mmr_core.errors import WORK_FAILED, UsageError
+from mmr_core.evaluate import Entrant, Options, columns_of
+from mmr_core.evaluate.options import ModalityChoice
+from mmr_core.evaluate.results import RunResult
+from mmr_core.evaluate.run import all_entrants, run_paper
+from mmr_core.features import FeatureCache, FeatureSource, cache_folder, cache_root
+from mmr_core.features.selection import FeatureChoice, feature_source
+from mmr_core.outcomes import OutcomeTable
+from mmr_core.pricing import read_price_sheet, reprice
+from mmr_core.registry import ComponentShelf, Registry
+from mmr_core.report.authors import authors_document, authors_table, write_authors
+from mmr_core.report.document import document
+from mmr_core.report.files import write_run
+from mmr_core.report.tables import run_tables
+from mmr_core.sources import open_table
+from mmr_core.specs import DatasetSpec
+
+PAPER_SEED, AUTHORS_SEED = 0, 42
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The command line of `mmr run`; names are still what was typed."""
+
+    data: str | None
+    datasets: str
+    routers: str
+    models: str | None
+    features: FeatureChoice
+    fusion: str | None
+    parameters: Mapping[str, Mapping[str, Any]]
+    modality: ModalityChoice
+    train_modality: ModalityChoice | None
+    first_seed: int | None
+    seeds: int
+    draws: int
+    prices: Path | None
+    allow_incomplete: bool
+    jobs: int
+    log_cost: bool | None
+    out: Path | None
+    json: bool
+
+    def looked_at(self) -> ModalityChoice:
+        """What is looked at in training or in testing."""
+        seen = {self.modality, self.train_modality or self.modality}
+        return seen.pop() if len(seen) == 1 else "multimodal"
+
+
+def run_request(request: Request, protocol: str) -> None:
+    """Runs, prints and writes; ends with exit code 1 if a router failed."""
+    if request.out is not None and request.out.exists() and not request.out.is_dir():
+        raise UsageError(f"{str(request.out)!r} is a file", where="--out", fix="name a folder")
+    run = _run_authors if protocol == "authors" else _run_paper
+    with progress(shown=not request.json) as watch:
+        finish = run(request, registry(), watch)
+    finish()
+
+
+def _run_paper(request: Request, found: Registry, watch: Progress) -> Callable[[], None]:
+    entrants, skipped = _entrants(request, found.routers)
+    table = _table(request, found, watch)
+    cache = FeatureCache(cache_folder())
+    source = _source(request, found, cache, watch)
+    first = PAPER_SEED if request.first_seed is None else request.first_seed
+    options = Options(
+        seeds=tuple(range(first, first + request.seeds)),
+        fusion=None if request.fusion is None else found.fusions.label(found.fusions.find(request.fusion)),
+        fusion_parameters=request.parameters,
+        modality=request.modality,
+        train_modality=request.train_modality,
+        draws=request.draws,
+        allow_incomplete=request.allow_incomplete,
+    )
+    result = run_paper(
+        table,
+        _columns(request, table, found),
+        entrants,
+        source=source,
+        registry=found,
+        options=options,
+        jobs=request.jobs,
+        skipped_routers=skipped,
+        price_sheet=None if request.prices is None else read_price_sheet(request.prices).version,
+        progress=watch,
+    )
+    return lambda: _finish_paper(request, result)
+
+
+def _finish_paper(request: Request, result: RunResult) -> None:
+    for line in _remarks(result):
+        warn(line)
+    if request.json:
+        print_json(document(result).model_dump(mode="json"))
+    else:
+        for part in run_tables(result):
+            console().print(part)
+    if request.out is not None:
+        for path in write_run(result, request.out, log_cost=request.log_cost, warn=warn):
+            note(f"wrote {path}")
+    if result.failures:
+        raise typer.Exit(WORK_FAILED)
+
+
+def _remarks(result: RunResult) -> list[str]:
+    """What a reader of the tables must know: what is synthetic, left out, skipped or failed."""
+    lines = [f"router {name!r} is left out: {reason}" for name, reason in result.skipped_routers.items()]
+    lines += [f"dataset {name!r} is left out: {reason}" for name, reason in result.skipped_columns.items()]
+    seen = set()
+    for gap in (gap for column in result.columns for gap in column.left_out):
+        if gap.dataset not in seen:
+            seen.add(gap.dataset)
+            per_model = ", ".join(f"{model} {count}" for model, count in gap.models.items())
+            lines.append(
+                f"dataset {gap.dataset!r}: {gap.instances} of {gap.of} test instances are left out, "
+                f"for lack of outcomes ({per_model})"
+            )
+    lines += [
+        f"router {entry.name!r} sees all test queries at once through fusion {entry.fusion!r}: not for ranking"
+        for entry in result.lineup
+        if entry.transductive
+    ]
+    lines += [f"router {f.router!r} failed on dataset {f.dataset!r}: {f.reason}" for f in result.failures]
+    return lines
+
+
+def _run_authors(request: Request, found: Registry, watch: Progress) -> Callable[[], None]:
+    _refuse_for_authors(request)
+    shelf = found.components("router", "authors")
+    names = None if request.routers == ALL else listed(request.routers)
+    table = _table(request, found, watch)
+    result = run_authors(
+        table,
+        _columns(request, table, found),
+        names,
+        source=_source(request, found, FeatureCache(cache_folder()), watch),
+        routers=shelf,
+        fusions=found.components("fusion", "authors"),
+        seed=AUTHORS_SEED if request.first_seed is None else request.first_seed,
+        progress=watch,
+    )
+
+    def finish() -> None:
+        if request.json:
+            print_json(authors_document(result).model_dump(mode="json"))
+        else:
+            console().print(authors_table(result))
+        if request.out is not None:
+            for path in write_authors(result, request.out):
+                note(f"wrote {path}")
+
+    return finish
+
+
+def _refuse_for_authors(request: Request) -> None:
+    """Options that the authors' program has no place for."""
+    refused = {
+        "--fusion": request.fusion is not None,
+        "--modality": request.modality != "multimodal",
+        "--train-modality": request.train_modality is not None,
+        "--seeds": request.seeds != 1,
+        "--set": bool(request.parameters),
+    }
+    for option, given in refused.items():
+        if given:
+            raise UsageError(f"{option} has no place in --protocol authors", fix="leave it out")
+
+
+def _table(request: Request, found: Registry, watch: Progress) -> OutcomeTable:
+    table = open_table(request.data, found, cache=cache_root(), warn=warn, progress=watch)
+    if request.models is not None:
+        table = table.take_models(listed(request.models))
+    if request.prices is not None:
+        table = reprice(table, read_price_sheet(request.prices), warn=warn)
+    if table.synthetic:
+        note(f"{table.source}: outcomes are synthetic and say nothing about real models")
+    return table
+
+
+def _columns(request: Request, table: OutcomeTable, found: Registry) -> list[DatasetSpec]:
+    if request.datasets == ALL:
+        return columns_of(table, found.datasets.all())
+    present = table.dataset_names
+    return [
+        table.spec_of(name) if name in present else found.find_dataset(name).spec for name in listed(request.datasets)
+    ]
+
+
+def _entrants(request: Request, shelf: ComponentShelf) -> tuple[Sequence[Entrant], dict[str, str]]:
+    if request.routers == ALL:
+        entrants, skipped = all_entrants(shelf)
+    else:
+        names = [shelf.label(shelf.find(name)) for name in listed(request.routers)]
+        for name in names:
+            shelf.load(name)
+        entrants, skipped = [Entrant(name=name) for name in names], {}
+    return [Entrant(name=e.name, parameters=request.parameters.get(e.name, {})) for e in entrants], skipped
+
+
+def _source(request: Request, found: Registry, cache: FeatureCache, watch: Progress) -> FeatureSource:
+    return feature_source(request.features, found, modality=request.looked_at(), cache=cache, warn=warn, progress=watch)
