@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Status(IntEnum):
-    """Why an outcome is what it is; only `OK` and `TRUNCATED` outcomes have numbers."""
+    """Why an outcome is what it is. `MISSING` if its utility or its cost is not known, though the other may be."""
 
     OK = 0
     MISSING = 1
@@ -48,7 +48,7 @@ class OutcomeTable:
     :param cost: float64 [n, K] in USD, NaN where missing.
     :param status: int8 [n, K] of `Status`.
     :param input_tokens, image_tokens, output_tokens: float64 [n, K], NaN where unknown.
-    :param response: [n, K] answers of the models, or None where the source has none.
+    :param response: [n, K] answers of the models, None for one that is not known; None if the source has none at all.
     :param datasets: the specs of all datasets that occur in `dataset`.
     :param source: where the table came from, for people.
     :param synthetic: whether the outcomes were generated rather than observed.
@@ -90,7 +90,11 @@ class OutcomeTable:
         if unknown:
             raise DataError(f"no spec for dataset {min(unknown)!r}", where=self.source)
         self._demand_range(self.utility, (self.utility < 0) | (self.utility > 1), "utility", "outside [0, 1]")
-        self._demand_range(self.cost, (self.cost < 0) | np.isinf(self.cost), "cost", "negative or infinite")
+        for name in ("cost", "input_tokens", "image_tokens", "output_tokens"):
+            amounts = getattr(self, name)
+            self._demand_range(amounts, (amounts < 0) | np.isinf(amounts), name, "negative or infinite")
+        strange = (self.status < min(Status)) | (self.status > max(Status))
+        self._demand_range(self.status, strange, "status", "not known")
 
     def _demand_range(self, values: NDArray[Any], wrong: NDArray[np.bool_], what: str, fault: str) -> None:
         if wrong.any():
@@ -115,8 +119,14 @@ class OutcomeTable:
         return tuple(dict.fromkeys(self.dataset))
 
     def spec_of(self, dataset: str) -> DatasetSpec:
-        """The spec of a dataset that occurs in the table."""
-        return next(spec for spec in self.datasets if spec.name == dataset)
+        """The spec of a dataset that occurs in the table.
+
+        :raises DataError: if the table has no such dataset.
+        """
+        for spec in self.datasets:
+            if spec.name == dataset:
+                return spec
+        raise DataError(f"no dataset {dataset!r} in the table", where=self.source)
 
     def take(self, rows: NDArray[Any]) -> OutcomeTable:
         """The table of some rows, given as indices or as a mask, in the order given; nothing is shared."""
@@ -163,7 +173,8 @@ class OutcomeTable:
             row = (self.dataset[i], self.instance_id[i], self.question[i], self.category[i])
             state.update("\0".join(row).encode() + b"\1")
         for numbers in (self.utility, self.cost):
-            state.update(np.ascontiguousarray(numbers[order] + 0.0).tobytes())
+            # One NaN and one zero: bits that compare alike must not make digests differ.
+            state.update(np.where(np.isnan(numbers), np.nan, numbers + 0.0)[order].tobytes())
         return state.hexdigest()
 
 
