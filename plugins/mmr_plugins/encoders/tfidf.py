@@ -1,0 +1,82 @@
+"""TF-IDF of the question, with a vocabulary learnt from the training questions.
+
+Words and pairs of words, sublinear counts, not normalised: how much of a question is known vocabulary stays visible
+in the norm. Single letters and digits are words, because in mathematics they carry the meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+import sklearn
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from mmr_core.errors import FeatureError, PluginError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_WORD = r"(?u)\b\w+\b"
+
+
+class TfidfEncoder:
+    """A text encoder that is fitted on the training split.
+
+    :param dimensions: the width of every embedding; the vocabulary is the commonest that many words and pairs, and
+        where there are fewer, the dimensions on the right stay zero.
+    :raises UsageError: if there are no dimensions.
+
+    A text without a known word has a zero embedding.
+    """
+
+    modalities: ClassVar[tuple[str, ...]] = ("text",)
+
+    def __init__(self, *, dimensions: int = 512) -> None:
+        if dimensions < 1:
+            raise UsageError(f"tfidf cannot have {dimensions} dimensions", fix="use 1 or more")
+        self.dimensions = dimensions
+        self._vectorizer: TfidfVectorizer | None = None
+        self._training_digest = "unfitted"
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learns the vocabulary and how rare each word is.
+
+        :raises FeatureError: if the texts hold no word.
+        """
+        vectorizer = TfidfVectorizer(
+            token_pattern=_WORD,
+            ngram_range=(1, 2),
+            sublinear_tf=True,
+            norm=None,
+            max_features=self.dimensions,
+            dtype=np.float64,
+        )
+        if not any(map(vectorizer.build_analyzer(), texts)):
+            raise FeatureError("tfidf found no word in the training questions", fix="choose another --text-encoder")
+        self._vectorizer = vectorizer.fit(texts)
+        digest = blake2b(digest_size=16)
+        for text in sorted(texts):
+            content = text.encode("utf-8", "surrogatepass")
+            digest.update(len(content).to_bytes(8, "big") + content)
+        self._training_digest = digest.hexdigest()
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """Parameters, scikit-learn's version, and a digest of the training texts, whatever their order."""
+        return f"tfidf dimensions={self.dimensions} sklearn={sklearn.__version__} training={self._training_digest}"
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32 [n, dimensions].
+
+        :raises PluginError: if it was not fitted.
+        """
+        if self._vectorizer is None:
+            raise PluginError("tfidf was asked to encode before it was fitted", fix="call fit first")
+        counted = self._vectorizer.transform(texts)
+        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        rows[:, : counted.shape[1]] = counted.toarray()
+        return rows
