@@ -1,0 +1,89 @@
+"""How figures look when people read them: decimals, intervals, infinity, readable units of cost, harmless names.
+
+Every table and plot takes its text from here, so that one figure looks the same wherever it stands. Files for
+programs (JSON, CSV, Parquet) hold the full numbers instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mmr_core.evaluate.results import Estimate
+
+INFINITY = "∞"
+NOTHING = "–"
+_DECIMALS = 3
+
+
+def number(value: float | None) -> str:
+    """A metric: three decimals, two digits where those would show nothing, "∞", or "–" where there is none."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return INFINITY if value > 0 else f"-{INFINITY}"
+    if value and abs(value) < 0.5 * 10**-_DECIMALS:
+        return "0.000" if abs(value) < 1e-9 else significant(value, 1)
+    return f"{value:,.{_DECIMALS}f}"
+
+
+def signed(value: float | None) -> str:
+    """As `number`, with a plus sign for what is above zero."""
+    text = number(value)
+    return f"+{text}" if value is not None and value > 0 and text != "0.000" else text
+
+
+def interval(estimate: Estimate) -> str:
+    """The 95 % interval, such as "[0.690, 0.712]"; empty where there is none."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def with_interval(estimate: Estimate | None) -> str:
+    """A figure and its interval, such as "0.701 [0.690, 0.712]"."""
+    if estimate is None:
+        return NOTHING
+    return f"{number(estimate.value)} {interval(estimate)}".rstrip()
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """So many significant digits, never in scientific notation."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+@dataclass(frozen=True)
+class CostUnit:
+    """A number of queries that makes costs readable.
+
+    :param queries: costs are multiplied by it.
+    """
+
+    queries: int
+
+    @classmethod
+    def for_costs(cls, costs: Iterable[float]) -> CostUnit:
+        """The unit in which the middle one of some costs (USD per query) is no tiny fraction."""
+        positive = sorted(cost for cost in costs if cost > 0)
+        middle = positive[len(positive) // 2] if positive else 1.0
+        return cls(next((queries for queries in (1, 1_000) if middle * queries >= 0.01), 1_000_000))
+
+    @property
+    def title(self) -> str:
+        """Such as "USD per 1,000 queries"."""
+        return "USD per query" if self.queries == 1 else f"USD per {self.queries:,} queries"
+
+    def show(self, cost: float | None) -> str:
+        """A cost per query in this unit, with three significant digits."""
+        if cost is None or math.isnan(cost):
+            return NOTHING
+        return INFINITY if math.isinf(cost) else significant(cost * self.queries)
+
+
+def name(text: str) -> str:
+    """A name as it may be shown: what is not printable (escape codes, line breaks) becomes a replacement mark."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
