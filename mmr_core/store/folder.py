@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmr_core.atomic import exclusively, write_atomically
+from mmr_core.contracts import no_progress
 from mmr_core.errors import DataError
 from mmr_core.store.adding import Addition
 from mmr_core.store.images import FOLDER as IMAGES
@@ -22,6 +23,7 @@ from mmr_core.store.reading import assemble
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
 
 _OWN_FOLDERS = {"instances", "outcomes", IMAGES}
@@ -86,7 +88,7 @@ class OutcomeStore:
         """
         return assemble(self.folder, self.manifest(), datasets, models, verify=self._verify)
 
-    def add(self, table: OutcomeTable, *, copy_images: bool = False) -> Added:
+    def add(self, table: OutcomeTable, *, copy_images: bool = False, progress: Progress = no_progress) -> Added:
         """Adds what is new in a table; what is there already must agree with it.
 
         :param copy_images: whether to copy the images of new datasets into the store; otherwise it keeps their
@@ -101,7 +103,7 @@ class OutcomeStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with exclusively(self.folder):
-                return self._add(table, copy_images, journal)
+                return self._add(table, journal, copy_images, progress)
         except OSError as error:
             journal.undo()
             raise DataError(
@@ -113,7 +115,7 @@ class OutcomeStore:
             journal.undo()
             raise
 
-    def _add(self, table: OutcomeTable, copy_images: bool, journal: Journal) -> Added:
+    def _add(self, table: OutcomeTable, journal: Journal, copy_images: bool, progress: Progress) -> Added:
         # Nobody else is in, so these belong to a writer that was killed.
         for litter in self.folder.rglob(".*.tmp"):
             litter.unlink()
@@ -125,6 +127,7 @@ class OutcomeStore:
             journal=journal,
             copy_images=copy_images,
             verify=self._verify,
+            progress=progress,
         )
         after = addition.run()
         if after is not before:
