@@ -104,7 +104,7 @@ class AdaptiveFusion:
         weight = _logistic(self.eta * (confidence[TEXT] - confidence[IMAGE]))[:, None]  # softmax of two
         fused = weight * text + (1 - weight) * image
         fused += self.alpha * (text * image) + self.beta * np.abs(text - image)
-        both = (text.any(axis=1) & image.any(axis=1))[:, None]
+        both = text.any(axis=1, keepdims=True) & image.any(axis=1, keepdims=True)  # [n, 1]
         fused = np.where(both, fused, text + image)
         length = np.sqrt(np.square(fused).sum(axis=1, keepdims=True))
         return as_features(np.divide(fused, length, out=np.zeros_like(fused), where=length > 0))
@@ -148,8 +148,9 @@ def _confidence(
         large = np.full(len(rows), NEUTRAL)
     else:
         large = _logistic((norms.astype(np.float64) - statistics.mean) / statistics.deviation)
-    return np.clip(0.5 * near + 0.5 * large, 0, 1)
+    confidence: NDArray[np.float64] = np.clip(0.5 * near + 0.5 * large, 0, 1)
+    return confidence
 
 
 def _logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(x / 2))  # type: ignore[no-any-return]
+    return 0.5 * (1 + np.tanh(x / 2))

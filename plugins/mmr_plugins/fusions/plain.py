@@ -28,7 +28,8 @@ def unit_rows(embeddings: Embeddings, modality: int) -> NDArray[np.float64] | No
         return None
     rows = np.where(embeddings.mask[:, modality, None], raw, 0).astype(np.float64)
     length = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))  # [n, 1]
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    unit: NDArray[np.float64] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return unit
 
 
 def demand_one_width(text: NDArray[np.float64], image: NDArray[np.float64]) -> None:

@@ -1,0 +1,207 @@
+"""CLIP through open_clip, the paper's encoder of questions and images.
+
+Official tokenizer with truncation and official preprocessing; embeddings as the towers give them, not normalised,
+because their norms carry signal. open_clip loads OpenAI's weights into `ViT-B-32` with the wrong activation unless it
+is told otherwise, so the activation that belongs to a set of weights is always set here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import open_clip
+import PIL
+import torch
+from PIL import Image
+
+from mmr_core.errors import FeatureError, UsageError
+from mmr_plugins.encoders.clip_weights import demand_known, is_tag, unfetchable, weights_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class ClipEncoder:
+    """Texts and images in one space, float32 [n, d]; d is 512 for `ViT-B-32`.
+
+    :param model: any model of `open_clip.list_models()`; "ViT-B/32" is taken as "ViT-B-32".
+    :param pretrained: a tag of open_clip, or the path of a file of weights; None: random weights, for tests.
+    :param batch_size: how many texts or images go through the model at once.
+    :param device: such as "cpu" or "cuda:1"; None: cuda where there is one.
+    :param precision: "fp32", "fp16" or "bf16"; with fp32, TensorFloat-32 is off.
+    :param quick_gelu: the weights in a file were trained with QuickGELU; of tags this is known.
+    :param seed: of random weights.
+    :raises UsageError: if there is no such model, weights, device or precision.
+    :raises FeatureError: on first use, if weights can neither be found nor fetched, or do not fit the model.
+
+    An image is converted to RGB as Pillow does it, then resized, cropped and scaled by the model's own transform.
+    """
+
+    modalities: ClassVar[tuple[str, ...]] = ("text", "image")
+
+    def __init__(
+        self,
+        *,
+        model: str = "ViT-B-32",
+        pretrained: str | None = "openai",
+        batch_size: int = 64,
+        device: str | None = None,
+        precision: str = "fp32",
+        quick_gelu: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.model = model.replace("/", "-")
+        self.pretrained = pretrained
+        demand_known(self.model, pretrained)
+        if precision not in _PRECISIONS:
+            raise UsageError(f"clip knows no precision {precision!r}", fix=f"use one of {', '.join(_PRECISIONS)}")
+        if batch_size < 1:
+            raise UsageError(f"clip cannot take batches of {batch_size}", fix="use a batch size of 1 or more")
+        self.batch_size = batch_size
+        self.device = _device(device)
+        self.precision = precision
+        self.seed = seed
+        by_tag = pretrained is not None and is_tag(self.model, pretrained)
+        self._tag: dict[str, Any] = open_clip.get_pretrained_cfg(self.model, pretrained) if by_tag else {}
+        architecture = open_clip.get_model_config(self.model)
+        self.dimensions: int = architecture["embed_dim"]
+        self.quick_gelu = bool(quick_gelu or self._tag.get("quick_gelu") or architecture.get("quick_gelu"))
+
+    @property
+    def fingerprint(self) -> str:
+        """Everything that an embedding depends on; the weights by a digest of the whole file.
+
+        The file is found, or fetched, and read once (600 MB for `ViT-B-32`); the model is not loaded for it.
+        """
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        if self._file is None:
+            weights = f"random seed={self.seed}"
+        else:
+            with open(self._file, "rb") as file:
+                digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+            weights = f"{self.pretrained if self._tag else 'file'} {digest}"
+        return (
+            f"clip model={self.model} weights={weights} quick_gelu={self.quick_gelu} precision={self.precision}"
+            f" open_clip={open_clip.__version__} torch={torch.__version__} pillow={PIL.__version__}"
+        )
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32 [n, d]; what is longer than the model's context is cut, as the official tokenizer cuts it."""
+
+        def embed(batch: Sequence[str]) -> torch.Tensor:
+            # The tokenizer encodes to UTF-8, which has no lone surrogates.
+            valid = [text.encode("utf-8", "replace").decode() for text in batch]
+            tokens = self._tokenizer(valid).to(self.device)
+            network, _ = self._loaded
+            return network.encode_text(tokens, normalize=False)  # type: ignore[no-any-return]
+
+        return self._in_batches(texts, embed)
+
+    def encode_image(self, paths: Sequence[Path]) -> NDArray[np.float32]:
+        """float32 [n, d].
+
+        :raises FeatureError: if an image cannot be opened; it names the file.
+        """
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as readers:
+
+            def embed(batch: Sequence[Path]) -> torch.Tensor:
+                network, _ = self._loaded  # before any reader asks for it
+                pixels = torch.stack(list(readers.map(self._pixels, batch)))  # [b, 3, height, width]
+                pixels = pixels.to(device=self.device, dtype=_PRECISIONS[self.precision])
+                return network.encode_image(pixels, normalize=False)  # type: ignore[no-any-return]
+
+            return self._in_batches(paths, embed)
+
+    def _in_batches(self, inputs: Sequence[Any], embed: Callable[[Any], torch.Tensor]) -> NDArray[np.float32]:
+        embedded = [np.zeros((0, self.dimensions), dtype=np.float32)]
+        with torch.inference_mode(), self._exactly():
+            for start in range(0, len(inputs), self.batch_size):
+                embedded.append(embed(inputs[start : start + self.batch_size]).float().cpu().numpy())
+        return np.concatenate(embedded)
+
+    def _exactly(self) -> AbstractContextManager[Any]:
+        """Convolutions in float32 as on a CPU: cuDNN would otherwise round their inputs to 10 bits."""
+        if self.precision != "fp32" or self.device.type != "cuda":
+            return nullcontext()
+        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+    def _pixels(self, path: Path) -> torch.Tensor:
+        """float32 [3, height, width]."""
+        # Decoders of damaged files raise nearly anything; the file is named.
+        try:
+            with Image.open(path) as image:
+                rgb = image.convert("RGB")
+        except Exception as error:
+            raise FeatureError(
+                f"the image cannot be opened ({error})",
+                where=str(path),
+                fix="restore it, or leave it out with --bad-images mask",
+            ) from error
+        _, preprocess = self._loaded
+        return preprocess(rgb)  # type: ignore[no-any-return]
+
+    @cached_property
+    def _file(self) -> Path | None:
+        return None if self.pretrained is None else weights_file(self.model, self.pretrained)
+
+    @cached_property
+    def _tokenizer(self) -> Callable[[list[str]], torch.Tensor]:
+        # Some models have their tokenizer on the hub.
+        try:
+            return open_clip.get_tokenizer(self.model)  # type: ignore[no-any-return]
+        except Exception as error:
+            raise unfetchable(f"the tokenizer of {self.model}", error) from error
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Callable[[Image.Image], Any]]:
+        """The network in evaluation mode, and the transform that belongs to its weights."""
+        file = self._file
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                network, _, preprocess = open_clip.create_model_and_transforms(
+                    self.model,
+                    pretrained=None if file is None else str(file),
+                    precision=self.precision,
+                    device=self.device,
+                    force_quick_gelu=self.quick_gelu,
+                    image_mean=self._tag.get("mean"),
+                    image_std=self._tag.get("std"),
+                    image_interpolation=self._tag.get("interpolation"),
+                    image_resize_mode=self._tag.get("resize_mode"),
+                    pretrained_image=False,
+                    pretrained_text=False,
+                )
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise FeatureError(
+                f"open_clip could not load {self.model} ({type(error).__name__}: {reason})",
+                where=str(file or "random weights"),
+                fix="see that the weights belong to this model and are whole",
+            ) from error
+        return network.eval(), preprocess
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {name!r}", fix="use 'cpu', 'cuda' or 'cuda:0'") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {name!r} was asked for, and PyTorch finds no GPU", fix="leave the device out")
+    return device
