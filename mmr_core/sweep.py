@@ -153,7 +153,7 @@ def choose(pred_utility: NDArray[Any], pred_cost: NDArray[Any], trade_off: float
     utility, cost = _columns(np.asarray(pred_utility)), _columns(np.asarray(pred_cost))
     if np.isinf(trade_off):
         return _cheapest(utility, cost).astype(np.intp)
-    return _best(utility - trade_off * cost, cost).astype(np.intp)
+    return _least(trade_off * cost - utility, cost)[1].astype(np.intp)
 
 
 def lambda_events(
@@ -269,55 +269,43 @@ def _steps(
 
 def _dearest(utility: Floats, cost: Floats) -> NDArray[np.int16]:
     """[m] argmax of utility; ties: lower cost, then lower index."""
-    return _best(utility, cost)
+    return _least(-utility, cost)[1]
 
 
 def _cheapest(utility: Floats, cost: Floats) -> NDArray[np.int16]:
     """[m] argmin of cost; ties: higher utility, then lower index."""
-    return _best(-cost, -utility)
-
-
-def _best(first: Floats, second: Floats) -> NDArray[np.int16]:
-    """[m] the model of greatest `first`; ties: least `second`, then lower index."""
-    best = np.zeros(first.shape[1], dtype=np.int16)
-    best_first, best_second = first[0].copy(), second[0].copy()
-    for j in range(1, len(first)):
-        better = (first[j] > best_first) | ((first[j] == best_first) & (second[j] < best_second))
-        np.copyto(best, j, where=better)
-        np.copyto(best_first, first[j], where=better)
-        np.copyto(best_second, second[j], where=better)
-    return best
+    return _least(cost, -utility)[1]
 
 
 def _next_cheaper(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
     """The next corner of each upper envelope: ([m] its lambda, [m] the model that takes over, or -1)."""
-    best = np.full(len(u), np.inf)
-    best_cost = np.full(len(u), np.inf)
-    after = np.full(len(u), -1, dtype=np.int16)
+    saved = c - cost  # [K, m]
+    crossing = u - utility
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for j in range(len(utility)):
-            crossing = (u - utility[j]) / (c - cost[j])
-            earlier = (crossing < best) | ((crossing == best) & (cost[j] < best_cost))
-            earlier &= cost[j] < c
-            np.copyto(best, crossing, where=earlier)
-            np.copyto(best_cost, cost[j], where=earlier)
-            np.copyto(after, j, where=earlier)
-    after[~np.isfinite(best)] = -1
-    return best, after
+        np.divide(crossing, saved, out=crossing)
+    np.copyto(crossing, np.inf, where=saved <= 0)
+    return _least(crossing, cost)
 
 
 def _next_better(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
     """The cheapest model that beats the present one: ([m] its predicted cost, [m] the model, or -1)."""
-    best = np.full(len(u), np.inf)
-    best_utility = np.full(len(u), -np.inf)
-    after = np.full(len(u), -1, dtype=np.int16)
-    for j in range(len(utility)):
-        earlier = (cost[j] < best) | ((cost[j] == best) & (utility[j] > best_utility))
-        earlier &= utility[j] > u
-        np.copyto(best, cost[j], where=earlier)
-        np.copyto(best_utility, utility[j], where=earlier)
-        np.copyto(after, j, where=earlier)
-    return best, after
+    return _least(np.where(utility > u, cost, np.inf), -utility)
+
+
+def _least(keys: Floats, tie_break: Floats) -> tuple[Floats, NDArray[np.int16]]:
+    """For each column the least key and the model that has it, -1 where it is infinite.
+
+    Ties go to the least `tie_break`, then to the lower index. Ties are rare, so only their columns are looked at twice.
+    """
+    least = keys.min(axis=0)
+    hits = (keys == least) & np.isfinite(least)  # [K, m]
+    model = np.full(len(least), -1, dtype=np.int16)
+    for j in range(len(keys) - 1, -1, -1):
+        np.copyto(model, j, where=hits[j])
+    if np.count_nonzero(hits) > np.count_nonzero(model >= 0):
+        tied = np.flatnonzero(np.count_nonzero(hits, axis=0) > 1)
+        model[tied] = np.where(hits[:, tied], tie_break[:, tied], np.inf).argmin(axis=0)
+    return least, model
 
 
 def _group_ends(begins_anew: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
