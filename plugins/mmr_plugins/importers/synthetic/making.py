@@ -1,0 +1,119 @@
+"""Makes the instances of the sample: draws subjects, loads and looks, words the questions, paints the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmr_core.errors import DataError
+from mmr_plugins.importers.synthetic.canvas import CLEAR, Canvas, Look
+from mmr_plugins.importers.synthetic.catalogue import INSTANCES, RECIPES, Recipe
+from mmr_plugins.importers.synthetic.chance import Chance
+from mmr_plugins.importers.synthetic.outcomes import Parts, parts_of
+from mmr_plugins.importers.synthetic.wording import compose, draw_load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mmr_plugins.importers.synthetic.subject import Subject
+
+COMMON_SHARE = 0.5
+"""How much of each visible property all four have in common."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One instance of the sample before anybody has answered it.
+
+    :param number: the part of the id behind the prefix, counted from 1.
+    :param text_hardness: what its wording adds to its difficulty, in [0, 1].
+    :param image_hardness: what its picture adds, in [0, 1]; 0 without one.
+    """
+
+    dataset: str
+    number: int
+    category: str
+    question: str
+    answer: str
+    subject: Subject
+    look: Look
+    text_hardness: float
+    image_hardness: float
+
+    @property
+    def suffix(self) -> str:
+        """How the file of its picture ends; "" without one."""
+        if self.subject.paint is None:
+            return ""
+        return ".jpg" if self.subject.photograph else ".png"
+
+    def save_picture(self, path: Path) -> None:
+        """Paints the picture into a file."""
+        paint = self.subject.paint
+        if paint is None:
+            return
+        chance = Chance(self.dataset, self.number, "painting")
+        canvas = Canvas(self.subject.size, self.look, chance, self.subject.paper)
+        paint(canvas)
+        options = {"quality": 88} if self.subject.photograph else {"compress_level": 1}
+        canvas.finish().save(path, **options)
+
+
+def make_instances(recipe: Recipe, count: int = INSTANCES) -> list[Instance]:
+    """The instances of one dataset, the same on every machine; a smaller count gives the first of them."""
+    return [_make(recipe, number) for number in range(1, count + 1)]
+
+
+def latent_parts(dataset: str, count: int = INSTANCES) -> Parts:
+    """What makes the first `count` instances of a dataset of the sample difficult, in their order.
+
+    For tests and studies of the sample itself: no outcome table carries it, and no router may see it.
+
+    :raises DataError: if the sample has no such dataset.
+    """
+    recipe = next((recipe for recipe in RECIPES if recipe.dataset == dataset), None)
+    if recipe is None:
+        raise DataError(
+            f"the embedded sample has no dataset {dataset!r}",
+            fix=f"use one of {', '.join(recipe.dataset for recipe in RECIPES)}",
+        )
+    return parts_of_instances(make_instances(recipe, count))
+
+
+def parts_of_instances(instances: list[Instance]) -> Parts:
+    """The parts of difficulty of all instances of one dataset."""
+    return parts_of(
+        instances[0].dataset,
+        [instance.text_hardness for instance in instances],
+        [instance.image_hardness for instance in instances],
+    )
+
+
+def _make(recipe: Recipe, number: int) -> Instance:
+    chance = Chance(recipe.dataset, number, "making")
+    category, topic = chance.pick(recipe.topics)
+    subject = topic(chance)
+    load = draw_load(chance)
+    look = CLEAR if subject.paint is None else _draw_look(chance)
+    question, answer = compose(subject, load, chance, options=recipe.options)
+    return Instance(
+        dataset=recipe.dataset,
+        number=number,
+        category=category,
+        question=question,
+        answer=answer,
+        subject=subject,
+        look=look,
+        text_hardness=load.hardness,
+        image_hardness=look.hardness,
+    )
+
+
+def _draw_look(chance: Chance) -> Look:
+    """Four properties between 0 and 1 that rise partly together and partly each on its own."""
+    common = chance.share()
+
+    def one() -> float:
+        return COMMON_SHARE * common + (1.0 - COMMON_SHARE) * chance.share()
+
+    return Look(clutter=one(), fade=one(), blur=one(), small=one())
