@@ -7,10 +7,11 @@ written has changed nothing.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mmr_core.errors import DataError, SpecError
 from mmr_core.specs import DatasetSpec, ModelSpec
@@ -40,6 +41,14 @@ class StoredFile(_Record):
 
     path: str
     digest: str
+
+    @field_validator("path")
+    @classmethod
+    def _within_the_store(cls, path: str) -> str:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts:
+            raise ValueError(f"{path!r} is not within the store")
+        return path
 
 
 class StoredOutcomes(_Record):
@@ -85,6 +94,13 @@ class Manifest(_Record):
     batches: list[Batch] = Field(default_factory=list)
     models: list[StoredModel] = Field(default_factory=list)
     datasets: list[StoredDataset] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _batches_exist(self) -> Self:
+        named = [d.batch for d in self.datasets] + [o.batch for d in self.datasets for o in d.outcomes]
+        if not all(0 <= batch < len(self.batches) for batch in named):
+            raise ValueError(f"names a batch that is not among the {len(self.batches)} there are")
+        return self
 
     def dataset(self, name: str) -> StoredDataset | None:
         """The stored dataset of this name, if there is one."""
@@ -132,7 +148,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"])) or "batches"
         raise DataError(
             f"is damaged at {place!r}: {first['msg']}", where=str(path), fix="import the data again"
         ) from None

@@ -35,6 +35,8 @@ def assemble(
     :raises DataError: if a name is not in the store, or a file is absent or damaged.
     """
     chosen = _choose_datasets(manifest, datasets, str(folder))
+    if not chosen:
+        raise DataError("has no dataset to read", where=str(folder), fix="import one, or ask for one")
     pool = _choose_models(manifest, chosen, datasets, models, str(folder))
     blocks = [_Block(folder, dataset, pool, verify=verify) for dataset in chosen]
     batch = np.concatenate([np.full(len(block.instances), block.stored.batch) for block in blocks])

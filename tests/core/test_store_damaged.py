@@ -49,6 +49,8 @@ def test_a_newer_schema_says_to_upgrade(stored: Path) -> None:
     ("old", "new", "words"),
     [
         ('"instances": 25', '"instances": "many"', r"damaged at 'datasets\.0\.instances'"),
+        ('"path": "instances/beta', '"path": "../beta', r"damaged at 'datasets\.1\.file\.path'.*not within the store"),
+        ('"batch": 0', '"batch": 1', "damaged at 'batches'.*names a batch that is not among the 1"),
         ('"scenario": "math"', '"scenario": "Math!"', "damaged: dataset 'alpha'"),
     ],
 )
@@ -115,6 +117,10 @@ def test_fewer_instances_than_the_manifest_says_are_noticed(stored: Path) -> Non
 def test_names_that_the_store_lacks_are_answered_with_those_it_has(stored: Path) -> None:
     fails_with("no dataset 'gamma'; it has alpha, beta", lambda: OutcomeStore(stored).table(datasets=["gamma"]))
     fails_with("no model 'm'; it has model-0, model-1", lambda: OutcomeStore(stored).table(models=["m"]))
+
+
+def test_a_store_of_nothing_gives_no_table(stored: Path) -> None:
+    fails_with("has no dataset to read", lambda: OutcomeStore(stored).table(datasets=[]))
 
 
 def test_a_folder_with_other_things_in_it_does_not_become_a_store(table: Build, tmp_path: Path) -> None:

@@ -158,6 +158,29 @@ def test_a_first_import_onto_a_full_disk_leaves_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("copied", [0, 3])
+def test_a_disk_that_fills_up_while_images_are_copied_leaves_nothing_of_them(
+    table: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: int
+) -> None:
+    store = OutcomeStore(tmp_path)
+    store.add(table(datasets=("old",)))
+    before = files_of(tmp_path)
+    rename, renamed = os.replace, []
+
+    def fails(source: Path, target: Path) -> None:
+        if len(renamed) >= copied:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        renamed.append(target)
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "replace", fails)
+        with pytest.raises(DataError, match="No space left"):
+            store.add(table(images=True, instances=40), copy_images=True)
+    assert files_of(tmp_path) == before
+    assert not (tmp_path / "images").exists()
+
+
 def test_an_interruption_right_after_the_manifest_keeps_what_it_names(
     assert_same: Same, table: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

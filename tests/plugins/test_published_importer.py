@@ -166,6 +166,23 @@ def test_an_id_in_two_files_is_an_error_that_names_both(folder: Path) -> None:
     fails(folder, "b.csv, row 1", "'MathVision_2'", "a.csv")
 
 
+def test_an_unknown_dataset_in_two_files_has_images_if_one_of_them_has(folder: Path) -> None:
+    touch(folder / "New" / "2.jpg")
+    write(folder, [a_row(1, "New")], "a.csv")
+    write(folder, [a_row(2, "New")], "b.csv")
+    warnings: list[str] = []
+    table = read(folder, warnings)
+    assert table.spec_of("new").modalities == ("text", "image")
+    assert table.image.tolist() == [None, folder / "New" / "2.jpg"]
+    assert len(warnings) == 1
+
+
+def test_unknown_prefixes_of_two_files_that_would_share_a_name_are_an_error(folder: Path) -> None:
+    write(folder, [a_row(1, "My Set")], "a.csv")
+    write(folder, [a_row(1, "My-Set")], "b.csv")
+    fails(folder, "b.csv", "'My-Set' would become the dataset 'my-set', as would 'My Set'")
+
+
 @pytest.mark.parametrize("text", ["nan", "None", "N/A", "null", "012", "1e5", "", " padded ", "a\r\nb", 'say "x", ok'])
 def test_texts_stay_what_they_are(folder: Path, text: str) -> None:
     table = read(write(folder, [a_row(question=text, answer=text, category=text, cheap_prediction=text)]))

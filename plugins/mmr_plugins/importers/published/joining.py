@@ -14,11 +14,13 @@ from mmr_core.outcomes import OutcomeTable, Status
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mmr_core.specs import DatasetSpec
+
 
 def joined(tables: Sequence[OutcomeTable], source: str) -> OutcomeTable:
     """One table of all; where a model is not in a file, its outcomes there are missing.
 
-    :raises DataError: if an id is in two of them, or they describe one dataset differently.
+    :raises DataError: if an id is in two of them, or two unknown datasets would get one name.
     """
     if len(tables) == 1:
         return replace(tables[0], source=source)
@@ -29,15 +31,7 @@ def joined(tables: Sequence[OutcomeTable], source: str) -> OutcomeTable:
             columns.setdefault(model.name, prefix)
     models = {model.name: model for table in tables for model in table.models}
     names = list(columns)
-    datasets = {spec.name: spec for table in tables for spec in table.datasets}
-    for table in tables:
-        for spec in table.datasets:
-            if spec != datasets[spec.name]:
-                raise DataError(
-                    f"dataset {spec.name!r} is another one here than in {tables[-1].source}",
-                    where=table.source,
-                    fix="put its instances into one file",
-                )
+    datasets = _datasets(tables)
 
     def column(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(table, name) for table in tables])
@@ -70,6 +64,24 @@ def joined(tables: Sequence[OutcomeTable], source: str) -> OutcomeTable:
         datasets=tuple(datasets.values()),
         source=source,
     )
+
+
+def _datasets(tables: Sequence[OutcomeTable]) -> dict[str, DatasetSpec]:
+    """The specs by name; a made-up dataset has images if it has some in any of the files."""
+    datasets: dict[str, DatasetSpec] = {}
+    for table in tables:
+        for spec in table.datasets:
+            other = datasets.setdefault(spec.name, spec)
+            if spec.id_prefix != other.id_prefix:
+                raise DataError(
+                    f"the id prefix {spec.id_prefix!r} would become the dataset {spec.name!r}, as would "
+                    f"{other.id_prefix!r} of another file",
+                    where=table.source,
+                    fix="rename one of the two",
+                )
+            if len(spec.modalities) > len(other.modalities):
+                datasets[spec.name] = spec
+    return datasets
 
 
 def _demand_distinct_ids(tables: Sequence[OutcomeTable]) -> None:
