@@ -59,7 +59,9 @@ def run(
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Go on where over 5 % of test instances lack outcomes.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit and measure.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that fit and measure. [default: one per core]")
+    ] = None,
     log_cost: Annotated[bool | None, typer.Option("--log-cost/--linear-cost", help="Cost axis of the plot.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for results.json, tables, curves and plots.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout and nothing else.")] = False,

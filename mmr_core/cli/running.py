@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from joblib import cpu_count
 
 from mmr_core.authors.run import run_authors
 from mmr_core.cli.choices import ALL, listed
@@ -54,7 +55,7 @@ class Request:
     draws: int
     prices: Path | None
     allow_incomplete: bool
-    jobs: int
+    jobs: int | None
     log_cost: bool | None
     out: Path | None
     json: bool
@@ -97,7 +98,7 @@ def _run_paper(request: Request, found: Registry, watch: Progress) -> Callable[[
         source=source,
         registry=found,
         options=options,
-        jobs=request.jobs,
+        jobs=request.jobs or cpu_count(),
         skipped_routers=skipped,
         price_sheet=None if request.prices is None else read_price_sheet(request.prices).version,
         progress=watch,

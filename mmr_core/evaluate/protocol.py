@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
@@ -103,9 +104,14 @@ def _test_set(column: Prepared) -> TestSet:
 
 
 def _answers(column: Prepared, entrant: Entrant, registry: Registry, options: Options) -> list[Answer] | RouterFailure:
-    """One router's answers, one per seed; whatever it raises is a failure of this router alone."""
+    """One router's answers, one per seed; whatever it raises is a failure of this router alone.
+
+    One thread each: sums then have one order whatever `jobs` is, and small matrices gain nothing from more.
+    """
     try:
-        return [answer(column, entrant, seed, registry, options) for seed in options.seeds]
+        registry.routers.load(entrant.name)  # first, since only libraries that are loaded can be limited
+        with threadpool_limits(limits=1):
+            return [answer(column, entrant, seed, registry, options) for seed in options.seeds]
     except (Exception, SystemExit) as error:
         return _failure(entrant.name, column.spec.name, error)
 
