@@ -1,0 +1,67 @@
+"""The base of the routers that read the fused features z: one place that says what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from mmr_core.errors import FeatureError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmr_core.contracts import Queries
+
+
+class FusedFeatureRouter:
+    """Checks z and hands it on in float64, in which sums over p features round alike whatever the batch.
+
+    :ivar width_: p, the width that the router was fitted on.
+    """
+
+    name: ClassVar[str]
+    default_fusion: ClassVar[str | None]
+    width_: int | None = None
+
+    def _learn_features(self, queries: Queries) -> NDArray[np.float64]:
+        """z of the training rows as float64 [n, p], a copy, whose width is kept.
+
+        :raises UsageError: if z is 0 wide.
+        :raises FeatureError: if z is not finite.
+        """
+        if queries.z.shape[1] == 0:
+            raise UsageError(
+                "there are no fused features to learn from",
+                where=f"router {self.name!r}",
+                fix=f"give it a fusion, such as {self.default_fusion!r}",
+            )
+        self.width_ = queries.z.shape[1]
+        return self._features(queries)
+
+    def _features(self, queries: Queries) -> NDArray[np.float64]:
+        """z as float64 [n, p], a copy.
+
+        :raises UsageError: if the router is not fitted, or z is not as wide as in the fit.
+        :raises FeatureError: if z is not finite.
+        """
+        if self.width_ is None:
+            raise unfitted(self.name)
+        if queries.z.shape[1] != self.width_:
+            raise UsageError(
+                f"features are {queries.z.shape[1]} wide where the fit had {self.width_}",
+                where=f"router {self.name!r}",
+                fix="use the encoder and the fusion that it was fitted with",
+            )
+        if not np.isfinite(queries.z).all():
+            raise FeatureError(
+                "fused features are not finite",
+                where=f"router {self.name!r}, row {np.argwhere(~np.isfinite(queries.z))[0, 0]}",
+                fix="look for NaN or infinity in the embeddings",
+            )
+        return np.array(queries.z, dtype=np.float64, order="C")
+
+
+def unfitted(name: str) -> UsageError:
+    """The error of a router that is asked before it has learned."""
+    return UsageError("it has not been fitted", where=f"router {name!r}", fix="call fit first")

@@ -1,0 +1,92 @@
+"""Routing by two small perceptrons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from mmr_core.contracts import Prediction
+from mmr_plugins.routers.fused_features import FusedFeatureRouter
+from mmr_plugins.routers.parameters import positive, seed_of, whole, wholes
+from mmr_plugins.routers.standardisation import centre_and_spread, standardised
+from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.twin_perceptrons import TwinShape, apply_twins, train_twins
+
+if TYPE_CHECKING:
+    from mmr_core.contracts import Queries, TrainingData
+
+
+class MLPRouter(FusedFeatureRouter):
+    """The paper's MLPRouter: two independent perceptrons, Linear-ReLU-Linear-ReLU-Linear, one for utility and one for
+    cost, trained with mean squared error over the observed outcomes and Adam (D.3.2).
+
+    Utilities are learned as they are, costs standardised per model. A model without any observed utility or cost is
+    predicted its fallback.
+
+    :param hidden: the widths of the hidden layers.
+    :param epochs, batch_size, learning_rate: of the training.
+    :param device: where to train, such as "cpu" or "cuda:0"; None means cuda where there is one.
+    :ivar weights_: float32 arrays `weight_0` [2, p, width], `bias_0` [2, 1, width], and so on, for (utility, cost).
+    :ivar cost_centre_, cost_spread_: float64 [K] in USD, what standardised costs are turned back with.
+    :ivar mean_utility_, utility_known_: [K], the training means, and whether a model has any observed utility.
+    """
+
+    name: ClassVar[str] = "mlp"
+    default_fusion: ClassVar[str | None] = "average"
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        hidden: Sequence[int] = (256, 128),
+        epochs: int = 100,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        device: str | None = None,
+    ) -> None:
+        self.seed = seed_of(self.name, seed)
+        self.hidden = wholes(self.name, "hidden", hidden)
+        self.epochs = whole(self.name, "epochs", epochs)
+        self.batch_size = whole(self.name, "batch_size", batch_size)
+        self.learning_rate = positive(self.name, "learning_rate", learning_rate)
+        self.device = device
+
+    def fit(self, training: TrainingData) -> Self:
+        """Trains both networks from scratch.
+
+        :raises UsageError: if there are no fused features, or no such device.
+        :raises DegenerateError: if there are no training rows.
+        """
+        means = training_means(training)
+        z = self._learn_features(training.queries)
+        self.mean_utility_, self.utility_known_ = means.utility, means.utility_known
+        self.cost_centre_, self.cost_spread_ = centre_and_spread(training.cost, means.cost)
+        self.weights_ = train_twins(
+            z,
+            (training.utility, standardised(training.cost, self.cost_centre_, self.cost_spread_)),
+            self._shape(training.utility.shape[1]),
+            router=self.name,
+            seed=self.seed,
+            device=self.device,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+        )
+        return self
+
+    def predict(self, queries: Queries) -> Prediction:
+        """The networks' outputs, [n, K], costs turned back into USD; either may leave the range observed.
+
+        :raises UsageError: if the router is not fitted, or the features are not those of the fit.
+        """
+        z = self._features(queries)
+        utility, cost = apply_twins(self.weights_, self._shape(len(self.mean_utility_)), z)
+        return Prediction(
+            utility=np.where(self.utility_known_, utility, self.mean_utility_),
+            cost=self.cost_centre_ + self.cost_spread_ * cost,
+        )
+
+    def _shape(self, models: int) -> TwinShape:
+        return TwinShape(widths=(*self.hidden, models), rectified=(True,) * len(self.hidden) + (False,))

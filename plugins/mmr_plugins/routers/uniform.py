@@ -1,0 +1,45 @@
+"""The lower bound: every model is as likely as any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from mmr_core.contracts import Decisions
+from mmr_plugins.routers.fused_features import unfitted
+from mmr_plugins.routers.parameters import seed_of
+
+if TYPE_CHECKING:
+    from mmr_core.contracts import Queries, TrainingData
+
+
+class RandomRouter:
+    """Gives each of the K models probability 1/K (the paper's RandomRouter, D.3.5), at every trade-off.
+
+    Nothing is drawn: probabilities are scored by exact expectation. `seed` is taken, as by every router, and changes
+    nothing.
+
+    :ivar models_: K.
+    """
+
+    name: ClassVar[str] = "random"
+    default_fusion: ClassVar[str | None] = None
+    models_: int | None = None
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed_of(self.name, seed)
+
+    def fit(self, training: TrainingData) -> Self:
+        """Keeps the number of models."""
+        self.models_ = training.utility.shape[1]
+        return self
+
+    def decide(self, queries: Queries, trade_off: float) -> Decisions:
+        """Uniform probability rows, float64 [n, K].
+
+        :raises UsageError: if the router is not fitted.
+        """
+        if self.models_ is None:
+            raise unfitted(self.name)
+        return Decisions(probabilities=np.full((len(queries), self.models_), 1.0 / self.models_))
