@@ -25,7 +25,7 @@ app = typer.Typer(name="data", no_args_is_help=True, help="Import, describe and 
 
 DataOption = Annotated[
     str | None,
-    typer.Option(help="Folder or file with outcomes, or an embedded table by name. [default: embedded]"),
+    typer.Option(help="Folder or file with outcomes, or an embedded table by name. (default: embedded)"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 StoreOption = Annotated[Path, typer.Option(help="The store: a new folder, or a store to add to.")]

@@ -16,10 +16,10 @@ def encode(
     out: Annotated[Path, typer.Option(help="The file to write: .npz with ids, text, image (float32).")],
     data: Annotated[
         str | None,
-        typer.Option(help="Folder or file with outcomes, or an embedded table by name. [default: embedded]"),
+        typer.Option(help="Folder or file with outcomes, or an embedded table by name. (default: embedded)"),
     ] = None,
     dataset: Annotated[str, typer.Option(help="Datasets or mixtures, separated by commas.")] = ALL,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of text and images. [default: the built-in one]")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of text and images. (default: the built-in one)")] = None,
     text_encoder: Annotated[str | None, typer.Option(help="Another encoder for text.")] = None,
     image_encoder: Annotated[str | None, typer.Option(help="Another encoder for images.")] = None,
     align: Annotated[Alignment | None, typer.Option(help="What to do with embeddings of unequal widths.")] = None,

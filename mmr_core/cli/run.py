@@ -36,12 +36,12 @@ class BadImages(StrEnum):
 def run(
     data: Annotated[
         str | None,
-        typer.Option(help="Folder or file with outcomes, or an embedded table by name. [default: embedded]"),
+        typer.Option(help="Folder or file with outcomes, or an embedded table by name. (default: embedded)"),
     ] = None,
     dataset: Annotated[str, typer.Option(help="Datasets or mixtures, separated by commas.")] = ALL,
     router: Annotated[str, typer.Option(help="Routers, separated by commas.")] = ALL,
     models: Annotated[str | None, typer.Option(help="Only these candidate models, separated by commas.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of text and images. [default: the built-in one]")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of text and images. (default: the built-in one)")] = None,
     text_encoder: Annotated[str | None, typer.Option(help="Another encoder for text.")] = None,
     image_encoder: Annotated[str | None, typer.Option(help="Another encoder for images.")] = None,
     features: Annotated[Path | None, typer.Option(help="Precomputed features: .npz with ids, text, image.")] = None,
@@ -51,7 +51,7 @@ def run(
     modality: Annotated[Modality, typer.Option(help="What routers see.")] = Modality.MULTIMODAL,
     train_modality: Annotated[Modality | None, typer.Option(help="What they see in training.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter: NAME.PARAMETER=VALUE.")] = None,
-    seed: Annotated[int | None, typer.Option(help="First seed. [default: 0; 42 for --protocol authors]")] = None,
+    seed: Annotated[int | None, typer.Option(help="First seed. (default: 0; 42 for --protocol authors)")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted up from the first.")] = 1,
     draws: Annotated[int, typer.Option(min=1, help="Bootstrap draws behind each interval.")] = 1000,
     protocol: Annotated[ProtocolName, typer.Option(help="Our protocol, or the authors' program.")] = ProtocolName.PAPER,
@@ -60,7 +60,7 @@ def run(
         bool, typer.Option("--allow-incomplete", help="Go on where over 5 % of test instances lack outcomes.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes that fit and measure. [default: one per core]")
+        int | None, typer.Option(min=1, help="Processes that fit and measure. (default: one per core)")
     ] = None,
     log_cost: Annotated[bool | None, typer.Option("--log-cost/--linear-cost", help="Cost axis of the plot.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for results.json, tables, curves and plots.")] = None,
