@@ -30,7 +30,7 @@ MULTIMODAL: tuple[DatasetSpec, ...] = (
         id_prefix="SEEDBench2_Plus",
         image_folder="SEEDBenchv2Plus",
         homepage="https://github.com/AILab-CVC/SEED-Bench",
-        aliases=("SEEDBenchv2Plus", "SEED-Bench-2-Plus", "SeedBenchV2Plus", "seedbench_2_plus"),
+        aliases=("SEEDBenchv2Plus", "SEED-Bench-2-Plus", "seedbench_2_plus"),
     ),
     DatasetSpec(
         name="mmstar",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SIDE, _GRID = 128, 16
-_STATISTICS_ENERGY, _LAYOUT_ENERGY = 0.8, 0.4
+_STATISTICS_ENERGY, _LAYOUT_ENERGY = 0.8, 0.3
 _LEVELS = 5
 _WHOLE_MODES = ("L", "RGB")
 

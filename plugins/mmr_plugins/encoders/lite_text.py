@@ -22,7 +22,7 @@ from mmr_plugins.encoders.lite_scale import squash
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_STATISTICS_ENERGY, _NGRAM_ENERGY = 0.8, 0.55
+_STATISTICS_ENERGY, _NGRAM_ENERGY = 0.8, 0.45
 _WORD_SHARE = 0.7
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")

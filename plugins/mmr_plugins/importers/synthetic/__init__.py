@@ -19,7 +19,7 @@ stated exceptions (a quarter). What is hard to see is visible: clutter, lost con
 a quarter each. The third part is the product of the first two, so neither text nor picture alone tells it.
 
 Outcomes. Each model feels the first three parts in its own measure; a standard deviation of 1.6 of difficulty stands
-beside 0.3 for strengths in categories and 1 for luck, drawn for every model and instance anew. So routing has
+beside 0.4 for strengths in categories and 1 for luck, drawn for every model and instance anew. So routing has
 something to gain from text, from pictures and from both together, and an oracle, who knows the luck, stays far above.
 Utilities are 0 or 1; the share of ones is the accuracy that the model has to have on the dataset.
 

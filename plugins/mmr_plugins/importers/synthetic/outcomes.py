@@ -33,7 +33,7 @@ SHARES: dict[str, tuple[float, float, float, float]] = {
 DIFFICULTY_SPREAD = 1.6
 """Standard deviation of difficulty, in units of the luck that each model has of its own on each instance."""
 
-CATEGORY_SPREAD = 0.3
+CATEGORY_SPREAD = 0.4
 """Standard deviation, in the same units, of how much better a model is in a category than elsewhere."""
 
 TOKEN_SPREAD = 0.35
