@@ -7,45 +7,49 @@ programs (JSON, CSV, Parquet) hold the full numbers instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mmr_core.evaluate.results import Estimate
 
 INFINITY = "∞"
 NOTHING = "–"
-_DECIMALS = 3
 
 
 def number(value: float | None) -> str:
-    """A metric: three decimals, two digits where those would show nothing, "∞", or "–" where there is none."""
+    """A metric with three decimals; "∞", or "–" where there is none."""
+    return _shown(value, lambda finite: f"{finite:,.3f}".replace("-0.000", "0.000"))
+
+
+def ratio(value: float | None) -> str:
+    """A ratio that may be tiny or large, such as QNC, with three significant digits; "∞" or "–" as in `number`."""
+    return _shown(value, significant)
+
+
+def signed(value: float) -> str:
+    """As `number`, with a plus sign for what is above zero."""
+    text = number(value)
+    return f"+{text}" if value > 0 and text != "0.000" else text
+
+
+def interval(estimate: Estimate, show: Callable[[float | None], str] = number) -> str:
+    """The 95 % interval, such as "[0.690, 0.712]"; empty where there is none, or all of it is infinite."""
+    if estimate.value is None or estimate.low is None or estimate.high is None or math.isinf(estimate.low):
+        return ""
+    return f"[{show(estimate.low)}, {show(estimate.high)}]"
+
+
+def with_interval(estimate: Estimate, show: Callable[[float | None], str] = number) -> str:
+    """A figure and its interval, such as "0.701 [0.690, 0.712]"."""
+    return f"{show(estimate.value)} {interval(estimate, show)}".rstrip()
+
+
+def _shown(value: float | None, show: Callable[[float], str]) -> str:
     if value is None or math.isnan(value):
         return NOTHING
     if math.isinf(value):
         return INFINITY if value > 0 else f"-{INFINITY}"
-    if value and abs(value) < 0.5 * 10**-_DECIMALS:
-        return "0.000" if abs(value) < 1e-9 else significant(value, 1)
-    return f"{value:,.{_DECIMALS}f}"
-
-
-def signed(value: float | None) -> str:
-    """As `number`, with a plus sign for what is above zero."""
-    text = number(value)
-    return f"+{text}" if value is not None and value > 0 and text != "0.000" else text
-
-
-def interval(estimate: Estimate) -> str:
-    """The 95 % interval, such as "[0.690, 0.712]"; empty where there is none."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return ""
-    return f"[{number(estimate.low)}, {number(estimate.high)}]"
-
-
-def with_interval(estimate: Estimate | None) -> str:
-    """A figure and its interval, such as "0.701 [0.690, 0.712]"."""
-    if estimate is None:
-        return NOTHING
-    return f"{number(estimate.value)} {interval(estimate)}".rstrip()
+    return show(value)
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -79,9 +83,7 @@ class CostUnit:
 
     def show(self, cost: float | None) -> str:
         """A cost per query in this unit, with three significant digits."""
-        if cost is None or math.isnan(cost):
-            return NOTHING
-        return INFINITY if math.isinf(cost) else significant(cost * self.queries)
+        return _shown(cost, lambda finite: significant(finite * self.queries))
 
 
 def name(text: str) -> str:

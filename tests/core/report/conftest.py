@@ -28,12 +28,12 @@ from mmr_core.outcomes import OutcomeTable
 Floats = NDArray[np.float64]
 
 
-def _guess(name: str, position: int, utility: Floats, cost: Floats, scale: float) -> Policy:
+def _guess(name: str, position: int, seed: int, utility: Floats, cost: Floats, scale: float) -> Policy:
     """A router that is the wiser the earlier it stands; `random` is uniform."""
     n, models = utility.shape
     if name == "random":
         return Decided(np.zeros(1), (np.full((n, models), 1 / models),))
-    noise = np.random.default_rng(100 + position).normal(0, 0.6 + 0.4 * position, (n, models))
+    noise = np.random.default_rng([position, seed]).normal(0, 0.4 + 0.6 * position, (n, models))
     return Scored(0.5 * utility + utility.mean(axis=0) + noise, cost.mean(axis=0) / scale * np.ones((n, 1)))
 
 
@@ -61,9 +61,7 @@ def _column(
     answers = [
         Answers(
             name=router,
-            policies=tuple(
-                _guess(router, i + 10 * seed, own.utility, own.cost, test.cost_scale) for seed in range(seeds)
-            ),
+            policies=tuple(_guess(router, i, seed, own.utility, own.cost, test.cost_scale) for seed in range(seeds)),
             trade_offs=(0.1,) * seeds,
         )
         for i, router in enumerate(routers)

@@ -1,0 +1,47 @@
+"""`mmr compare`: differences between routers, within one run or across several, with intervals."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmr_core.cli.choices import ALL, listed
+from mmr_core.cli.console import console, print_json
+
+
+class PairedMetric(StrEnum):
+    NAUC = "nauc"
+    SKILL = "skill"
+    NAUC_LOG = "nauc_log"
+    PEAK = "peak"
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that 'mmr run --out' wrote.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="A dataset or mixture of the runs. [default: the first run's headline]")
+    ] = None,
+    router: Annotated[
+        str, typer.Option(help="Routers or references, separated by commas; RUN:ROUTER for one run's.")
+    ] = ALL,
+    metric: Annotated[PairedMetric, typer.Option(help="What is compared.")] = PairedMetric.NAUC,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Compare routers in pairs, on the same bootstrap draws, within a run or across runs."""
+    from mmr_core.report.comparison import compare_runs, comparison_grids, comparison_json, open_runs
+    from mmr_core.report.tables import GridTable
+
+    comparison = compare_runs(
+        open_runs(runs),
+        dataset=dataset,
+        routers=None if router == ALL else listed(router),
+        metric=metric.value,
+    )
+    if json:
+        print_json(comparison_json(comparison))
+        return
+    for grid in comparison_grids(comparison):
+        console().print(GridTable(grid))

@@ -1,0 +1,135 @@
+"""Writes on a frontier plot: the names of single models, where the oracle went, that the data are synthetic.
+
+`labels` decides where the names stand; this module measures them on the screen, and draws them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.evaluate.results import SingleModel, Slice
+from mmr_core.metrics import Frontier
+from mmr_core.report.axes import CostAxis, UtilityAxis
+from mmr_core.report.labels import Box, place_labels
+from mmr_core.report.numbers import name, number
+from mmr_core.report.styles import GREY, INK, NORMAL, SMALL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+Floats = NDArray[np.float64]
+
+LABEL = "label"
+"""The gid of the texts that name single models."""
+
+
+def draw_notes(axes: Axes, x: CostAxis, y: UtilityAxis, oracle: Frontier | None, *, synthetic: bool) -> list[Box]:
+    """What stands inside the axes besides labels: where the oracle went, and that the data are synthetic."""
+    texts: list[Text] = []
+    if oracle is not None and y.oracle_leaves:
+        costs, utilities = x.samples(oracle)
+        inside = costs[utilities <= y.high]
+        at = inside[-1] if len(inside) else costs[0]
+        across = float(axes.transAxes.inverted().transform(axes.transData.transform((at, y.high)))[0])
+        texts.append(
+            axes.text(
+                min(max(across + 0.01, 0.01), 0.75),
+                0.985,
+                f"↑ oracle, up to {number(float(oracle.utility.max()))}",
+                transform=axes.transAxes,
+                va="top",
+                fontsize=SMALL,
+                color=GREY,
+            )
+        )
+    if synthetic:
+        texts.append(
+            axes.text(
+                0.985,
+                0.02,
+                "synthetic data",
+                transform=axes.transAxes,
+                ha="right",
+                va="bottom",
+                fontsize=NORMAL,
+                style="italic",
+                color=GREY,
+            )
+        )
+    return [_box(text) for text in texts]
+
+
+def marks(axes: Axes, points: Sequence[tuple[float, float]]) -> list[Box]:
+    """The room that markers take at some points (cost, utility)."""
+    half = 4 * axes.figure.dpi / 72
+    pixels: Floats = axes.transData.transform(np.array(points).reshape(-1, 2))
+    return [Box(x - half, y - half, x + half, y + half) for x, y in pixels]
+
+
+def on_screen(axes: Axes, cost: Floats, utility: Floats) -> Floats:
+    """[k, 2] pixels along a line, near enough to each other that no label slips between them."""
+    corners = axes.transData.transform(np.column_stack([cost, utility]))
+    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(corners, axis=0).T)))
+    steps = np.arange(0.0, along[-1] + 1, 1.5 * axes.figure.dpi / 72)
+    return np.column_stack([np.interp(steps, along, corners[:, i]) for i in (0, 1)])
+
+
+def draw_labels(axes: Axes, part: Slice, y: UtilityAxis, taken: Sequence[Box], lines: Floats) -> None:
+    """Names the single models; those that matter most choose their places first, and one without a place has none.
+
+    :param lines: [k, 2] pixels on lines, which labels avoid.
+    """
+    from matplotlib.patheffects import withStroke
+
+    models = sorted(
+        part.models, key=lambda model: (model.name not in (part.best, part.cheapest, part.dearest), -model.utility)
+    )
+    data = np.array([(model.cost, max(model.utility, y.low)) for model in models])
+    points = axes.transData.transform(data)
+    scale = axes.figure.dpi / 72
+    texts = [
+        axes.text(0, 0, _model_text(model, y), fontsize=SMALL, color=INK, gid=LABEL, parse_math=False)
+        for model in models
+    ]
+    sizes = [(box.right - box.left, box.top - box.bottom) for box in (_box(text) for text in texts)]
+    frame = axes.get_window_extent()
+    boxes = place_labels(
+        points,
+        sizes,
+        Box(frame.x0, frame.y0, frame.x1, frame.y1),
+        gap=3.2 * scale,
+        taken=taken,
+        lines=lines,
+    )
+    to_axes = axes.transAxes.inverted()
+    for point, text, box in zip(points, texts, boxes, strict=True):
+        if box is None:
+            text.remove()
+            continue
+        text.set(position=to_axes.transform((box.left, box.bottom)), transform=axes.transAxes, va="bottom", ha="left")
+        text.set_in_layout(False)
+        text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+        if box.distance(point) > 7 * scale:
+            leader = to_axes.transform([point, box.nearest(point)])
+            axes.plot(*leader.T, transform=axes.transAxes, color="#808080", linewidth=0.5, zorder=2)
+
+
+def _box(text: Text) -> Box:
+    extent = text.get_window_extent()
+    return Box(extent.x0, extent.y0, extent.x1, extent.y1)
+
+
+def _model_text(model: SingleModel, y: UtilityAxis) -> str:
+    below = "" if model.utility >= y.low else f" ({number(model.utility)})"
+    return shortened(model.title or model.name) + below
+
+
+def shortened(text: str, longest: int = 30) -> str:
+    """A name that is short enough for a figure."""
+    shown = name(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"

@@ -1,0 +1,217 @@
+"""The frontier plot: what each router reaches at which cost, between the single models and the oracle.
+
+Needs matplotlib (the extra `plots`), and uses it without its global state, so that threads can draw at once.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.errors import MissingExtraError
+from mmr_core.evaluate.references import CONSTANT, ORACLE
+from mmr_core.evaluate.results import Column, Row, Slice
+from mmr_core.metrics import Frontier, frontier
+from mmr_core.report.annotations import draw_labels, draw_notes, marks, on_screen, shortened
+from mmr_core.report.axes import CostAxis, UtilityAxis
+from mmr_core.report.grids import ROUTERS, UNIFORM, standings, titled
+from mmr_core.report.numbers import number
+from mmr_core.report.styles import GREY, INK, NORMAL, SMALL, line_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+SIZE = (6.8, 4.0)
+"""Inches; the text is still legible when the figure is set one column wide."""
+
+DPI = 200
+_saving = threading.Lock()
+
+
+def frontier_figure(
+    column: Column,
+    *,
+    log_cost: bool | None = None,
+    synthetic: bool = False,
+    title: str | None = None,
+    lineup: Sequence[str] = (),
+) -> Figure:
+    """The frontiers of all routers of a column, first seed, with references and single models.
+
+    The frontiers are those that the metrics are read off: concave, with the cheapest single model, from c_min to
+    c_max. A large marker is a router's operating point that was chosen on validation (the average of its seeds).
+
+    :param log_cost: None takes a logarithmic axis where the dearest model costs over 30 times the cheapest.
+    :param lineup: names of routers in the order that gives them their colours; other names have colours of their own.
+    :raises MissingExtraError: if matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("plots need matplotlib", fix="pip install 'mmr-bench[plots]'") from error
+    part = column.whole
+    lineup = [router for router in lineup if router != UNIFORM]
+    routers = dict(standings(part.rows)).get(ROUTERS, [])
+    lines = {row.name: _line(row, part) for row in part.rows if row in routers or row.name in (ORACLE, CONSTANT)}
+    oracle = lines.pop(ORACLE, None)
+    x = CostAxis.choose(part.within, [model.cost for model in part.models], log_cost)
+    y = UtilityAxis.choose(list(lines.values()), [model.utility for model in part.models], oracle)
+
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    _prepare(axes, x, y)
+    heading = titled(f"{shortened(column.title)}: {part.instances:,} test instances", synthetic=synthetic)
+    axes.set_title(shortened(title or heading, 70), fontsize=NORMAL + 1, loc="left", color=INK, parse_math=False)
+    handles: list[tuple[Any, str]] = []
+    for row in routers:
+        handles.append((_draw_router(axes, row, lines[row.name], x, lineup), _legend_text(row)))
+    handles += _draw_references(axes, part, lines.get(CONSTANT), oracle, x)
+    handles.append((_draw_models(axes, part, y), "single model"))
+    _legend(figure, handles)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    taken = draw_notes(axes, x, y, oracle, synthetic=synthetic) + marks(
+        axes, [point for row in routers for point in _chosen(row)]
+    )
+    drawn = [*lines.values(), oracle] if oracle else list(lines.values())
+    draw_labels(axes, part, y, taken, np.concatenate([on_screen(axes, *x.samples(line)) for line in drawn]))
+    return figure
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """The figure as "png" or "svg", the same bytes for the same figure."""
+    import matplotlib as mpl
+
+    target = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with _saving:
+        salt = mpl.rcParams["svg.hashsalt"]
+        mpl.rcParams["svg.hashsalt"] = "mmr-bench"
+        try:
+            figure.savefig(target, format=kind, dpi=DPI, metadata=metadata)
+        finally:
+            mpl.rcParams["svg.hashsalt"] = salt
+    return target.getvalue()
+
+
+def _line(row: Row, part: Slice) -> Frontier:
+    return frontier(row.curves[0].cost, row.curves[0].utility, part.within)
+
+
+def _prepare(axes: Axes, x: CostAxis, y: UtilityAxis) -> None:
+    from matplotlib.ticker import ScalarFormatter
+
+    if x.scale == "symlog":
+        axes.set_xscale("symlog", linthresh=x.threshold, linscale=0.4)
+    else:
+        axes.set_xscale(x.scale)
+    if x.scale == "linear":
+        formatter = ScalarFormatter(useOffset=False, useMathText=True)
+        formatter.set_powerlimits((-3, 4))
+        axes.xaxis.set_major_formatter(formatter)
+    if x.ticks is not None:
+        axes.set_xticks(x.ticks)
+        axes.minorticks_off()
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    axes.set_xlim(x.low, x.high)
+    axes.set_ylim(y.low, y.high)
+    axes.set_xlabel("mean cost per query (USD)", fontsize=NORMAL, color=INK)
+    axes.set_ylabel("mean utility", fontsize=NORMAL, color=INK)
+    axes.tick_params(labelsize=NORMAL - 0.5, colors=INK)
+    axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)
+    axes.grid(visible=True, which="major", color="#E6E6E6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_router(axes: Axes, row: Row, line: Frontier, x: CostAxis, lineup: Sequence[str]) -> Any:
+    style = line_style(row.name, lineup)
+    look: dict[str, Any] = {"color": style.colour, "linestyle": style.dashes, "linewidth": 1.6}
+    cost, utility = x.samples(line)
+    axes.plot(cost, utility, zorder=4, **look)
+    point: dict[str, Any] = {
+        "marker": style.marker,
+        "markersize": 6.5,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.8,
+    }
+    for at in _chosen(row):
+        axes.plot([at[0]], [at[1]], color=style.colour, linestyle="none", zorder=6, **point)
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], **look, **point)
+
+
+def _chosen(row: Row) -> list[tuple[float, float]]:
+    """The operating point chosen on validation (cost, utility), if there is one."""
+    if not row.chosen:
+        return []
+    cost, utility = row.chosen["cost"].value, row.chosen["utility"].value
+    return [] if cost is None or utility is None else [(cost, utility)]
+
+
+def _draw_references(
+    axes: Axes, part: Slice, constant: Frontier | None, oracle: Frontier | None, x: CostAxis
+) -> list[tuple[Any, str]]:
+    handles: list[tuple[Any, str]] = []
+    for reference, line, dashes in ((ORACLE, oracle, (0, (5, 3))), (CONSTANT, constant, (0, (1, 1.6)))):
+        if line is not None:
+            look: dict[str, Any] = {"color": GREY, "linestyle": dashes, "linewidth": 1.3}
+            drawn = axes.plot(*x.samples(line), zorder=3, **look)[0]
+            handles.append((drawn, _legend_text(part.row(reference))))
+    uniform = next((row for row in part.rows if row.name == UNIFORM), None)
+    if uniform is not None:
+        curve = uniform.curves[0]
+        point = axes.plot(curve.cost, curve.utility, "x", color=GREY, markersize=6, markeredgewidth=1.6, zorder=5)[0]
+        handles.append((point, _legend_text(uniform)))
+    return handles
+
+
+def _draw_models(axes: Axes, part: Slice, y: UtilityAxis) -> Any:
+    look: dict[str, Any] = {"linestyle": "none", "markersize": 4, "markerfacecolor": INK, "markeredgecolor": "white"}
+    for model in part.models:
+        marker = "o" if model.utility >= y.low else "v"
+        axes.plot(
+            [model.cost],
+            [max(model.utility, y.low)],
+            marker=marker,
+            markeredgewidth=0.6,
+            zorder=5,
+            clip_on=False,
+            **look,
+        )
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], marker="o", **look)
+
+
+def _legend(figure: Figure, handles: Sequence[tuple[Any, str]]) -> None:
+    legend = figure.legend(
+        [handle for handle, _ in handles],
+        [text for _, text in handles],
+        loc="outside right upper",
+        fontsize=NORMAL - 0.5,
+        frameon=False,
+        title="nAUC (marker: chosen\non validation)",
+        title_fontsize=SMALL,
+        alignment="left",
+        handlelength=2.6,
+        labelcolor=INK,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _legend_text(row: Row) -> str:
+    text = f"{shortened(row.name)}  {number(row.metrics['nauc'].value)}"
+    return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore
