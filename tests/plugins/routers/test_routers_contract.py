@@ -262,9 +262,8 @@ def test_features_that_cannot_be_read_are_named_errors(name, make):
         router.predict(make.split(30, z=np.zeros((30, 4))).queries)
     broken = np.array(training.queries.z)
     broken[12, 3] = np.nan
-    with pytest.raises(FeatureError, match="not finite.*") as caught:
+    with pytest.raises(FeatureError, match="row 12: fused features are not finite"):
         router.predict(replace(training.queries, z=broken))
-    assert "row 12" in str(caught.value)
 
 
 @pytest.mark.parametrize(
