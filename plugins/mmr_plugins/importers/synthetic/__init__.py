@@ -19,9 +19,9 @@ stated exceptions (a quarter). What is hard to see is visible: clutter, lost con
 a quarter each. The third part is the product of the first two, so neither text nor picture alone tells it.
 
 Outcomes. Each model feels the first three parts in its own measure; a standard deviation of 1.6 of difficulty stands
-beside 0.4 for strengths in categories and 1 for luck, drawn for every model and instance anew. So routing has
-something to gain from text, from pictures and from both together, and an oracle, who knows the luck, stays far above.
-Utilities are 0 or 1; the share of ones is the accuracy that the model has to have on the dataset.
+beside 0.4 (in ocr 0.6) for strengths in categories and 1 for luck, drawn for every model and instance anew. So routing
+has something to gain from text, from pictures and from both together, and an oracle, who knows the luck, stays far
+above. Utilities are 0 or 1; the share of ones is the accuracy that the model has to have on the dataset.
 
 Costs. Output tokens are whole numbers, spread log-normally about the model's mean and longer for harder texts; cost is
 tokens times the price of table S2. Prompt and image tokens are unknown, because the paper prices neither.

@@ -74,8 +74,8 @@ def formula(chance: Chance) -> Subject:
             canvas.text((x, 50 + draw.normal() * 2.5), mark, 19 + draw.normal() * 1.5, (35, 45, 120), "lm")
             x += 6 if mark == " " else 12.5
         for _ in range(canvas.extras(6)):
-            x, y = draw.between(0, 110), draw.between(8, 84)
-            loop = [(x + 4 * k, y + 4 * draw.normal()) for k in range(7)]
+            left, middle = draw.between(0, 110), draw.between(8, 84)
+            loop = [(left + 4 * k, middle + 4 * draw.normal()) for k in range(7)]
             canvas.line(loop, (35, 45, 120), 1.2)
 
     return Subject(
@@ -199,9 +199,9 @@ def web_page(chance: Chance) -> Subject:
             canvas.text((x + 28, y + 18), f"{price} USD", 9.5, PAINTS["red"])
             canvas.box((x + 4, y + 31), (58, 9), fill=PAINTS["blue"])
         for _ in range(canvas.extras(4)):
-            x, y = draw.between(0, 100), draw.between(18, 106)
-            canvas.box((x, y), (50, 10), fill=PAINTS["yellow"], edge=GREY)
-            canvas.text((x + 2, y + 1), f"SALE {draw.pick(WORDS)}", 7)
+            left, top = draw.between(0, 100), draw.between(18, 106)
+            canvas.box((left, top), (50, 10), fill=PAINTS["yellow"], edge=GREY)
+            canvas.text((left + 2, top + 1), f"SALE {draw.pick(WORDS)}", 7)
 
     return Subject(
         ask=(

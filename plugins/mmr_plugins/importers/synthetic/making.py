@@ -55,8 +55,11 @@ class Instance:
         chance = Chance(self.dataset, self.number, "painting")
         canvas = Canvas(self.subject.size, self.look, chance, self.subject.paper)
         paint(canvas)
-        options = {"quality": 88} if self.subject.photograph else {"compress_level": 1}
-        canvas.finish().save(path, **options)
+        picture = canvas.finish()
+        if self.subject.photograph:
+            picture.save(path, quality=88)
+        else:
+            picture.save(path, compress_level=1)
 
 
 def make_instances(recipe: Recipe, count: int = INSTANCES) -> list[Instance]:

@@ -33,8 +33,8 @@ SHARES: dict[str, tuple[float, float, float, float]] = {
 DIFFICULTY_SPREAD = 1.6
 """Standard deviation of difficulty, in units of the luck that each model has of its own on each instance."""
 
-CATEGORY_SPREAD = 0.4
-"""Standard deviation, in the same units, of how much better a model is in a category than elsewhere."""
+CATEGORY_SPREAD = {"ocr": 0.6, "general-vqa": 0.4, "math": 0.4, "text": 0.4}
+"""Standard deviation, in the same units, of how much better a model is in a category than elsewhere, by scenario."""
 
 TOKEN_SPREAD = 0.35
 """Standard deviation of the logarithm of output tokens that nothing explains."""
@@ -93,7 +93,7 @@ def draw_utility(
     luck = _normals(len(categories), dataset, model, "luck")
     strength = {category: Chance(dataset, category, model, "strength").normal() for category in set(categories)}
     bent = np.array([strength[category] for category in categories])
-    score = luck + CATEGORY_SPREAD * bent - DIFFICULTY_SPREAD * burden
+    score = luck + CATEGORY_SPREAD[scenario] * bent - DIFFICULTY_SPREAD * burden
     solved = round(target.accuracy * len(score))
     utility = np.zeros(len(score))
     utility[np.argsort(-score, kind="stable")[:solved]] = 1.0
