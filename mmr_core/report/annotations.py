@@ -24,43 +24,34 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+_WEIGHT = 30
+"""How many pixels of a line count as much as one single model."""
+
 LABEL = "label"
 """The gid of the texts that name single models."""
 
 
-def draw_notes(axes: Axes, x: CostAxis, y: UtilityAxis, oracle: Frontier | None, *, synthetic: bool) -> list[Box]:
-    """What stands inside the axes besides labels: where the oracle went, and that the data are synthetic."""
+def draw_notes(
+    axes: Axes, part: Slice, x: CostAxis, y: UtilityAxis, oracle: Frontier, ink: Floats, *, synthetic: bool
+) -> list[Box]:
+    """What stands inside the axes besides names: where the oracle went, and that the data are synthetic.
+
+    :param ink: [k, 2] pixels on lines.
+    """
     texts: list[Text] = []
-    if oracle is not None and y.oracle_leaves:
+    if y.oracle_leaves:
         costs, utilities = x.samples(oracle)
         inside = costs[utilities <= y.high]
         at = inside[-1] if len(inside) else costs[0]
         across = float(axes.transAxes.inverted().transform(axes.transData.transform((at, y.high)))[0])
-        texts.append(
-            axes.text(
-                min(max(across + 0.01, 0.01), 0.75),
-                0.985,
-                f"↑ oracle, up to {number(float(oracle.utility.max()))}",
-                transform=axes.transAxes,
-                va="top",
-                fontsize=SMALL,
-                color=GREY,
-            )
-        )
+        note = f"↑ oracle, up to {number(float(oracle.utility.max()))}"
+        texts.append(axes.text(min(max(across + 0.01, 0.01), 0.75), 0.985, note, va="top", fontsize=SMALL))
     if synthetic:
-        texts.append(
-            axes.text(
-                0.985,
-                0.02,
-                "synthetic data",
-                transform=axes.transAxes,
-                ha="right",
-                va="bottom",
-                fontsize=NORMAL,
-                style="italic",
-                color=GREY,
-            )
-        )
+        texts.append(axes.text(0.985, 0.02, "synthetic data", ha="right", fontsize=NORMAL, style="italic"))
+    for text in texts:
+        text.set(transform=axes.transAxes, color=GREY)
+    if synthetic:
+        _move_to_free_place(axes, texts[-1], np.concatenate([ink, *[_pixels(axes, part, y)] * _WEIGHT]))
     return [_box(text) for text in texts]
 
 
@@ -86,11 +77,10 @@ def draw_labels(axes: Axes, part: Slice, y: UtilityAxis, taken: Sequence[Box], l
     """
     from matplotlib.patheffects import withStroke
 
-    models = sorted(
-        part.models, key=lambda model: (model.name not in (part.best, part.cheapest, part.dearest), -model.utility)
-    )
-    data = np.array([(model.cost, max(model.utility, y.low)) for model in models])
-    points = axes.transData.transform(data)
+    ends = (part.best, part.cheapest, part.dearest)
+    order = sorted(range(len(part.models)), key=lambda j: (part.models[j].name not in ends, -part.models[j].utility))
+    models = [part.models[j] for j in order]
+    points = _pixels(axes, part, y)[order]
     scale = axes.figure.dpi / 72
     texts = [
         axes.text(0, 0, _model_text(model, y), fontsize=SMALL, color=INK, gid=LABEL, parse_math=False)
@@ -117,6 +107,23 @@ def draw_labels(axes: Axes, part: Slice, y: UtilityAxis, taken: Sequence[Box], l
         if box.distance(point) > 7 * scale:
             leader = to_axes.transform([point, box.nearest(point)])
             axes.plot(*leader.T, transform=axes.transAxes, color="#808080", linewidth=0.5, zorder=2)
+
+
+def _move_to_free_place(axes: Axes, text: Text, busy: Floats) -> None:
+    """Along the bottom from right to left, then along the top: the first place with the least in it."""
+    places = [(across, up) for up in (0.02, 0.93) for across in (0.985, 0.8, 0.6, 0.4)]
+
+    def crowd(place: tuple[float, float]) -> int:
+        text.set_position(place)
+        return _box(text).count(busy)
+
+    text.set_position(min(places, key=crowd))
+
+
+def _pixels(axes: Axes, part: Slice, y: UtilityAxis) -> Floats:
+    """[K, 2] where the single models stand; those below the axis at its edge."""
+    pixels: Floats = axes.transData.transform([(model.cost, max(model.utility, y.low)) for model in part.models])
+    return pixels
 
 
 def _box(text: Text) -> Box:

@@ -56,6 +56,11 @@ class CostAxis:
         return cls("symlog", -0.2 * smallest, within.high * 1.4, smallest)
 
     @property
+    def has_decades(self) -> bool:
+        """Whether there are powers of ten enough to label the axis with."""
+        return self.scale == "symlog" or (self.scale == "log" and self.high / self.low > LONG)
+
+    @property
     def ticks(self) -> list[float] | None:
         """Where a symlog axis has its ticks; None leaves it to matplotlib."""
         if self.scale != "symlog":

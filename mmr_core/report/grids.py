@@ -70,21 +70,9 @@ def headline_grid(column: Column, *, synthetic: bool) -> Grid:
     That point is the one chosen on validation; single models have only one, and other references have none.
     """
     part = column.whole
-    points = {row.name: _operating_point(row, part) for row in part.rows}
     unit = CostUnit.for_costs(model.cost for model in part.models)
     sections = [
-        Section(
-            section,
-            tuple(
-                (
-                    _shown(row.name),
-                    *_figures(row),
-                    number(points[row.name][0]),
-                    unit.show(points[row.name][1]),
-                )
-                for row in rows
-            ),
-        )
+        Section(section, tuple(_headline_row(row, part, unit) for row in rows))
         for section, rows in standings(part.rows)
     ]
     return Grid(
@@ -119,10 +107,7 @@ def macro_grid(run: RunResult) -> Grid:
         title=titled(f"Average over {', '.join(name(part) for part in overall.parts)}", synthetic=run.data.synthetic),
         header=("", *METRIC_TITLES.values()),
         sections=tuple(
-            Section(
-                section,
-                tuple((_shown(row.name), *_figures(row)) for row in rows),
-            )
+            Section(section, tuple((_shown(row.name), *_figures(row)) for row in rows))
             for section, rows in standings(overall.rows)
             if section != SINGLE_MODELS
         ),
@@ -173,7 +158,7 @@ def section_of(row: str, kind: RowKind) -> str:
 
 def _overview(title: str, parts: Mapping[str, Sequence[Row] | Sequence[MacroRow]]) -> Grid:
     """One column per part; single models are left out, and rows stand in the order of the last part."""
-    cells = {part: {row.name: row for row in rows} for part, rows in parts.items()}
+    cells = {part: {(section_of(row.name, row.kind), row.name): row for row in rows} for part, rows in parts.items()}
     known: dict[tuple[str, str], None] = {}
     for rows in reversed(list(parts.values())):
         ranked: list[Row | MacroRow] = sorted(rows, key=lambda row: -_value(row.metrics))
@@ -182,7 +167,7 @@ def _overview(title: str, parts: Mapping[str, Sequence[Row] | Sequence[MacroRow]
         Section(
             section,
             tuple(
-                (name(row), *(_brief(cells[part].get(row)) for part in parts))
+                (name(row), *(_brief(cells[part].get((group, row))) for part in parts))
                 for group, row in known
                 if group == section
             ),
@@ -215,6 +200,11 @@ def _shown(row: str) -> str:
 def _value(metrics: Mapping[str, Estimate]) -> float:
     value = metrics["nauc"].value
     return float("-inf") if value is None else value
+
+
+def _headline_row(row: Row, part: Slice, unit: CostUnit) -> tuple[str, ...]:
+    utility, cost = _operating_point(row, part)
+    return (_shown(row.name), *_figures(row), number(utility), unit.show(cost))
 
 
 def _operating_point(row: Row, part: Slice) -> tuple[float | None, float | None]:

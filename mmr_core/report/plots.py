@@ -61,10 +61,11 @@ def frontier_figure(
     part = column.whole
     lineup = [router for router in lineup if router != UNIFORM]
     routers = dict(standings(part.rows)).get(ROUTERS, [])
-    lines = {row.name: _line(row, part) for row in part.rows if row in routers or row.name in (ORACLE, CONSTANT)}
-    oracle = lines.pop(ORACLE, None)
+    lines = [_line(row, part) for row in routers]
+    oracle, constant = _reference(part, ORACLE), _reference(part, CONSTANT)
+    top = _line(oracle, part)
     x = CostAxis.choose(part.within, [model.cost for model in part.models], log_cost)
-    y = UtilityAxis.choose(list(lines.values()), [model.utility for model in part.models], oracle)
+    y = UtilityAxis.choose([*lines, _line(constant, part)], [model.utility for model in part.models], top)
 
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
@@ -72,19 +73,17 @@ def frontier_figure(
     _prepare(axes, x, y)
     heading = titled(f"{shortened(column.title)}: {part.instances:,} test instances", synthetic=synthetic)
     axes.set_title(shortened(title or heading, 70), fontsize=NORMAL + 1, loc="left", color=INK, parse_math=False)
-    handles: list[tuple[Any, str]] = []
-    for row in routers:
-        handles.append((_draw_router(axes, row, lines[row.name], x, lineup), _legend_text(row)))
-    handles += _draw_references(axes, part, lines.get(CONSTANT), oracle, x)
+    handles = [(_draw_router(axes, row, x, part, lineup), _legend_text(row)) for row in routers]
+    handles += [(_draw_reference(axes, row, x, part), _legend_text(row)) for row in (oracle, constant)]
+    handles += [(_draw_uniform(axes, row), _legend_text(row)) for row in part.rows if row.name == UNIFORM]
     handles.append((_draw_models(axes, part, y), "single model"))
     _legend(figure, handles)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    taken = draw_notes(axes, x, y, oracle, synthetic=synthetic) + marks(
-        axes, [point for row in routers for point in _chosen(row)]
-    )
-    drawn = [*lines.values(), oracle] if oracle else list(lines.values())
-    draw_labels(axes, part, y, taken, np.concatenate([on_screen(axes, *x.samples(line)) for line in drawn]))
+    ink = np.concatenate([on_screen(axes, *x.samples(line)) for line in (*lines, _line(constant, part), top)])
+    taken = marks(axes, [point for row in part.rows for point in _chosen(row)])
+    taken += draw_notes(axes, part, x, y, top, ink, synthetic=synthetic)
+    draw_labels(axes, part, y, taken, ink)
     return figure
 
 
@@ -108,17 +107,23 @@ def _line(row: Row, part: Slice) -> Frontier:
     return frontier(row.curves[0].cost, row.curves[0].utility, part.within)
 
 
+def _reference(part: Slice, reference: str) -> Row:
+    return next(row for row in part.rows if row.kind == "reference" and row.name == reference)
+
+
 def _prepare(axes: Axes, x: CostAxis, y: UtilityAxis) -> None:
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     if x.scale == "symlog":
         axes.set_xscale("symlog", linthresh=x.threshold, linscale=0.4)
     else:
         axes.set_xscale(x.scale)
-    if x.scale == "linear":
+    if not x.has_decades:
         formatter = ScalarFormatter(useOffset=False, useMathText=True)
         formatter.set_powerlimits((-3, 4))
         axes.xaxis.set_major_formatter(formatter)
+        axes.xaxis.set_major_locator(MaxNLocator(7))
+        axes.minorticks_off()
     if x.ticks is not None:
         axes.set_xticks(x.ticks)
         axes.minorticks_off()
@@ -134,11 +139,10 @@ def _prepare(axes: Axes, x: CostAxis, y: UtilityAxis) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_router(axes: Axes, row: Row, line: Frontier, x: CostAxis, lineup: Sequence[str]) -> Any:
+def _draw_router(axes: Axes, row: Row, x: CostAxis, part: Slice, lineup: Sequence[str]) -> Any:
     style = line_style(row.name, lineup)
     look: dict[str, Any] = {"color": style.colour, "linestyle": style.dashes, "linewidth": 1.6}
-    cost, utility = x.samples(line)
-    axes.plot(cost, utility, zorder=4, **look)
+    axes.plot(*x.samples(_line(row, part)), zorder=4, **look)
     point: dict[str, Any] = {
         "marker": style.marker,
         "markersize": 6.5,
@@ -160,21 +164,14 @@ def _chosen(row: Row) -> list[tuple[float, float]]:
     return [] if cost is None or utility is None else [(cost, utility)]
 
 
-def _draw_references(
-    axes: Axes, part: Slice, constant: Frontier | None, oracle: Frontier | None, x: CostAxis
-) -> list[tuple[Any, str]]:
-    handles: list[tuple[Any, str]] = []
-    for reference, line, dashes in ((ORACLE, oracle, (0, (5, 3))), (CONSTANT, constant, (0, (1, 1.6)))):
-        if line is not None:
-            look: dict[str, Any] = {"color": GREY, "linestyle": dashes, "linewidth": 1.3}
-            drawn = axes.plot(*x.samples(line), zorder=3, **look)[0]
-            handles.append((drawn, _legend_text(part.row(reference))))
-    uniform = next((row for row in part.rows if row.name == UNIFORM), None)
-    if uniform is not None:
-        curve = uniform.curves[0]
-        point = axes.plot(curve.cost, curve.utility, "x", color=GREY, markersize=6, markeredgewidth=1.6, zorder=5)[0]
-        handles.append((point, _legend_text(uniform)))
-    return handles
+def _draw_reference(axes: Axes, row: Row, x: CostAxis, part: Slice) -> Any:
+    dashes = {ORACLE: (0, (5, 3)), CONSTANT: (0, (1, 1.6))}[row.name]
+    return axes.plot(*x.samples(_line(row, part)), color=GREY, linestyle=dashes, linewidth=1.3, zorder=3)[0]
+
+
+def _draw_uniform(axes: Axes, row: Row) -> Any:
+    curve = row.curves[0]
+    return axes.plot(curve.cost, curve.utility, "x", color=GREY, markersize=6, markeredgewidth=1.6, zorder=5)[0]
 
 
 def _draw_models(axes: Axes, part: Slice, y: UtilityAxis) -> Any:

@@ -165,6 +165,12 @@ def test_an_oracle_far_above_leaves_the_plot_and_says_how_far(result: Callable[.
     assert f"↑ oracle, up to {peak:.3f}" in [text.get_text() for text in axes.texts]
 
 
+def test_a_router_named_like_a_reference_is_drawn_beside_it(result: Callable[..., RunResult]) -> None:
+    figure = figure_of(result(routers=("oracle", "constant")))
+    colours = [line.get_color() for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
+    assert {line_style("oracle").colour, line_style("constant").colour} < set(colours)
+
+
 def test_a_single_model_far_below_stands_at_the_edge_with_its_utility(result: Callable[..., RunResult]) -> None:
     utility = np.column_stack([np.tile([1, 1, 1, 0], 30), np.tile([1, 1, 1, 1, 0], 24), np.zeros(120)])
     run = result(models=3, utility=utility, costs=[1, 2, 3], routers=("kmeans",))

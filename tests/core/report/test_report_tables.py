@@ -133,6 +133,14 @@ def test_a_run_in_which_every_router_failed_still_has_its_references(result: Cal
     assert "oracle" in markdown(run)
 
 
+def test_a_router_named_like_a_reference_does_not_take_its_place(result: Callable[..., RunResult]) -> None:
+    run = result(routers=("wise", "oracle", "constant"), datasets=("alpha", "beta"))
+    for grid in run_grids(run)[:2]:
+        sections = {section.title: {row[0]: row[1:] for row in section.rows} for section in grid.sections}
+        for taken in ("oracle", "constant"):
+            assert sections[ROUTERS][taken] != sections[REFERENCES][taken]
+
+
 def test_infinity_is_a_sign_and_nothing_is_a_dash(result: Callable[..., RunResult]) -> None:
     run = result()
     row = run.headline.whole.rows[0]
