@@ -206,14 +206,16 @@ def _columns(request: Request, table: OutcomeTable, found: Registry) -> list[Dat
 
 
 def _entrants(request: Request, shelf: ComponentShelf) -> tuple[Sequence[Entrant], dict[str, str]]:
+    """The routers with their parameters, each made once, so that what cannot be made is refused before any work."""
     if request.routers == ALL:
         entrants, skipped = all_entrants(shelf)
     else:
-        names = [shelf.label(shelf.find(name)) for name in listed(request.routers)]
-        for name in names:
-            shelf.load(name)
-        entrants, skipped = [Entrant(name=name) for name in names], {}
-    return [Entrant(name=e.name, parameters=request.parameters.get(e.name, {})) for e in entrants], skipped
+        entrants, skipped = [Entrant(name=shelf.label(shelf.find(name))) for name in listed(request.routers)], {}
+    chosen = [Entrant(name=e.name, parameters=request.parameters.get(e.name, {})) for e in entrants]
+    for entrant in chosen:
+        if entrant.parameters or request.routers != ALL:
+            shelf.create(entrant.name, **entrant.parameters)
+    return chosen, skipped
 
 
 def _source(request: Request, found: Registry, cache: FeatureCache, watch: Progress) -> FeatureSource:
