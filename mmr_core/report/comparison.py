@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mmr_core.evaluate.summary import PAIRED_METRICS, difference_of
 from mmr_core.plugins import did_you_mean
 from mmr_core.report.document import read_results
 from mmr_core.report.grids import METRIC_TITLES, Grid, Section, titled
-from mmr_core.report.numbers import interval, name, signed, with_interval
+from mmr_core.report.numbers import finer, interval, name, signed, with_interval
 from mmr_core.report.parquet import read_draws
 from mmr_core.report.schema import ColumnDocument, ResultsDocument
 
@@ -137,7 +137,7 @@ def comparison_grids(comparison: Comparison) -> list[Grid]:
         (
             f"{name(pair.first)} − {name(pair.second)}",
             signed(pair.value),
-            interval(Estimate(value=pair.value, low=pair.low, high=pair.high)),
+            interval(Estimate(value=pair.value, low=pair.low, high=pair.high), finer),
             "decided" if pair.decided else "undecided",
         )
         for pair in comparison.differences
@@ -190,13 +190,9 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _labels(places: Sequence[Path]) -> list[str]:
-    """The shortest ends of the paths that tell them apart."""
-    depth = max(len(place.parts) for place in places)
-    for length in range(1, depth + 1):
-        labels = ["/".join(place.parts[-length:]) for place in places]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [str(place) for place in places]
+    """The shortest ends that tell apart paths that differ."""
+    ends = (["/".join(place.parts[-length:]) for place in places] for length in count(1))
+    return next(labels for labels in ends if len(set(labels)) == len(labels))
 
 
 def _column(run: RecordedRun, dataset: str) -> ColumnDocument:

@@ -7,13 +7,24 @@ The terminal, Markdown and LaTeX render the same grids, so that they cannot say 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT
-from mmr_core.evaluate.results import METRIC_NAMES, Column, Estimate, Macro, MacroRow, Row, RowKind, RunResult, Slice
+from mmr_core.evaluate.results import (
+    METRIC_NAMES,
+    Column,
+    Difference,
+    Estimate,
+    Macro,
+    MacroRow,
+    Row,
+    RowKind,
+    RunResult,
+    Slice,
+)
 from mmr_core.evaluate.summary import paired_differences
-from mmr_core.report.numbers import CostUnit, interval, name, number, ratio, signed, with_interval
+from mmr_core.report.numbers import CostUnit, finer, interval, name, number, ratio, signed, with_interval
 
 METRIC_TITLES = {"nauc": "nAUC", "skill": "skill", "nauc_log": "nAUC log", "peak": "peak", "qnc": "QNC"}
 R = TypeVar("R", Row, MacroRow)
@@ -117,26 +128,36 @@ def macro_grid(run: RunResult) -> Grid:
 
 def difference_grid(part: Slice, *, synthetic: bool) -> Grid:
     """nAUC of the best router minus that of each other router and of the constant policy, on the same draws."""
-    ranked = dict(standings(part.rows)).get(ROUTERS, ())
-    rows: list[tuple[str, ...]] = []
-    if ranked:
-        best = ranked[0].name
-        others = [row.name for row in part.rows if row.kind == "router" or row.name == CONSTANT]
-        for pair in paired_differences(part, names=others):
-            if pair.metric != "nauc" or best not in (pair.first, pair.second):
-                continue
-            sign = 1 if pair.first == best else -1
-            ends = sorted((sign * pair.low, sign * pair.high))
-            other = pair.second if sign > 0 else pair.first
-            shown = interval(Estimate(value=sign * pair.value, low=ends[0], high=ends[1]))
-            verdict = "undecided" if not pair.decided else ("better" if sign > 0 else "worse")
-            rows.append((name(other), signed(sign * pair.value), shown, verdict))
+    ranked = dict(standings(part.rows)).get(ROUTERS, [])
+    best = ranked[0].name if ranked else ""
+    others = [row.name for row in part.rows if row.kind == "router" or row.name == CONSTANT]
+    pairs = [
+        _seen_from(best, pair)
+        for pair in paired_differences(part, names=others)
+        if pair.metric == "nauc" and best in (pair.first, pair.second)
+    ]
+    rows = tuple(
+        (
+            name(pair.second),
+            signed(pair.value),
+            interval(Estimate(value=pair.value, low=pair.low, high=pair.high), finer),
+            "undecided" if not pair.decided else "better" if pair.value > 0 else "worse",
+        )
+        for pair in sorted(pairs, key=lambda pair: pair.value)
+    )
     return Grid(
-        title=titled(f"Differences in nAUC: {name(ranked[0].name)} minus each", synthetic=synthetic) if ranked else "",
+        title=titled(f"Differences in nAUC: {name(best)} minus each", synthetic=synthetic),
         header=("", "difference", "95 % interval", ""),
-        sections=(Section("", tuple(rows)),) if rows else (),
+        sections=(Section("", rows),) if rows else (),
         notes=("Pairs on the same bootstrap draws; undecided: the interval includes 0.",),
     )
+
+
+def _seen_from(router: str, pair: Difference) -> Difference:
+    """The difference with this router first."""
+    if pair.first == router:
+        return pair
+    return replace(pair, first=router, second=pair.first, value=-pair.value, low=-pair.high, high=-pair.low)
 
 
 def standings(rows: Iterable[R]) -> list[tuple[str, list[R]]]:

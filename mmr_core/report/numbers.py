@@ -26,10 +26,15 @@ def ratio(value: float | None) -> str:
     return _shown(value, significant)
 
 
+def finer(value: float | None) -> str:
+    """As `number`, with four decimals: differences and their ends are small, and may all but touch 0."""
+    return _shown(value, lambda finite: f"{finite:,.4f}".replace("-0.0000", "0.0000"))
+
+
 def signed(value: float) -> str:
-    """As `number`, with a plus sign for what is above zero."""
-    text = number(value)
-    return f"+{text}" if value > 0 and text != "0.000" else text
+    """As `finer`, with a plus sign for what is above zero."""
+    text = finer(value)
+    return f"+{text}" if value > 0 and text != "0.0000" else text
 
 
 def interval(estimate: Estimate, show: Callable[[float | None], str] = number) -> str:

@@ -180,6 +180,13 @@ def test_a_folder_without_a_finished_run_is_refused(write: Callable[..., Path], 
         compared(folder)
 
 
+def test_draws_of_another_run_are_refused(write: Callable[..., Path]) -> None:
+    one, other = write("one", routers=("wise", "dull")), write("other", routers=("worse",))
+    (one / "draws.parquet").write_bytes((other / "draws.parquet").read_bytes())
+    with pytest.raises(DataError, match="has no draws of 'wise' on 'alpha'"):
+        compared(one)
+
+
 def test_qnc_cannot_be_compared(write: Callable[..., Path]) -> None:
     with pytest.raises(UsageError, match="metric 'qnc' cannot be compared"):
         compared(write("one"), metric="qnc")

@@ -188,6 +188,17 @@ def test_synthetic_data_are_called_so_inside_the_axes_and_in_the_title(result: C
     assert not any("synthetic" in text.get_text() for text in figure_of(result()).axes[0].texts)
 
 
+def test_names_for_which_there_is_no_room_are_left_out_the_ends_last(result: Callable[..., RunResult]) -> None:
+    utility = np.tile([[1.0], [0.0]], (30, 150))
+    run = result(models=150, instances=60, utility=utility, costs=[1.0] * 150, routers=("wise",), draws=1)
+    whole = run.headline.whole
+    boxes = boxes_of(figure_of(run))
+    assert 20 < len(boxes) < 150
+    titles = {model.name: model.title for model in whole.models}
+    assert {titles[whole.best], titles[whole.cheapest], titles[whole.dearest]} <= set(boxes)
+    assert not any(one.overlaps(other) for one, other in combinations([shrunk(b) for b in boxes.values()], 2))
+
+
 @pytest.mark.parametrize("odd", ["$x^2$", "$broken", "_hidden", "<b>&</b>", "[bold]", "x" * 200, "a\nb\x1b"])
 def test_odd_names_are_drawn_and_not_taken_for_formulas(result: Callable[..., RunResult], odd: str) -> None:
     run = result(routers=(odd, "knn"))

@@ -173,6 +173,12 @@ def test_a_row_that_contradicts_itself_is_refused(result: Callable[..., RunResul
         read_results(tmp_path)
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results.json").mkdir()
+    with pytest.raises(DataError, match=r"results\.json: cannot be read"):
+        read_results(tmp_path)
+
+
 def test_a_missing_file_says_what_to_name_instead(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"mmr run --out"):
         read_results(tmp_path)

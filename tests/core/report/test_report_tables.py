@@ -117,6 +117,7 @@ def test_the_best_router_is_compared_with_each_other_and_with_ignoring_the_query
     grid = run_grids(run)[-1]
     assert "wise minus" in grid.title
     rows = {row[0]: row[1:] for row in grid.sections[0].rows}
+    assert [float(row[0]) for row in rows.values()] == sorted(float(row[0]) for row in rows.values())
     assert set(rows) == {"dull", "random", "constant"}
     nauc = {row.name: row.metrics["nauc"].value for row in run.headline.whole.rows}
     for other, (difference, ends, verdict) in rows.items():
@@ -256,7 +257,8 @@ def test_tiny_ratios_keep_their_digits() -> None:
 
 
 def test_differences_have_a_sign() -> None:
-    assert [signed(value) for value in (0.0123, -0.0123, 0.0, 0.00001)] == ["+0.012", "-0.012", "0.000", "0.000"]
+    shown = [signed(value) for value in (0.0123, -0.0123, 0.0, 0.00001, -0.00001)]
+    assert shown == ["+0.0123", "-0.0123", "0.0000", "0.0000", "0.0000"]
 
 
 def test_an_interval_that_is_infinite_throughout_adds_nothing() -> None:
