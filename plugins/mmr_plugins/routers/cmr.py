@@ -136,8 +136,8 @@ class CrossModalRouter:
             for start in range(0, len(queries), ROWS_AT_ONCE):
                 rows = slice(start, start + ROWS_AT_ONCE)
                 logits, standard_cost = network(
-                    [torch.tensor(each[rows], device=place) for each in embeddings],
-                    torch.tensor(present[rows], device=place),
+                    [on_device(each[rows], place, np.float64) for each in embeddings],
+                    on_device(present[rows], place, np.bool_),
                 )
                 utility[rows], cost[rows] = logits.sigmoid().cpu().numpy(), standard_cost.cpu().numpy()
         return Prediction(
@@ -169,7 +169,7 @@ class CrossModalRouter:
                 batch_loss,
                 [
                     *(on_device(each, place) for each in embeddings),
-                    torch.tensor(present, device=place),
+                    on_device(present, place, np.bool_),
                     utility,
                     utility_weight,
                     cost_target,
@@ -195,7 +195,7 @@ class CrossModalRouter:
         """The network in float64: in float32 a row would change with the size of its batch."""
         with torch.device("meta"):
             network = CrossModalNetwork(self._shape(len(self.mean_utility_)))
-        state = {name: torch.tensor(array, device=place).double() for name, array in weights.items()}
+        state = {name: on_device(array, place, np.float64) for name, array in weights.items()}
         network.load_state_dict(state, assign=True)
         return network.eval()
 

@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mmr_plugins.routers.onednn_linear import OneDNNLinear
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -84,10 +86,10 @@ class AttentionLayer(nn.Module):
         super().__init__()
         inside = shape.feed_forward * shape.width
         self.heads, self.dropout = shape.heads, shape.dropout
-        self.query_key_value = nn.Linear(shape.width, 3 * shape.width)
-        self.mix = nn.Linear(shape.width, shape.width)
-        self.widen = nn.Linear(shape.width, inside)
-        self.narrow = nn.Linear(inside, shape.width)
+        self.query_key_value = OneDNNLinear(shape.width, 3 * shape.width)
+        self.mix = OneDNNLinear(shape.width, shape.width)
+        self.widen = OneDNNLinear(shape.width, inside)
+        self.narrow = OneDNNLinear(inside, shape.width)
         self.attention_norm = nn.LayerNorm(shape.width)
         self.feed_forward_norm = nn.LayerNorm(shape.width)
 

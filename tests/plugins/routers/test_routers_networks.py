@@ -14,6 +14,7 @@ from mmr_plugins.routers.cmr import CrossModalRouter  # noqa: E402
 from mmr_plugins.routers.cross_modal_network import AttentionLayer, CrossModalShape  # noqa: E402
 from mmr_plugins.routers.mlp import MLPRouter  # noqa: E402
 from mmr_plugins.routers.mlp_mf import MLPMFRouter  # noqa: E402
+from mmr_plugins.routers.onednn_linear import OneDNNLinear  # noqa: E402
 from mmr_plugins.routers.standardisation import centre_and_spread, standardised  # noqa: E402
 from mmr_plugins.routers.torch_training import observed_mean_loss, observed_targets  # noqa: E402
 
@@ -160,6 +161,22 @@ def test_an_attention_layer_computes_what_torchs_transformer_layer_computes():
     present = torch.tensor([[True, True, True], [True, False, True], [False, True, False]])[[0, 1, 2, 0, 1, 2, 0]]
     expected = twin.train()(x, src_key_padding_mask=~present)
     assert torch.allclose(mine(x, present)[present], expected[present], rtol=1e-9)
+
+
+def test_a_quick_linear_layer_has_the_values_and_gradients_of_a_plain_one():
+    x = torch.linspace(-1, 1, 5 * 2 * 12).reshape(5, 2, 12)
+    found = []
+    for kind in (torch.nn.Linear, OneDNNLinear):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            layer = kind(12, 7)
+        inputs = x.clone().requires_grad_()
+        outputs = layer(inputs)
+        outputs.square().sum().backward()
+        found.append((outputs, inputs.grad, layer.weight.grad, layer.bias.grad))
+        assert layer.double()(x.double()).dtype == torch.float64
+    for plain, quick in zip(*found, strict=True):
+        torch.testing.assert_close(quick, plain, rtol=1e-4, atol=1e-5)
 
 
 def test_cmr_learns_where_the_image_decides(make):
