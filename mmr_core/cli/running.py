@@ -21,7 +21,7 @@ from mmr_core.errors import WORK_FAILED, UsageError
 from mmr_core.evaluate import Entrant, Options, columns_of
 from mmr_core.evaluate.options import ModalityChoice
 from mmr_core.evaluate.results import RunResult
-from mmr_core.evaluate.run import all_entrants, run_paper
+from mmr_core.evaluate.run import all_entrants, entrant_name, run_paper
 from mmr_core.features import FeatureCache, FeatureSource, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
@@ -210,7 +210,7 @@ def _entrants(request: Request, shelf: ComponentShelf) -> tuple[Sequence[Entrant
     if request.routers == ALL:
         entrants, skipped = all_entrants(shelf)
     else:
-        entrants, skipped = [Entrant(name=shelf.label(shelf.find(name))) for name in listed(request.routers)], {}
+        entrants, skipped = [Entrant(name=entrant_name(shelf, name)) for name in listed(request.routers)], {}
     chosen = [Entrant(name=e.name, parameters=request.parameters.get(e.name, {})) for e in entrants]
     for entrant in chosen:
         if entrant.parameters or request.routers != ALL:

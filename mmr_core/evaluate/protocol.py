@@ -15,12 +15,12 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import DegenerateError, MMRError
+from mmr_core.errors import DegenerateError, MMRError, UsageError
 from mmr_core.evaluate.column import Prepared, prepare
 from mmr_core.evaluate.fitting import Answer, answer
 from mmr_core.evaluate.measuring import Answers, TestSet, measure_slice
 from mmr_core.evaluate.options import Entrant, Options
-from mmr_core.evaluate.references import training_means
+from mmr_core.evaluate.references import is_reference, training_means
 from mmr_core.evaluate.results import Column, RouterFailure, Slice, SliceKind, Timing
 from mmr_core.features import FeatureSource
 from mmr_core.metrics import SingleModels
@@ -47,11 +47,15 @@ def evaluate(
     :param entrants: the routers, by the names under which the registry finds them.
     :param source: where features come from.
     :param jobs: how many processes fit routers and measure slices.
+    :raises UsageError: if a router has the name of a reference row.
     :raises DegenerateError: if the column has nothing to measure (one model, equal costs, an empty split).
     :raises DataError: if too many test instances are incomplete.
     :raises FeatureError: if texts or images cannot be encoded.
     """
     chosen = options or Options()
+    for entrant in entrants:
+        if is_reference(entrant.name):
+            raise UsageError(f"{entrant.name!r} is the name of a reference row", fix="use the router's whole name")
     column = prepare(table, dataset, source, chosen)
     tested = _test_set(column)
     SingleModels.of(tested.utility, tested.cost)  # nothing is fitted where nothing can be measured

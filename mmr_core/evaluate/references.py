@@ -18,6 +18,12 @@ ORACLE = "oracle"
 ORACLE_UNAWARE = "oracle-cost-unaware"
 BEST_SINGLE = "best-single"
 CONSTANT = "constant"
+MODEL_PREFIX = "model:"
+
+
+def is_reference(name: str) -> bool:
+    """Whether a row of this name is a reference, so that no router may have it."""
+    return name in (ORACLE, ORACLE_UNAWARE, BEST_SINGLE, CONSTANT) or name.startswith(MODEL_PREFIX)
 
 
 def training_means(utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
@@ -68,14 +74,14 @@ def reference_policies(
     :param utility: [n, K] outcomes of the test instances.
     :param cost: [n, K] in USD.
     :param means: [K] training means of utility and cost.
-    :param models: K names; every single model has a row `model:<name>`.
+    :param models: K names; every single model has a row, `MODEL_PREFIX` before its name.
     """
     return {
         ORACLE: oracle_policy(utility, cost, cost_scale),
         ORACLE_UNAWARE: unaware_oracle_policy(utility),
         CONSTANT: constant_policy(means, len(utility), cost_scale),
         BEST_SINGLE: single_policy(singles.best, utility.shape),
-        **{f"model:{name}": single_policy(j, utility.shape) for j, name in enumerate(models)},
+        **{f"{MODEL_PREFIX}{name}": single_policy(j, utility.shape) for j, name in enumerate(models)},
     }
 
 

@@ -10,6 +10,7 @@ from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MissingExtraError
 from mmr_core.evaluate.options import Entrant, Options
 from mmr_core.evaluate.protocol import evaluate
+from mmr_core.evaluate.references import is_reference
 from mmr_core.evaluate.results import Column, DataFacts, Difference, LineupEntry, RunResult
 from mmr_core.evaluate.summary import macro_averages, paired_differences
 from mmr_core.features import FeatureSource
@@ -81,6 +82,16 @@ def run_paper(
     )
 
 
+def entrant_name(shelf: ComponentShelf, name: str) -> str:
+    """What a router is called in the results: its shortest name that is neither ambiguous nor that of a reference.
+
+    :raises UnknownNameError: if there is no such router.
+    """
+    item = shelf.find(name)
+    label = shelf.label(item)
+    return item.canonical_id if is_reference(label) else label
+
+
 def all_entrants(shelf: ComponentShelf) -> tuple[list[Entrant], dict[str, str]]:
     """Every router that can be made here, and those whose extra is not installed, with the way to install it."""
     entrants: list[Entrant] = []
@@ -91,7 +102,7 @@ def all_entrants(shelf: ComponentShelf) -> tuple[list[Entrant], dict[str, str]]:
         except MissingExtraError as error:
             skipped[name] = str(error)
         else:
-            entrants.append(Entrant(name=name))
+            entrants.append(Entrant(name=entrant_name(shelf, name)))
     return entrants, skipped
 
 

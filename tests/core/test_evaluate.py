@@ -438,6 +438,19 @@ def test_a_policy_router_is_swept_on_the_grid_and_mixes_by_probability(table, re
     assert reached.cost.min() == pytest.approx(own.cost[~train].mean())
 
 
+def test_no_router_takes_the_place_of_a_reference(table, registry, source):
+    with pytest.raises(UsageError, match="'oracle' is the name of a reference row"):
+        run(table(models=3, instances=100, datasets=("alpha",)), registry, source, "oracle")
+
+
+def test_a_router_named_like_a_reference_enters_under_its_whole_name(registry):
+    spec = ComponentSpec(kind="router", name="oracle", target="watching_plugin:Mean", summary="")
+    provider = registry.discovery.providers[0]
+    contribution = Contribution(word="router", spec=spec, provider=provider)
+    found = Registry(Discovery(providers=(provider,), contributions=(contribution,), failures=()))
+    assert [entrant.name for entrant in all_entrants(found.routers)[0]] == ["mmr-watch/oracle"]
+
+
 def test_a_table_of_one_model_is_refused_before_anything_is_fitted(table, registry, source):
     with pytest.raises(DegenerateError, match="one model"):
         run(table(models=1, instances=100, datasets=("alpha",)), registry, source, "mean")
