@@ -21,9 +21,10 @@ def whole(router: str, name: str, value: Any, *, least: int = 1, most: int | Non
     upper = "" if most is None else f" and at most {most}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         _refuse(router, name, value, f"give a whole number of at least {least}{upper}")
-    if value < least or (most is not None and value > most):
+    number = int(value)
+    if number < least or (most is not None and number > most):
         _refuse(router, name, value, f"give a whole number of at least {least}{upper}")
-    return int(value)
+    return number
 
 
 def seed_of(router: str, value: Any) -> int:

@@ -30,6 +30,8 @@ NETWORKS = ["mlp", "mlp-mf", "cmr"]
 
 
 def router_class(name):
+    if name in NETWORKS:
+        pytest.importorskip("torch")
     module, _, attribute = TARGETS[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
