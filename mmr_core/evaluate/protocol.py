@@ -20,9 +20,10 @@ from mmr_core.evaluate.column import Prepared, prepare
 from mmr_core.evaluate.fitting import Answer, answer
 from mmr_core.evaluate.measuring import Answers, TestSet, measure_slice
 from mmr_core.evaluate.options import Entrant, Options
-from mmr_core.evaluate.references import is_reference, training_means
+from mmr_core.evaluate.references import is_reference
 from mmr_core.evaluate.results import Column, RouterFailure, Slice, SliceKind, Timing
 from mmr_core.features import FeatureSource
+from mmr_core.means import training_means
 from mmr_core.metrics import SingleModels
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry

@@ -26,17 +26,6 @@ def is_reference(name: str) -> bool:
     return name in (ORACLE, ORACLE_UNAWARE, BEST_SINGLE, CONSTANT) or name.startswith(MODEL_PREFIX)
 
 
-def training_means(utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
-    """[K] mean utility and cost over the observed training outcomes.
-
-    A model without any outcome gets utility 0 and the largest mean cost of the others: nothing speaks for it.
-    """
-    means_utility, means_cost = _observed_mean(utility), _observed_mean(cost)
-    known = means_cost[~np.isnan(means_cost)]
-    dearest = known.max() if len(known) else 0.0
-    return np.where(np.isnan(means_utility), 0.0, means_utility), np.where(np.isnan(means_cost), dearest, means_cost)
-
-
 def constant_policy(means: tuple[Floats, Floats], n: int, cost_scale: float) -> Policy:
     """The training means predicted for each of n queries: what can be had without looking at it."""
     utility, cost = means
@@ -83,11 +72,3 @@ def reference_policies(
         BEST_SINGLE: single_policy(singles.best, utility.shape),
         **{f"{MODEL_PREFIX}{name}": single_policy(j, utility.shape) for j, name in enumerate(models)},
     }
-
-
-def _observed_mean(values: Floats) -> Floats:
-    observed = ~np.isnan(values)
-    counts = observed.sum(axis=0)
-    sums = np.where(observed, values, 0.0).sum(axis=0)
-    means: Floats = np.divide(sums, counts, out=np.full(values.shape[1], np.nan), where=counts > 0)
-    return means

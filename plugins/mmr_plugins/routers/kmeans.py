@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from mmr_core.contracts import Prediction
+from mmr_core.means import observed_mean
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import seed_of, whole
-from mmr_plugins.routers.training_means import observed_mean, training_means
+from mmr_plugins.routers.training_means import training_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mmr_core.evaluate.measuring import Answers, TestSet, measure_slice
 from mmr_core.evaluate.policies import Decided, Policy, Scored
-from mmr_core.evaluate.references import training_means
 from mmr_core.evaluate.results import (
     Column,
     DataFacts,
@@ -23,6 +22,7 @@ from mmr_core.evaluate.results import (
     Timing,
 )
 from mmr_core.evaluate.summary import macro_averages, paired_differences
+from mmr_core.means import training_means
 from mmr_core.outcomes import OutcomeTable
 
 Floats = NDArray[np.float64]

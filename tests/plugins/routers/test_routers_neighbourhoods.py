@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.cluster import KMeans
 
+from mmr_core.means import observed_mean
 from mmr_plugins.routers.kmeans import KMeansRouter
 from mmr_plugins.routers.knn import KNNRouter, most_similar
-from mmr_plugins.routers.training_means import observed_mean, training_means
+from mmr_plugins.routers.training_means import training_means
 
 
 def mean_of_observed(values, fallback):

@@ -1,0 +1,66 @@
+"""The built wheel, installed elsewhere, works like the checkout and brings nothing generic along."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    subprocess.run([*command, str(folder), str(ROOT)], check=True, capture_output=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def mmr(wheel, tmp_path_factory):
+    """Runs `mmr` of the installed wheel, in a fresh environment that borrows only this one's dependencies."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
+    site = subprocess.check_output(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    ).strip()
+    (Path(site) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def run(*arguments: str) -> str:
+        environment = {**os.environ, "MMR_CACHE_DIR": str(folder / "cache")}
+        environment.pop("PYTHONPATH", None)
+        command = [str(folder / "venv" / "bin" / "mmr"), *arguments]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment)
+        return done.stdout
+
+    return run
+
+
+def test_the_wheel_holds_two_packages_and_nothing_else(wheel):
+    top = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"mmr_core", "mmr_plugins"}
+
+
+def test_the_installed_wheel_finds_its_built_ins(mmr):
+    listed = json.loads(mmr("plugins", "list", "--json"))
+    assert listed["failures"] == []
+    assert "mmr-bench/kmeans" in {component["id"] for component in listed["components"]}
+
+
+def test_the_installed_wheel_runs_the_benchmark(mmr):
+    printed = mmr("run", "--dataset", "gsm8k", "--router", "kmeans", "--draws", "20", "--jobs", "1", "--json")
+    results = json.loads(printed)
+    assert results["data"]["synthetic"] is True
+    assert results["columns"][0]["failures"] == []
