@@ -63,15 +63,16 @@ def slow_budget_sweep(pred_utility, pred_cost, utility, cost) -> list[tuple[floa
     return points
 
 
+# Quarters and small whole numbers are exact in floating point, so exact ties stay exact.
+COARSE = st.integers(0, 8).map(lambda i: i / 4)
+FINE = st.floats(0, 1, width=16)
+
+
 @st.composite
-def tables(draw, *, coarse=st.booleans()):
+def tables(draw):
     """Predictions and outcomes; the coarse ones are full of ties, equal costs and collinear lines."""
     n, models = draw(st.integers(1, 6)), draw(st.integers(1, 5))
-    if draw(coarse):
-        # Quarters and small whole numbers are exact in floating point, so exact ties stay exact.
-        predicted = st.integers(0, 8).map(lambda i: i / 4)
-    else:
-        predicted = st.floats(0, 1, width=16)
+    predicted = draw(st.sampled_from([COARSE, FINE]))
     return tuple(
         draw(arrays(np.float64, (n, models), elements=elements))
         for elements in (predicted, predicted, st.integers(0, 1).map(float), st.integers(0, 9).map(float))
