@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_FEW = 512
+_FEW = 256
 """Up to this many points are not worth thinning first."""
 
+_SCANNED = 40
+"""Down to this many points, removal goes on one by one; Python's loop is then quicker than numpy's calls."""
+
 _ROUNDS = 40
-"""Rounds of parallel removal before the sequential scan takes over; it bounds the worst case."""
+"""Rounds of parallel removal before the scan takes over in any case; it bounds the worst case."""
 
 
 def concave_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
@@ -67,10 +70,10 @@ def _sorted(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
 def _corners(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
     """Drops every point on or below a line between two others; costs strictly ascending on both sides."""
     for _ in range(_ROUNDS):
-        if len(cost) < 3:
-            return cost, utility
+        if len(cost) <= _SCANNED:
+            break
         # A point below the line between its neighbours is no corner, whatever becomes of the neighbours.
-        run, rise = np.diff(cost), np.diff(utility)
+        run, rise = cost[1:] - cost[:-1], utility[1:] - utility[:-1]
         corner = rise[:-1] * run[1:] > rise[1:] * run[:-1]
         if corner.all():
             return cost, utility
