@@ -1,0 +1,83 @@
+"""Imports run one way: a module of the engine imports only what stands below it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mmr_core
+
+ROOT = Path(mmr_core.__file__).parent
+LEVELS = [
+    {"cli"},
+    {"report"},
+    {"checks", "authors"},
+    {"evaluate"},
+    {"features", "splits", "pricing", "sources", "description"},
+    {"bootstrap", "metrics", "envelope", "sweep", "means"},
+    {"store", "atomic"},
+    {"registry"},
+    {"plugins", "hookspecs"},
+    {"contracts"},
+    {"outcomes"},
+    {"specs"},
+    {"errors"},
+]
+WITHIN = {
+    "description": {"splits"},
+    "bootstrap": {"metrics"},
+    "metrics": {"envelope"},
+    "store": {"atomic"},
+    "plugins": {"hookspecs"},
+}
+"""What a module may import of its own level."""
+BARE = {"errors", "specs", "contracts", "hookspecs", "plugins", "registry"}
+"""Modules that must not bring numpy or anything heavier along."""
+
+
+def rooms() -> list[str]:
+    return sorted({path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")} - {"__init__"})
+
+
+def imported_by(room: str) -> Iterator[str]:
+    """Every absolute name that a room imports, inside functions too, imports for type checkers left out."""
+    files = [ROOT / f"{room}.py"] if (ROOT / f"{room}.py").is_file() else list((ROOT / room).rglob("*.py"))
+    for file in files:
+        tree = ast.parse(file.read_text())
+        for branch in ast.walk(tree):
+            if isinstance(branch, ast.If) and getattr(branch.test, "id", "") == "TYPE_CHECKING":
+                branch.body = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module == "mmr_core":
+                yield from (f"mmr_core.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+
+
+def level(room: str) -> int:
+    return next(i for i, names in enumerate(LEVELS) if room in names)
+
+
+def test_every_module_has_its_level():
+    assert rooms() == sorted(name for names in LEVELS for name in names)
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_a_module_imports_only_what_stands_below_it(room):
+    for name in imported_by(room):
+        package, _, rest = name.partition(".")
+        assert package not in ("mmr_plugins", "mmr_leaderboard")
+        other = rest.partition(".")[0]
+        if package == "mmr_core" and other and other != room:
+            assert level(other) > level(room) or other in WITHIN.get(room, ()), f"{room} imports {other}"
+
+
+@pytest.mark.parametrize("room", sorted(BARE))
+def test_what_the_help_page_needs_brings_nothing_heavy(room):
+    heavy = {"numpy", "pandas", "sklearn", "torch", "pyarrow", "matplotlib", "pydantic", "PIL"}
+    assert not heavy & {name.partition(".")[0] for name in imported_by(room)}
