@@ -61,10 +61,10 @@ def _choose_on_validation(
     policy, seconds, _ = _predict(column, entrant, seed, registry, options, fit_on=rest, ask_about=held_out)
     curve = policy.curve(column.table.utility[held_out], column.table.cost[held_out])
     best = np.flatnonzero(curve.utility >= curve.utility.max() - VALIDATION_TIE)
-    return _middle(curve.trade_off, int(best[np.argmin(curve.cost[best])])), seconds
+    return middle_of_interval(curve.trade_off, int(best[np.argmin(curve.cost[best])])), seconds
 
 
-def _middle(trade_off: NDArray[np.float64], point: int) -> float:
+def middle_of_interval(trade_off: NDArray[np.float64], point: int) -> float:
     """The middle of a point's interval; for the last point twice its left end, or 1 if that is 0."""
     left = float(trade_off[point])
     if point + 1 < len(trade_off) and np.isfinite(trade_off[point + 1]):

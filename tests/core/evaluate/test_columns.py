@@ -9,6 +9,7 @@ import pytest
 
 from mmr_core.errors import DataError
 from mmr_core.evaluate import Entrant, Options, evaluate
+from mmr_core.evaluate.fitting import middle_of_interval
 from mmr_core.registry import Registry
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask, validation_mask
@@ -154,3 +155,19 @@ def test_too_many_incomplete_test_instances_are_refused_unless_allowed(table, ru
     with pytest.raises(DataError, match=r"test instances \(\d+\.\d%\) lack an outcome.*--allow-incomplete"):
         run(own, "mean")
     assert run(own, "mean", allow_incomplete=True).whole.instances > 0
+
+
+@pytest.mark.parametrize(
+    ("trade_off", "point", "expected"),
+    [
+        ([0.0, 2.0, 6.0], 0, 1.0),
+        ([0.0, 2.0, 6.0], 1, 4.0),
+        ([0.0, 2.0, 6.0], 2, 12.0),
+        ([0.0], 0, 1.0),
+        ([0.0, 3.0, np.inf], 1, 6.0),
+    ],
+)
+def test_a_chosen_weight_is_the_middle_of_its_interval_and_beyond_the_last_point_twice_its_left_end(
+    trade_off, point, expected
+):
+    assert middle_of_interval(np.array(trade_off), point) == expected
