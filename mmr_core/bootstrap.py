@@ -20,6 +20,8 @@ from mmr_core.metrics import CostRange, SingleModels, frontier, measure
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+TAILS = (0.025, 0.975)
+"""The quantiles at which an interval of that level ends; written out, since (1 - 0.95) / 2 is a little more."""
 METRICS = ("nauc", "nauc_log", "peak", "qnc")
 """The columns of `metric_draws`."""
 
@@ -121,7 +123,7 @@ def skill_draws(own: Floats, constant: Floats, oracle: Floats, *, flat: float) -
         return np.where(room > flat, (own - constant) / room, np.nan)
 
 
-def interval(values: Floats, level: float = LEVEL) -> tuple[float, float] | None:
+def interval(values: Floats) -> tuple[float, float] | None:
     """The percentile interval of [B] draws, NaN draws left out; None where none is left.
 
     Quantiles are values that occurred (`inverted_cdf`), so that infinity is a value like others.
@@ -129,8 +131,7 @@ def interval(values: Floats, level: float = LEVEL) -> tuple[float, float] | None
     known = values[~np.isnan(values)]
     if len(known) == 0:
         return None
-    tail = (1 - level) / 2
-    low, high = np.quantile(known, [tail, 1 - tail], method="inverted_cdf")
+    low, high = np.quantile(known, TAILS, method="inverted_cdf")
     return float(low), float(high)
 
 

@@ -34,7 +34,7 @@ def concave_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
         # A point below the envelope of some of the points is below that of all; few points remain above it.
         stride = slice(None, None, len(cost) // _FEW + 1)
         rough = _corners(*_sorted(_with_ends(cost, stride), _with_ends(utility, stride)))
-        above = utility > np.interp(cost, *rough)
+        above = utility > np.interp(cost, *rough, left=-np.inf)
         cost, utility = np.concatenate([rough[0], cost[above]]), np.concatenate([rough[1], utility[above]])
     return _corners(*_sorted(cost, utility))
 

@@ -146,14 +146,14 @@ def budget_sweep(
 
 
 def choose(pred_utility: NDArray[Any], pred_cost: NDArray[Any], trade_off: float) -> NDArray[np.intp]:
-    """[n] the model chosen at one lambda: argmax of pred_utility - lambda * pred_cost (ties: lower cost, lower index).
+    """[n] the model chosen at one lambda: argmax of pred_utility - lambda * pred_cost.
 
-    At lambda = infinity only cost counts; ties: higher utility, then lower index.
+    Ties: lower cost, then higher utility, then lower index. At lambda = infinity only cost counts.
     """
-    utility, cost = _columns(np.asarray(pred_utility)), _columns(np.asarray(pred_cost))
-    if np.isinf(trade_off):
-        return _cheapest(utility, cost).astype(np.intp)
-    return _least(trade_off * cost - utility, cost)[1].astype(np.intp)
+    utility, cost = np.asarray(pred_utility, dtype=np.float64), np.asarray(pred_cost, dtype=np.float64)
+    # Scores are divided by lambda where that is large, so that no product overflows.
+    score = trade_off * cost - utility if trade_off <= 1 else cost - utility / trade_off
+    return np.asarray(np.lexsort((-utility, cost, score), axis=1)[:, 0], dtype=np.intp)
 
 
 def lambda_events(

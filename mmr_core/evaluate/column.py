@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.errors import DataError, DegenerateError, UnknownNameError
+from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNameError
 from mmr_core.evaluate.options import Options
 from mmr_core.evaluate.queries import opaque_ids
 from mmr_core.evaluate.results import LeftOut
@@ -59,6 +59,7 @@ def prepare(table: OutcomeTable, spec: DatasetSpec, source: FeatureSource, optio
 
     :raises UnknownNameError: if the table has no instance of the dataset.
     :raises DegenerateError: if the training or the test split is empty, or no test instance is complete.
+    :raises FeatureError: if no training or no test instance has a feature in the modality looked at.
     :raises DataError: if more than 5 % of a dataset's test instances are incomplete and that is not allowed.
     """
     own = select(table, spec)
@@ -74,6 +75,10 @@ def prepare(table: OutcomeTable, spec: DatasetSpec, source: FeatureSource, optio
         raise DegenerateError("no test instance has the outcomes of all models", where=f"dataset {spec.name!r}")
     scale = cost_scale(own.cost[train])
     features = source.features(own, train)
+    learned_from = features.restricted(options.train_modality or options.modality)
+    asked_about = features.restricted(options.modality)
+    _demand_seen(learned_from, train, "training", spec)
+    _demand_seen(asked_about, test, "test", spec)
     return Prepared(
         spec=spec,
         table=own,
@@ -82,8 +87,8 @@ def prepare(table: OutcomeTable, spec: DatasetSpec, source: FeatureSource, optio
         test=test,
         left_out=left_out,
         split_digest=split_digest(own.dataset, own.instance_id),
-        features_train=features.restricted(options.train_modality or options.modality),
-        features_test=features.restricted(options.modality),
+        features_train=learned_from,
+        features_test=asked_about,
         ids=opaque_ids(own.dataset.tolist(), own.instance_id.tolist()),
         cost_scale=scale,
         description=dict(source.describe()),
@@ -122,6 +127,15 @@ def _demand(holds: np.bool_, spec: DatasetSpec, part: str, table: OutcomeTable) 
         )
 
 
+def _demand_seen(features: Features, rows: NDArray[np.bool_], part: str, spec: DatasetSpec) -> None:
+    if not features.embeddings.mask[rows].any():
+        raise FeatureError(
+            f"no {part} instance has a feature in the modality that routers are to see",
+            where=f"dataset {spec.name!r}",
+            fix="choose another --modality or --train-modality, or features that have it",
+        )
+
+
 def _left_out(table: OutcomeTable, test: NDArray[np.bool_]) -> tuple[LeftOut, ...]:
     unknown = np.isnan(table.utility) | np.isnan(table.cost)  # [n, K]
     found = []
@@ -141,7 +155,7 @@ def _demand_few_left_out(left_out: Sequence[LeftOut]) -> None:
         if share > TOLERATED:
             worst = max(gap.models, key=lambda name: gap.models[name])
             raise DataError(
-                f"{gap.instances} of {gap.of} test instances ({share:.1%}) lack an outcome of some model, "
+                f"{gap.instances} of {gap.of} test instances ({share:.2%}) lack an outcome of some model, "
                 f"most often of {worst!r} ({gap.models[worst]}); at most {TOLERATED:.0%} may be left out",
                 where=f"dataset {gap.dataset!r}",
                 fix="complete the table, leave that model out with --models, or pass --allow-incomplete",

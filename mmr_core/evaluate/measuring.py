@@ -23,6 +23,7 @@ NO_LOG = "the cheapest single model costs nothing, and a logarithmic cost axis h
 NO_ROOM = "the oracle is no better than the constant policy"
 NO_VALIDATION = "no complete validation instance"
 NO_DRAW = "no draw gave a figure"
+CHOSEN_ONCE = "chosen once, before any draw; it has no interval"
 SHORT_LIST = (ORACLE, ORACLE_UNAWARE, CONSTANT, BEST_SINGLE)
 """The references that every slice has; single models have rows on whole columns only."""
 
@@ -178,7 +179,7 @@ def _chosen(
         nothing = Estimate(value=None, reason=NO_VALIDATION)
         return {"utility": nothing, "cost": nothing, "trade_off": nothing}
     outcomes = [policy.outcome(weight, tested.utility, tested.cost) for policy, weight in known]
-    result = {"trade_off": Estimate(value=float(np.mean([weight for _, weight in known])))}
+    result = {"trade_off": Estimate(value=float(np.mean([weight for _, weight in known])), reason=CHOSEN_ONCE)}
     for i, name in enumerate(("utility", "cost")):
         per_instance = np.mean([outcome[i] for outcome in outcomes], axis=0)  # [n]
         weights = sample.weights

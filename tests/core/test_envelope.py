@@ -59,6 +59,27 @@ def test_thousands_of_points_have_the_envelope_that_a_scan_finds(shape):
     }[shape]
     order = rng.permutation(5000)
     corners = concave_envelope(cost[order], utility[order])
-    for i in rng.integers(0, 5000, 200):
-        assert np.interp(cost[i], *corners) >= utility[i] - 1e-12
-    assert set(zip(*corners, strict=True)) <= set(zip(cost, utility, strict=True))
+    assert list(zip(*corners, strict=True)) == scanned(zip(cost, utility, strict=True))
+
+
+def scanned(points) -> list[tuple[float, float]]:
+    """The corners by a plain scan, from the cheapest point (the best of its cost) to the peak."""
+    kept: list[tuple[float, float]] = []
+    for c, u in sorted(points, key=lambda point: (point[0], -point[1])):
+        if kept and (c == kept[-1][0] or u <= kept[-1][1]):
+            continue
+        while len(kept) > 1 and (kept[-1][1] - kept[-2][1]) * (c - kept[-1][0]) <= (u - kept[-1][1]) * (
+            kept[-1][0] - kept[-2][0]
+        ):
+            kept.pop()
+        kept.append((c, u))
+    return kept
+
+
+@given(st.integers(0, 10_000))
+def test_a_cloud_too_large_to_keep_whole_has_the_envelope_of_all_of_it(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(200, 2000))
+    cost, utility = rng.random(n) ** rng.uniform(0.2, 5), rng.random(n)
+    cost = np.where(rng.random(n) < 0.3, np.round(cost, 1), cost)
+    assert list(zip(*concave_envelope(cost, utility), strict=True)) == scanned(zip(cost, utility, strict=True))

@@ -253,3 +253,16 @@ def test_no_instance_or_no_model_is_a_named_error(shape):
 def test_weights_that_weigh_nothing_are_refused(weights):
     with pytest.raises(DataError, match="weights"):
         lambda_sweep(*[np.ones((2, 2))] * 4, weights=np.array(weights))
+
+
+def test_choosing_at_a_huge_weight_keeps_cost_first_and_utility_second():
+    utility = np.array([[0.3, 0.5], [0.5, 0.2]])
+    cost = np.array([[0.1, 0.1], [1e-3, np.nextafter(1e-3, 0)]])
+    curve = lambda_sweep(utility, cost, utility, cost)
+    chosen = choose(utility, cost, 2 * curve.trade_off[-1])
+    assert chosen.tolist() == [1, 1]
+    assert utility[[0, 1], chosen].mean() == curve.utility[-1]
+
+
+def test_choosing_at_a_weight_whose_product_overflows_takes_the_cheapest():
+    assert choose(np.array([[0.3, 0.5]]), np.array([[10.0, 20.0]]), 1e308).tolist() == [0]

@@ -152,7 +152,7 @@ def test_incomplete_test_instances_are_left_out_and_counted(table, run):
 
 def test_too_many_incomplete_test_instances_are_refused_unless_allowed(table, run):
     own = table(models=3, instances=400, datasets=("alpha",), missing=0.1)
-    with pytest.raises(DataError, match=r"test instances \(\d+\.\d%\) lack an outcome.*--allow-incomplete"):
+    with pytest.raises(DataError, match=r"test instances \(\d+\.\d\d%\) lack an outcome.*--allow-incomplete"):
         run(own, "mean")
     assert run(own, "mean", allow_incomplete=True).whole.instances > 0
 
