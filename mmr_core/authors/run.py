@@ -22,10 +22,24 @@ Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuthorsEntry:
+    """A preset in the run; "random" and "oracle" are the protocol's own and have none.
+
+    :param parameters: everything it is made with besides the seed; its fusion's parameters are fixed.
+    """
+
+    name: str
+    canonical_id: str
+    version: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuthorsRun:
     """The figures of each dataset or mixture, by name, and what they were made of."""
 
     columns: Mapping[str, AuthorsResult]
+    lineup: tuple[AuthorsEntry, ...]
     features: Mapping[str, Any]
     seed: int
     source: str
@@ -66,12 +80,19 @@ def run_authors(
         )
     return AuthorsRun(
         columns=columns,
+        lineup=tuple(_entry(name, routers) for name in chosen if name not in (RANDOM, ORACLE)),
         features=dict(source.describe()),
         seed=seed,
         source=table.source,
         synthetic=table.synthetic,
         digest=table.digest(),
     )
+
+
+def _entry(name: str, routers: ComponentShelf) -> AuthorsEntry:
+    item = routers.find(name)
+    parameters = {key: value for key, value in routers.parameters(name, {}).items() if key != "seed"}
+    return AuthorsEntry(name=name, canonical_id=item.canonical_id, version=item.provider.version, parameters=parameters)
 
 
 def _with_preset(name: str, routers: ComponentShelf) -> str:

@@ -135,9 +135,9 @@ def _remarks(result: RunResult) -> list[str]:
                 f"for lack of outcomes ({per_model})"
             )
     lines += [
-        f"router {entry.name!r} sees all test queries at once through fusion {entry.fusion!r}: not for ranking"
+        f"router {entry.name!r} sees all test queries at once through fusion {entry.fusion.name!r}: not for ranking"
         for entry in result.lineup
-        if entry.transductive
+        if entry.fusion is not None and entry.fusion.transductive
     ]
     lines += [f"router {f.router!r} failed on dataset {f.dataset!r}: {f.reason}" for f in result.failures]
     return lines
@@ -160,6 +160,9 @@ def _run_authors(request: Request, found: Registry, watch: Progress) -> Callable
     )
 
     def finish() -> None:
+        for name, column in result.columns.items():
+            if column.filled:
+                warn(f"dataset {name!r}: {column.filled} missing utilities and costs are filled with column means")
         if request.json:
             print_json(authors_document(result).model_dump(mode="json"))
         else:

@@ -202,6 +202,20 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FusionEntry:
+    """The fusion that a router was given.
+
+    :param transductive: whether it looks at all queries of a batch at once, which ranking refuses.
+    """
+
+    name: str
+    canonical_id: str
+    version: str
+    parameters: Mapping[str, Any]
+    transductive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class LineupEntry:
     """How a router entered the run: everything that is needed to run it again."""
 
@@ -210,8 +224,7 @@ class LineupEntry:
     distribution: str
     version: str
     parameters: Mapping[str, Any]
-    fusion: str | None
-    transductive: bool
+    fusion: FusionEntry | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from mmr_core.errors import DegenerateError, MissingExtraError
 from mmr_core.evaluate.options import Entrant, Options
 from mmr_core.evaluate.protocol import evaluate
 from mmr_core.evaluate.references import is_reference
-from mmr_core.evaluate.results import Column, DataFacts, Difference, LineupEntry, RunResult
+from mmr_core.evaluate.results import Column, DataFacts, Difference, FusionEntry, LineupEntry, RunResult
 from mmr_core.evaluate.summary import macro_averages, paired_differences
 from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
@@ -110,21 +110,27 @@ def lineup_entry(entrant: Entrant, registry: Registry, options: Options) -> Line
     """How a router enters the run, with every parameter that it and its fusion run with."""
     item = registry.routers.find(entrant.name)
     default = getattr(registry.routers.load(entrant.name), "default_fusion", None)
-    fusion = None if default is None else options.fusion or default
     parameters = registry.routers.parameters(entrant.name, entrant.parameters)
     parameters.pop("seed", None)
-    transductive = False
-    if fusion is not None:
-        made = registry.fusions.create(fusion, **options.fusion_parameters.get(fusion, {}))
-        transductive = bool(getattr(made, "transductive", False))
     return LineupEntry(
         name=entrant.name,
         canonical_id=item.canonical_id,
         distribution=item.provider.distribution,
         version=item.provider.version,
         parameters=parameters,
-        fusion=fusion,
-        transductive=transductive,
+        fusion=None if default is None else _fusion_entry(options.fusion or default, registry, options),
+    )
+
+
+def _fusion_entry(name: str, registry: Registry, options: Options) -> FusionEntry:
+    item = registry.fusions.find(name)
+    given = options.fusion_parameters.get(name, {})
+    return FusionEntry(
+        name=name,
+        canonical_id=item.canonical_id,
+        version=item.provider.version,
+        parameters=registry.fusions.parameters(name, given),
+        transductive=bool(getattr(registry.fusions.create(name, **given), "transductive", False)),
     )
 
 
@@ -143,13 +149,19 @@ def data_facts(table: OutcomeTable, price_sheet: str | None) -> DataFacts:
 
 def versions(entrants: Sequence[Entrant], registry: Registry) -> dict[str, str]:
     """Versions of Python, of the libraries that numbers depend on, and of the routers' distributions."""
+    found = library_versions()
+    for entrant in entrants:
+        provider = registry.routers.find(entrant.name).provider
+        found[provider.distribution] = provider.version
+    return found
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on, where they are installed."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    for entrant in entrants:
-        provider = registry.routers.find(entrant.name).provider
-        found[provider.distribution] = provider.version
     return found

@@ -52,7 +52,7 @@ class EncodedFeatures:
     :param cache: None: everything is encoded anew.
     :param batch_size: how many texts or images an encoder gets at once; each batch is kept before the next.
     :param bad_images: "error", or "mask": images that cannot be opened lose their bit, with a warning.
-    :param names: what `describe` calls the encoders, by modality; the names of their classes by default.
+    :param facts: what `describe` says of the encoders, by modality; the names of their classes by default.
     :param warn: called with one line about what was masked.
     :raises UsageError: if neither encoder is given, or one does not encode what it is given for.
 
@@ -69,7 +69,7 @@ class EncodedFeatures:
         cache: FeatureCache | None = None,
         batch_size: int = 64,
         bad_images: Literal["error", "mask"] = "error",
-        names: Mapping[str, str] | None = None,
+        facts: Mapping[str, Mapping[str, object]] | None = None,
         warn: Callable[[str], None] = _warn,
         progress: Progress = no_progress,
     ) -> None:
@@ -89,7 +89,7 @@ class EncodedFeatures:
         self._cache = cache
         self._batch_size = batch_size
         self._bad_images = bad_images
-        self._names = dict(names or {})
+        self._facts = dict(facts or {})
         self._warn = warn
         self._progress = progress
         self._fingerprints: dict[Modality, set[str]] = {modality: set() for modality in self._encoders}
@@ -137,7 +137,7 @@ class EncodedFeatures:
         described: dict[str, object] = {"source": "encoders", "align": self._align}
         for modality, encoder in self._encoders.items():
             described[modality] = {
-                "encoder": self._names.get(modality, type(encoder).__name__),
+                **self._facts.get(modality, {"encoder": type(encoder).__name__}),
                 "fingerprints": sorted(self._fingerprints[modality]),
             }
         return described

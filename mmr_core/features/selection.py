@@ -86,7 +86,16 @@ def feature_source(
         align=choice.align,
         cache=cache or FeatureCache(cache_folder()),
         bad_images=choice.bad_images,
-        names={kind: registry.encoders.find(name).canonical_id for kind, name in names.items()},
+        facts={kind: _facts(name, registry, choice) for kind, name in names.items()},
         warn=warn,
         progress=progress,
     )
+
+
+def _facts(name: str, registry: Registry, choice: FeatureChoice) -> dict[str, object]:
+    item = registry.encoders.find(name)
+    return {
+        "encoder": item.canonical_id,
+        "version": item.provider.version,
+        "parameters": registry.encoders.parameters(name, choice.parameters.get(name, {})),
+    }

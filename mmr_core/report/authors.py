@@ -14,6 +14,7 @@ from rich.table import Table
 from mmr_core.atomic import write_atomically
 from mmr_core.authors.run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
+from mmr_core.evaluate.run import library_versions
 
 METRICS = ("nauc", "peak", "qnc")
 
@@ -45,6 +46,15 @@ class AuthorsColumn(_Part):
     routers: dict[str, AuthorsFigures]
 
 
+class AuthorsLineup(_Part):
+    """A preset in the run; random and oracle are the protocol's own and have none."""
+
+    name: str
+    canonical_id: str
+    version: str
+    parameters: dict[str, object]
+
+
 class AuthorsDocument(_Part):
     """`results.json` of `mmr run --protocol authors`."""
 
@@ -55,6 +65,8 @@ class AuthorsDocument(_Part):
     table_digest: str
     seed: int
     features: dict[str, object]
+    versions: dict[str, str] = Field(description="of Python and of the libraries that figures depend on")
+    lineup: list[AuthorsLineup]
     datasets: dict[str, AuthorsColumn]
 
 
@@ -66,6 +78,11 @@ def authors_document(run: AuthorsRun) -> AuthorsDocument:
         table_digest=run.digest,
         seed=run.seed,
         features=dict(run.features),
+        versions=library_versions(),
+        lineup=[
+            AuthorsLineup(name=e.name, canonical_id=e.canonical_id, version=e.version, parameters=dict(e.parameters))
+            for e in run.lineup
+        ],
         datasets={
             name: AuthorsColumn(
                 train=result.n_train,

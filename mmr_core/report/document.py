@@ -20,6 +20,7 @@ from mmr_core.evaluate.results import (
     Column,
     Difference,
     Estimate,
+    FusionEntry,
     Macro,
     MacroRow,
     Row,
@@ -36,6 +37,7 @@ from mmr_core.report.schema import (
     DifferenceDocument,
     EstimateDocument,
     FailureDocument,
+    FusionDocument,
     IntervalsDocument,
     LeftOutDocument,
     LineupDocument,
@@ -75,8 +77,7 @@ def document(run: RunResult) -> ResultsDocument:
                 distribution=entry.distribution,
                 version=entry.version,
                 parameters=_json_object(entry.parameters),
-                fusion=entry.fusion,
-                transductive=entry.transductive,
+                fusion=_fusion(entry.fusion),
             )
             for entry in run.lineup
         ),
@@ -87,6 +88,18 @@ def document(run: RunResult) -> ResultsDocument:
         skipped_routers=dict(run.skipped_routers),
         versions=dict(run.versions),
         warnings=run.warnings,
+    )
+
+
+def _fusion(entry: FusionEntry | None) -> FusionDocument | None:
+    if entry is None:
+        return None
+    return FusionDocument(
+        name=entry.name,
+        canonical_id=entry.canonical_id,
+        version=entry.version,
+        parameters=_json_object(entry.parameters),
+        transductive=entry.transductive,
     )
 
 

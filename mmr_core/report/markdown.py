@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmr_core.evaluate.results import Column, RunResult
+from mmr_core.evaluate.results import Column, FusionEntry, RunResult
 from mmr_core.report.grids import Grid, run_grids, titled
 from mmr_core.report.numbers import name
 
@@ -81,9 +81,15 @@ def _lineup(run: RunResult) -> list[list[str]]:
     rows = []
     for entry in run.lineup:
         parameters = ", ".join(f"{key}={value}" for key, value in entry.parameters.items())
-        fusion = (entry.fusion or "none") + (" (transductive: not for ranking)" if entry.transductive else "")
+        fusion = "none" if entry.fusion is None else _fusion(entry.fusion)
         rows.append([escaped(cell) for cell in (entry.name, entry.canonical_id, entry.version, fusion, parameters)])
     return rows
+
+
+def _fusion(entry: FusionEntry) -> str:
+    parameters = ", ".join(f"{key}={value}" for key, value in entry.parameters.items())
+    caution = "; transductive: not for ranking" if entry.transductive else ""
+    return f"{entry.canonical_id} {entry.version}" + (f" ({parameters}{caution})" if parameters or caution else "")
 
 
 def _remarks(run: RunResult) -> list[str]:

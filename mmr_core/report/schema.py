@@ -197,6 +197,16 @@ class DifferenceDocument(Part):
     decided: bool = Field(description="whether the interval excludes 0")
 
 
+class FusionDocument(Part):
+    """The fusion that a router was given."""
+
+    name: str
+    canonical_id: str = Field(description="distribution/name")
+    version: str
+    parameters: dict[str, JsonValue]
+    transductive: bool = Field(description="it looks at all queries of a batch at once; not for ranking")
+
+
 class LineupDocument(Part):
     """How a router entered the run."""
 
@@ -205,8 +215,7 @@ class LineupDocument(Part):
     distribution: str
     version: str
     parameters: dict[str, JsonValue]
-    fusion: str | None
-    transductive: bool = Field(description="its fusion looks at all queries at once; not for ranking")
+    fusion: FusionDocument | None = Field(description="null for a router that wants no fused features")
 
 
 class DataDocument(Part):

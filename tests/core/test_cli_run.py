@@ -65,6 +65,13 @@ def published(tmp_path) -> Callable[..., Path]:
     return write
 
 
+def set_cell(column: str, value: str, row: int = 3) -> Callable[[list[dict[str, str]]], None]:
+    def change(rows: list[dict[str, str]]) -> None:
+        rows[row][column] = value
+
+    return change
+
+
 def test_a_run_prints_a_table_and_leaves_results_tables_curves_and_plots(published, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["run", "--data", str(published()), "--out", str(out), *QUICK]) == 0
@@ -122,6 +129,27 @@ def test_the_authors_protocol_prints_its_three_figures(published, capsys):
     routers = results["datasets"]["mathvision"]["routers"]
     assert set(routers) == {"random", "oracle", "kmeans", "kmeansnew", "linear", "linear-mf", "knn"}
     assert set(routers["knn"]) == {"nauc", "peak", "qnc", "qnc_reached"}
+    assert [entry["canonical_id"] for entry in results["lineup"]][:2] == [
+        "mmr-bench/kmeans@authors",
+        "mmr-bench/kmeansnew@authors",
+    ]
+    assert results["versions"]["scikit-learn"]
+
+
+def test_the_authors_protocol_says_how_many_gaps_it_filled(published, capsys):
+    folder = published(change=set_cell("Cheap_correct", ""))
+    assert main(["run", "--data", str(folder), "--protocol", "authors", "--router", "oracle"]) == 0
+    assert "1 missing utilities and costs are filled" in capsys.readouterr().err
+
+
+def test_features_without_the_modality_looked_at_are_refused(published, tmp_path, capsys):
+    folder = published()
+    file = tmp_path / "text.npz"
+    names = [f"MathVision_{i}" for i in range(120)]
+    np.savez(file, ids=np.array(names), text=np.ones((120, 4), dtype=np.float32))
+    arguments = ["run", "--data", str(folder), "--features", str(file), "--modality", "image", *QUICK]
+    assert main(arguments) == 1
+    assert "no training instance has a feature in the modality" in capsys.readouterr().err
 
 
 def test_the_authors_protocol_writes_its_files(published, tmp_path, capsys):
@@ -134,9 +162,17 @@ def test_the_authors_protocol_writes_its_files(published, tmp_path, capsys):
 
 def test_parameters_are_set_by_component_and_name(published, capsys):
     arguments = ["run", "--data", str(published()), "--json", "--router", "knn", "--draws", "5", "--jobs", "1"]
-    assert main([*arguments, "--set", "knn.neighbours=7", "--set", "adaptive.eta=2.5"]) == 0
+    assert (
+        main([*arguments, "--set", "knn.neighbours=7", "--set", "adaptive.eta=2.5", "--set", "lite.dimensions=64"]) == 0
+    )
     results = json.loads(capsys.readouterr().out)
-    assert results["lineup"][0]["parameters"]["neighbours"] == 7
+    entry = results["lineup"][0]
+    assert entry["parameters"]["neighbours"] == 7
+    assert entry["fusion"]["canonical_id"] == "mmr-bench/adaptive"
+    assert entry["fusion"]["parameters"]["eta"] == 2.5
+    encoder = results["columns"][0]["features"]["text"]
+    assert encoder["encoder"] == "mmr-bench/lite"
+    assert encoder["parameters"] == {"dimensions": 64}
 
 
 def test_prices_recompute_costs_and_name_their_sheet(published, tmp_path, capsys):
@@ -173,13 +209,6 @@ def test_models_can_be_left_out(published, capsys):
     folder = published(models=("Cheap", "Middle", "Dear"))
     assert main(["run", "--data", str(folder), "--json", "--models", "Cheap,Dear", *QUICK]) == 0
     assert json.loads(capsys.readouterr().out)["data"]["models"] == ["Cheap", "Dear"]
-
-
-def set_cell(column: str, value: str, row: int = 3) -> Callable[[list[dict[str, str]]], None]:
-    def change(rows: list[dict[str, str]]) -> None:
-        rows[row][column] = value
-
-    return change
 
 
 def lose_test_outcomes(rows: list[dict[str, str]]) -> None:

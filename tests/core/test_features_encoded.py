@@ -340,12 +340,15 @@ def test_options_without_meaning_are_refused(wrong: dict[str, Any]) -> None:
 def test_the_description_names_encoders_fingerprints_and_alignment(table: Tables) -> None:
     rows = table(instances=2, images=True)
     source = EncodedFeatures(
-        text_encoder=Letters(3), image_encoder=Letters(5), align="pad", names={"text": "mine/letters"}
+        text_encoder=Letters(3),
+        image_encoder=Letters(5),
+        align="pad",
+        facts={"text": {"encoder": "mine/letters", "version": "1"}},
     )
     source.features(rows, everything(rows))
     assert source.describe() == {
         "source": "encoders",
-        "text": {"encoder": "mine/letters", "fingerprints": ["letters 3"]},
+        "text": {"encoder": "mine/letters", "version": "1", "fingerprints": ["letters 3"]},
         "image": {"encoder": "Letters", "fingerprints": ["letters 5"]},
         "align": "pad",
     }

@@ -85,7 +85,8 @@ def test_a_run_states_what_is_needed_to_run_it_again(table, whole_run):
     own = table(models=3, instances=200, datasets=("alpha",))
     result = whole_run(own, [own.spec_of("alpha")])
     entry = result.lineup[0]
-    assert (entry.canonical_id, entry.version, entry.fusion) == ("mmr-watch/mean", "0.1", "side")
+    assert (entry.canonical_id, entry.version) == ("mmr-watch/mean", "0.1")
+    assert (entry.fusion.canonical_id, entry.fusion.version, entry.fusion.parameters) == ("mmr-watch/side", "0.1", {})
     assert entry.parameters == {"tilt": 0.0}
     assert result.data.digest == own.digest()
     assert {"python", "numpy", "scikit-learn", "mmr-bench", "mmr-watch"} <= set(result.versions)

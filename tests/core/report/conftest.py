@@ -14,6 +14,7 @@ from mmr_core.evaluate.policies import Decided, Policy, Scored
 from mmr_core.evaluate.results import (
     Column,
     DataFacts,
+    FusionEntry,
     LeftOut,
     LineupEntry,
     RouterFailure,
@@ -148,8 +149,13 @@ def result(table: Callable[..., OutcomeTable]) -> Callable[..., RunResult]:
                     distribution="mmr-test",
                     version="1.0",
                     parameters={"k": 3},
-                    fusion="average",
-                    transductive=False,
+                    fusion=FusionEntry(
+                        name="average",
+                        canonical_id="mmr-test/average",
+                        version="1.0",
+                        parameters={"share": 0.5},
+                        transductive=False,
+                    ),
                 )
                 for router in routers
             ),
