@@ -169,11 +169,13 @@ def lambda_events(
     # A breakpoint that underflows to 0 has already happened at lambda = 0.
     ends, heads = ends[heads > 0], heads[heads > 0]
     # Adding up runs from lambda = infinity to 0, so every event is taken back: the walk's end is the base.
+    change = walks.change[order]
+    np.negative(change, out=change)
     return Events(
         level=np.append(heads, 0.0),
         ends=ends,
         instance=walks.instance[order],
-        change=-walks.change[order],
+        change=change,
         base=walks.last,
     )
 
