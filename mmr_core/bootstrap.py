@@ -7,7 +7,7 @@ set; their means are reweighted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
@@ -26,11 +26,18 @@ METRICS = ("nauc", "nauc_log", "peak", "qnc")
 """The columns of `metric_draws`."""
 
 
+Reader = Callable[[Floats], tuple[Floats, Floats]]
+"""From weights [n] to mean cost and mean utility, [m] each."""
+
+
 class Operating(Protocol):
     """Anything with operating points that follow from weights of the instances: `sweep.Events`, or a `PointSet`."""
 
     def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
         """Mean cost and mean utility, [m] each."""
+
+    def reader(self) -> Reader:
+        """`points` for many weights in turn; what it gives is good until it is called again."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +57,10 @@ class PointSet:
             return self.cost.mean(axis=1), self.utility.mean(axis=1)
         total = weights.sum()
         return self.cost @ weights / total, self.utility @ weights / total
+
+    def reader(self) -> Reader:
+        """`points` for many weights in turn."""
+        return self.points
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,12 +118,13 @@ def metric_draws(policies: Sequence[Operating], draws: Draws) -> Floats:
 
     NaN stands where a draw has no range, or a metric no meaning.
     """
+    readers = [policy.reader() for policy in policies]
     result = np.full((len(draws.ranges), len(METRICS)), np.nan)
     for b, within in enumerate(draws.ranges):
         if within is None:
             continue
         weights = draws.weights[b].astype(np.float64)
-        result[b] = np.mean([_row(policy, weights, within) for policy in policies], axis=0)
+        result[b] = np.mean([_row(read, weights, within) for read in readers], axis=0)
     return result
 
 
@@ -135,8 +147,8 @@ def interval(values: Floats) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def _row(policy: Operating, weights: Floats, within: CostRange) -> list[float]:
-    figures = measure(frontier(*policy.points(weights), within), within)
+def _row(read: Reader, weights: Floats, within: CostRange) -> list[float]:
+    figures = measure(frontier(*read(weights), within), within)
     logarithmic = np.nan if figures.nauc_log is None else figures.nauc_log
     return [figures.nauc, logarithmic, figures.peak, figures.qnc]
 

@@ -84,21 +84,34 @@ class Events:
         :param weights: [n] >= 0, not all zero; one per instance; equal weights where None.
         :raises DataError: if the weights are not of that kind.
         """
+        return self.reader()(np.ones(len(self.base)) if weights is None else weights)
+
+    def reader(self) -> Callable[[Floats], tuple[Floats, Floats]]:
+        """`points` for many weights in turn: what it gives is good until it is called again.
+
+        Memory is taken once. Taking and touching it anew costs a draw more than all its arithmetic.
+        """
         # Cost and utility ride in one complex number, so that one running sum serves both.
         running = np.empty(len(self.change) + 1, dtype=np.complex128)
-        if weights is None:
-            total = float(len(self.base))
-            running[0], running[1:] = self.base.sum(), self.change
-        else:
+        of_event = np.empty(len(self.change))
+        ends = np.append(0, self.ends)
+        kept = running if len(ends) == len(running) else np.empty(len(ends), dtype=np.complex128)
+        cost, utility = np.empty(len(ends)), np.empty(len(ends))
+
+        def read(weights: Floats) -> tuple[Floats, Floats]:
             weights = _checked_weights(weights, len(self.base))
-            total = float(weights.sum())
             running[0] = weights @ self.base
-            np.multiply(self.change, weights[self.instance], out=running[1:])
-        np.cumsum(running, out=running)
-        if len(self.ends) < len(self.change):
-            running = running[np.append(0, self.ends)]
-        running /= total
-        return np.ascontiguousarray(running.real), np.ascontiguousarray(running.imag)
+            np.take(weights, self.instance, out=of_event, mode="clip")  # "clip" is the mode without a copy
+            np.multiply(self.change, of_event, out=running[1:])
+            np.cumsum(running, out=running)
+            if kept is not running:
+                np.take(running, ends, out=kept, mode="clip")
+            total = weights.sum()
+            np.divide(kept.real, total, out=cost)
+            np.divide(kept.imag, total, out=utility)
+            return cost, utility
+
+        return read
 
 
 def lambda_sweep(
