@@ -237,12 +237,12 @@ def _walk(
     for begin in range(0, n, _CHUNK):
         rows = slice(begin, min(begin + _CHUNK, n))
         lines = _columns(pred_utility[rows]), _columns(pred_cost[rows])
-        outcome = cost[rows] + 1j * utility[rows]  # [m, K]
+        outcomes = cost[rows], utility[rows]
         chosen = start(*lines)
-        now = outcome[np.arange(len(chosen)), chosen]
+        now = _pairs(outcomes, np.arange(len(chosen)), chosen)
         first[rows] = now
         for level, walkers, after in _steps(*lines, chosen, step):
-            then = outcome[walkers, after]
+            then = _pairs(outcomes, walkers, after)
             levels.append(level)
             instances.append((walkers + begin).astype(np.int32))
             changes.append(then - now[walkers])
@@ -255,6 +255,14 @@ def _walk(
         first=first,
         last=last,
     )
+
+
+def _pairs(outcomes: tuple[NDArray[Any], NDArray[Any]], rows: NDArray[np.intp], models: NDArray[np.int16]) -> Pairs:
+    """True cost and true utility of one model for each of some rows."""
+    pairs = np.empty(len(rows), dtype=np.complex128)
+    pairs.real = outcomes[0][rows, models]
+    pairs.imag = outcomes[1][rows, models]
+    return pairs
 
 
 def _steps(
