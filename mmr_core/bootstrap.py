@@ -56,7 +56,7 @@ class PointSet:
         if weights is None:
             return self.cost.mean(axis=1), self.utility.mean(axis=1)
         total = weights.sum()
-        return self.cost @ weights / total, self.utility @ weights / total
+        return (self.cost * weights).sum(axis=1) / total, (self.utility * weights).sum(axis=1) / total
 
     def reader(self) -> Reader:
         """`points` for many weights in turn."""
@@ -109,7 +109,7 @@ def draw(
         ],
         axis=1,
     )  # [n, 5]
-    means = np.array([row.astype(np.float64) @ columns / row.sum() for row in weights]).reshape(draws, 5)
+    means = np.array([(row[:, None] * columns).sum(axis=0) / row.sum() for row in weights]).reshape(draws, 5)
     return Draws(weights=weights, ranges=tuple(_range(row) for row in means))
 
 

@@ -100,7 +100,7 @@ class Events:
 
         def read(weights: Floats) -> tuple[Floats, Floats]:
             weights = _checked_weights(weights, len(self.base))
-            running[0] = weights @ self.base
+            running[0] = (weights * self.base).sum()  # not BLAS, whose threads wait for each other on a busy machine
             np.take(weights, self.instance, out=of_event, mode="clip")  # "clip" is the mode without a copy
             np.multiply(self.change, of_event, out=running[1:])
             np.cumsum(running, out=running)
