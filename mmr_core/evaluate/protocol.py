@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import DegenerateError, MMRError, UsageError
+from mmr_core.errors import DegenerateError, MMRError, PluginError, UsageError
 from mmr_core.evaluate.column import Prepared, prepare
 from mmr_core.evaluate.fitting import Answer, answer
 from mmr_core.evaluate.measuring import Answers, TestSet, measure_slice
@@ -156,11 +157,21 @@ def _slice(
 
 
 def _watched(tasks: Sequence[Any], jobs: int, progress: Progress, what: str) -> Iterator[Any]:
-    """Runs tasks in order, in `jobs` processes, and reports each as it is done."""
+    """Runs tasks in order, in `jobs` processes, and reports each as it is done.
+
+    :raises PluginError: if a process dies, which no exception tells.
+    """
     progress(what, 0, len(tasks))
-    for done, result in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
-        progress(what, done, len(tasks))
-        yield result
+    try:
+        for done, result in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
+            progress(what, done, len(tasks))
+            yield result
+    except TerminatedWorkerError as error:
+        raise PluginError(
+            "a process died: a router ended it, or the machine ran out of memory",
+            where=what,
+            fix="run with --jobs 1, or with fewer routers, to find out which",
+        ) from error
 
 
 def _collected(name: str, given: Sequence[Answer]) -> Answers:
