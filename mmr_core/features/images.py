@@ -72,6 +72,8 @@ def header_sizes(paths: Sequence[Path | None]) -> NDArray[np.int64]:
 
 
 def _digested(path: Path) -> ImageFile:
+    if path.exists() and not path.is_file():
+        return ImageFile(fault="is no plain file")  # a pipe would be waited for, a device never end
     try:
         return ImageFile(digest=digest_of(path.read_bytes()))
     except OSError as error:
@@ -98,7 +100,7 @@ def _decoded(path: Path, file: ImageFile, known: Mapping[bytes, tuple[int, int]]
 def _header_size(path: Path | None) -> tuple[int, int]:
     from PIL import Image
 
-    if path is None:
+    if path is None or not path.is_file():
         return (0, 0)
     try:
         with Image.open(path) as image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -358,3 +359,12 @@ def test_texts_that_are_no_valid_unicode_are_encoded_like_others(table: Tables) 
     rows = with_questions(table(instances=2), "a\ud800", "b")
     features = EncodedFeatures(text_encoder=Letters(), image_encoder=None).features(rows, everything(rows))
     assert features.embeddings.mask[:, TEXT].all()
+
+
+def test_an_image_that_is_a_pipe_is_refused_and_not_waited_for(table: Tables, tmp_path: Path) -> None:
+    pipe = tmp_path / "0.png"
+    os.mkfifo(pipe)
+    rows = table(instances=1, images=True)
+    rows = replace(rows, image=np.array([pipe], dtype=object))
+    with pytest.raises(FeatureError, match="is no plain file"):
+        EncodedFeatures(text_encoder=None, image_encoder=Letters()).features(rows, everything(rows))
