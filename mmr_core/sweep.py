@@ -101,11 +101,13 @@ class Events:
         def read(weights: Floats) -> tuple[Floats, Floats]:
             weights = _checked_weights(weights, len(self.base))
             running[0] = (weights * self.base).sum()  # not BLAS, whose threads wait for each other on a busy machine
-            np.take(weights, self.instance, out=of_event, mode="clip")  # "clip" is the mode without a copy
+            np.take(
+                weights, self.instance, out=of_event, mode="wrap"
+            )  # the mode without a copy; no index is out of range
             np.multiply(self.change, of_event, out=running[1:])
             np.cumsum(running, out=running)
             if kept is not running:
-                np.take(running, ends, out=kept, mode="clip")
+                np.take(running, ends, out=kept, mode="wrap")
             total = weights.sum()
             np.divide(kept.real, total, out=cost)
             np.divide(kept.imag, total, out=utility)

@@ -39,6 +39,8 @@ def settings(assignments: Sequence[str], registry: Registry) -> dict[str, dict[s
             raise UsageError(
                 f"--set {assignment!r}: no router, fusion or encoder {name!r}", fix="see 'mmr plugins list'"
             )
+        if parameter == "seed":
+            raise UsageError(f"--set {assignment!r}: seeds are the run's", fix="use --seed and --seeds")
         chosen.setdefault(name, {})[parameter] = _value(value)
     return chosen
 

@@ -272,6 +272,8 @@ def test_a_broken_image_is_named_and_can_be_masked(published, capsys):
         (["--router", ","], 2, ("names nothing",)),
         (["--set", "knn"], 2, ("NAME.PARAMETER=VALUE",)),
         (["--set", "kn.k=3"], 2, ("no router, fusion or encoder 'kn'",)),
+        (["--set", "kmeans.seed=3"], 2, ("use --seed",)),
+        (["--router", "knn", "--set", "adaptive.eta=abc"], 2, ("cannot use eta = 'abc'",)),
         (["--features", "nowhere.npz"], 1, ("nowhere.npz",)),
         (["--features", "nowhere.npz", "--encoder", "lite"], 2, ("leave the encoder options out",)),
         (["--prices", "nowhere.toml"], 1, ("nowhere.toml",)),

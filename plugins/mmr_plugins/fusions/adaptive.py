@@ -65,8 +65,8 @@ class AdaptiveFusion:
         if scope not in ("train", "batch"):
             raise UsageError(f"adaptive fusion has no scope {scope!r}", fix="use 'train' or 'batch'")
         for name, value in (("eta", eta), ("alpha", alpha), ("beta", beta)):
-            if not isfinite(value):
-                raise UsageError(f"adaptive fusion cannot use {name} = {value}", fix="give a finite number")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+                raise UsageError(f"adaptive fusion cannot use {name} = {value!r}", fix="give a finite number")
         self.eta = eta
         self.alpha = alpha
         self.beta = beta
