@@ -66,7 +66,7 @@ def evaluate(
     timings: list[Timing] = []
     tasks = [delayed(_answers)(column, entrant, registry, chosen) for entrant in entrants]
     for entrant, given in zip(
-        entrants, _watched(tasks, jobs, progress, f"{dataset.name}: fitting routers"), strict=True
+        entrants, watched(tasks, jobs, progress, f"{dataset.name}: fitting routers"), strict=True
     ):
         if isinstance(given, RouterFailure):
             failures.append(given)
@@ -140,7 +140,7 @@ def _measured(
         draws = options.draws if kind == "dataset" else options.category_draws
         parts.append((tested.take(rows, name, kind), [a.take(rows) for a in answers], draws, False))
     tasks = [delayed(_slice)(*part, options.draw_seed) for part in parts]
-    whole, *rest = _watched(tasks, jobs, progress, f"{column.spec.name}: measuring")
+    whole, *rest = watched(tasks, jobs, progress, f"{column.spec.name}: measuring")
     if isinstance(whole, DegenerateError):
         raise whole
     skipped = {name: str(part) for name, part in zip(names, rest, strict=False) if isinstance(part, DegenerateError)}
@@ -156,7 +156,7 @@ def _slice(
         return error
 
 
-def _watched(tasks: Sequence[Any], jobs: int, progress: Progress, what: str) -> Iterator[Any]:
+def watched(tasks: Sequence[Any], jobs: int, progress: Progress, what: str) -> Iterator[Any]:
     """Runs tasks in order, in `jobs` processes, and reports each as it is done.
 
     :raises PluginError: if a process dies, which no exception tells.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
+from joblib import delayed
 
-from mmr_core.contracts import Decisions, Prediction
+from mmr_core.contracts import Decisions, Prediction, no_progress
 from mmr_core.errors import DegenerateError, PluginError, UnknownNameError, UsageError
-from mmr_core.evaluate import Entrant, Options, evaluate
+from mmr_core.evaluate import Options, evaluate
+from mmr_core.evaluate.protocol import watched
 from mmr_core.evaluate.run import all_entrants
-from mmr_core.plugins import Contribution, Discovery, Provider
+from mmr_core.plugins import Contribution, Discovery
 from mmr_core.registry import Registry
 from mmr_core.specs import ComponentSpec
 from mmr_core.splits import train_mask
@@ -70,19 +73,9 @@ def test_a_policy_router_is_swept_on_the_grid_and_mixes_by_probability(table, ru
     assert reached.cost.min() == pytest.approx(own.cost[~train].mean())
 
 
-def test_a_router_that_ends_its_process_gets_one_line(table, source, tmp_path, monkeypatch):
-    (tmp_path / "deadly_plugin.py").write_text(
-        "import os\nclass Deadly:\n    default_fusion = None\n    def __init__(self, *, seed=0): pass\n"
-        "    def fit(self, training): os._exit(3)\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    provider = Provider(plugin="deadly", distribution="mmr-deadly", version="1")
-    spec = ComponentSpec(kind="router", name="deadly", target="deadly_plugin:Deadly", summary="")
-    contribution = Contribution(word="router", spec=spec, provider=provider)
-    registry = Registry(Discovery(providers=(provider,), contributions=(contribution,), failures=()))
-    own = table(models=3, instances=100, datasets=("alpha",))
-    with pytest.raises(PluginError, match=r"a process died.*--jobs 1"):
-        evaluate(own, own.spec_of("alpha"), [Entrant(name="deadly")] * 2, source=source, registry=registry, jobs=2)
+def test_work_that_ends_its_process_gets_one_line():
+    with pytest.raises(PluginError, match=r"fitting: a process died.*--jobs 1"):
+        list(watched([delayed(os._exit)(3)] * 2, 2, no_progress, "fitting"))
 
 
 def test_no_router_takes_the_place_of_a_reference(table, run):
