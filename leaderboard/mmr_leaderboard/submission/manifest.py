@@ -1,0 +1,108 @@
+"""`submission.toml`: what a submitter states, as a pydantic model. `folder` finds the file, `validation` judges it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from mmr_core.plugins import HOME
+
+SCHEMA_VERSION = 1
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
+HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+Kind = Literal["plugin", "decisions"]
+Track = Literal["multimodal", "text", "image"]
+Line = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Requirement(_Part):
+    """A distribution pinned by version and by the hashes of its wheels."""
+
+    requirement: str = Field(description="name==version", pattern=f"^{REQUIREMENT.pattern}$", max_length=200)
+    hashes: tuple[Annotated[str, Field(pattern=f"^{HASH.pattern}$")], ...] = Field(
+        (), max_length=64, description="sha256 of each wheel that may be installed; none for mmr-bench itself"
+    )
+
+    @property
+    def distribution(self) -> str:
+        """The name in the normal form of package names."""
+        return re.sub(r"[-_.]+", "-", self.requirement.partition("==")[0]).lower()
+
+    @property
+    def version(self) -> str:
+        return self.requirement.partition("==")[2]
+
+    @property
+    def is_home(self) -> bool:
+        """Whether it is the benchmark's own distribution, which the runner brings."""
+        return self.distribution == HOME
+
+
+class Source(_Part):
+    """Where the code is."""
+
+    url: str = Field(pattern=r"^https://[^\s]+$", max_length=500)
+    commit: str = Field("", pattern=r"^([0-9a-f]{7,64})?$", description="the commit that was submitted")
+    license: str = Field("", max_length=100, description="SPDX identifier")
+    open_source: bool = Field(False, description="claims the badge; needs license and commit")
+
+
+class Router(Requirement):
+    """The router of a plugin submission, with everything that it is made with."""
+
+    name: Line = Field(description="the router's name in the registry")
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    seed: int = Field(0, ge=0, lt=2**32)
+    fusion: str | None = Field(None, description="a fusion instead of the router's own default")
+    fusion_params: dict[str, JsonValue] = Field(default_factory=dict)
+    encoder: str | None = Field(None, description="an encoder instead of the board's, run inside the isolation")
+    encoder_params: dict[str, JsonValue] = Field(default_factory=dict)
+    dependencies: tuple[Requirement, ...] = Field((), max_length=50, description="what the runner does not bring")
+
+
+class Pins(_Part):
+    """Digests of what the submission was made for."""
+
+    table: str = Field(pattern=r"^[0-9a-f]{32}$", description="the outcome table")
+    split: str = Field(pattern=r"^[0-9a-f]{32}$", description="the split")
+    pool: str = Field(pattern=r"^[0-9a-f]{32}$", description="the model pool")
+
+
+class Manifest(_Part):
+    """The whole of `submission.toml`."""
+
+    schema_version: Literal[1]
+    slug: str = Field(pattern=f"^{SLUG.pattern}$")
+    display_name: Annotated[str, Field(min_length=1, max_length=80)]
+    authors: tuple[Line, ...] = Field(min_length=1, max_length=50)
+    contact: Line
+    kind: Kind
+    track: Track
+    data_used: tuple[Line, ...] = Field((), max_length=50, description="what the router was fitted on")
+    selection_data: tuple[Line, ...] = Field((), max_length=50, description="what parameters were chosen on")
+    external_calls: tuple[Line, ...] = Field((), max_length=50, description="services that decisions were made with")
+    supersedes: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="digest of the version it replaces")
+    notes: str = Field("", max_length=2000)
+    source: Source | None = None
+    router: Router | None = None
+    pins: Pins
+
+    @model_validator(mode="after")
+    def _router_goes_with_kind(self) -> Self:
+        if self.kind == "plugin" and self.router is None:
+            raise ValueError("a plugin submission needs [router]")
+        if self.kind == "decisions" and self.router is not None:
+            raise ValueError("a submission of decisions has no [router]")
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """What the router is made with besides its seed."""
+        return {} if self.router is None else dict(self.router.params)
