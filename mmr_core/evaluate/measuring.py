@@ -84,6 +84,78 @@ class _Scale:
     oracle_draws: Floats
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Yardstick:
+    """What every row of one slice is measured with: its cost range, its draws, its references.
+
+    Made once per slice; each row then costs its own sweep and draws alone.
+
+    :param within: the cost range of the full test set.
+    :param sample: the draws that all rows share.
+    :param references: the policy of every reference row, by name.
+    """
+
+    tested: TestSet
+    singles: SingleModels
+    within: CostRange
+    sample: Draws
+    references: Mapping[str, Policy]
+    scale: _Scale
+
+    @classmethod
+    def of(cls, tested: TestSet, *, draws: int, draw_seed: int) -> Yardstick:
+        """:raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`)."""
+        singles = SingleModels.of(tested.utility, tested.cost)
+        within = singles.cost_range(tested.utility, tested.cost)
+        sample = draw(tested.utility, tested.cost, tested.datasets, singles, draws=draws, seed=draw_seed)
+        references = reference_policies(
+            tested.utility,
+            tested.cost,
+            tested.training_means,
+            tested.cost_scale,
+            singles,
+            tuple(model.name for model in tested.models),
+        )
+        return cls(
+            tested=tested,
+            singles=singles,
+            within=within,
+            sample=sample,
+            references=references,
+            scale=_scale(tested, references, within, sample),
+        )
+
+    def router(self, answers: Answers) -> Row:
+        """The row of a router's answers about this slice."""
+        return _row(answers.name, "router", answers.policies, self, answers.trade_offs)
+
+    def reference(self, name: str) -> Row:
+        """The row of a reference by its name."""
+        return _row(name, "reference", (self.references[name],), self, ())
+
+    def slice(self, rows: Sequence[Row]) -> Slice:
+        """The rows with what they were measured against."""
+        tested, singles = self.tested, self.singles
+        names = [model.name for model in tested.models]
+        mean_utility, mean_cost = tested.utility.mean(axis=0), tested.cost.mean(axis=0)
+        return Slice(
+            name=tested.name,
+            kind=tested.kind,
+            instances=len(tested.utility),
+            draws=len(self.sample.ranges),
+            draws_left_out=self.sample.left_out,
+            within=self.within,
+            cheapest=names[singles.cheapest],
+            dearest=names[singles.dearest],
+            best=names[singles.best],
+            models=tuple(
+                SingleModel(name=model.name, title=model.title, utility=float(u), cost=float(c))
+                for model, u, c in zip(tested.models, mean_utility, mean_cost, strict=True)
+            ),
+            rows=tuple(rows),
+        )
+
+
 def measure_slice(
     tested: TestSet, answers: Sequence[Answers], *, draws: int, draw_seed: int, every_model: bool
 ) -> Slice:
@@ -92,36 +164,9 @@ def measure_slice(
     :param every_model: whether each single model has a row.
     :raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`).
     """
-    singles = SingleModels.of(tested.utility, tested.cost)
-    within = singles.cost_range(tested.utility, tested.cost)
-    sample = draw(tested.utility, tested.cost, tested.datasets, singles, draws=draws, seed=draw_seed)
-    names = tuple(model.name for model in tested.models)
-    references = reference_policies(
-        tested.utility, tested.cost, tested.training_means, tested.cost_scale, singles, names
-    )
-    shown = {name: policy for name, policy in references.items() if every_model or name in SHORT_LIST}
-    scale = _scale(tested, references, within, sample)
-    rows = [
-        *(_row(a.name, "router", a.policies, tested, within, sample, scale, a.trade_offs) for a in answers),
-        *(_row(name, "reference", (policy,), tested, within, sample, scale, ()) for name, policy in shown.items()),
-    ]
-    mean_utility, mean_cost = tested.utility.mean(axis=0), tested.cost.mean(axis=0)
-    return Slice(
-        name=tested.name,
-        kind=tested.kind,
-        instances=len(tested.utility),
-        draws=draws,
-        draws_left_out=sample.left_out,
-        within=within,
-        cheapest=names[singles.cheapest],
-        dearest=names[singles.dearest],
-        best=names[singles.best],
-        models=tuple(
-            SingleModel(name=model.name, title=model.title, utility=float(u), cost=float(c))
-            for model, u, c in zip(tested.models, mean_utility, mean_cost, strict=True)
-        ),
-        rows=tuple(rows),
-    )
+    yardstick = Yardstick.of(tested, draws=draws, draw_seed=draw_seed)
+    shown = [name for name in yardstick.references if every_model or name in SHORT_LIST]
+    return yardstick.slice([*(yardstick.router(a) for a in answers), *(yardstick.reference(name) for name in shown)])
 
 
 def _scale(tested: TestSet, references: Mapping[str, Policy], within: CostRange, sample: Draws) -> _Scale:
@@ -142,12 +187,10 @@ def _row(
     name: str,
     kind: RowKind,
     policies: Sequence[Policy],
-    tested: TestSet,
-    within: CostRange,
-    sample: Draws,
-    scale: _Scale,
+    yardstick: Yardstick,
     trade_offs: Sequence[float | None],
 ) -> Row:
+    tested, within, sample, scale = yardstick.tested, yardstick.within, yardstick.sample, yardstick.scale
     operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
     figures = [measure(frontier(*o.points(), within), within) for o in operating]
     pareto = [measure(frontier(*o.points(), within, hull="pareto"), within) for o in operating]

@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
@@ -22,9 +21,9 @@ from mmr_core.evaluate.fitting import Answer, answer
 from mmr_core.evaluate.measuring import Answers, TestSet, measure_slice
 from mmr_core.evaluate.options import Entrant, Options
 from mmr_core.evaluate.references import is_reference
-from mmr_core.evaluate.results import Column, RouterFailure, Slice, SliceKind, Timing
+from mmr_core.evaluate.results import Column, RouterFailure, Slice, Timing
+from mmr_core.evaluate.slices import parts_of, test_set
 from mmr_core.features import FeatureSource
-from mmr_core.means import training_means
 from mmr_core.metrics import SingleModels
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
@@ -59,7 +58,7 @@ def evaluate(
         if is_reference(entrant.name):
             raise UsageError(f"{entrant.name!r} is the name of a reference row", fix="use the router's whole name")
     column = prepare(table, dataset, source, chosen)
-    tested = _test_set(column)
+    tested = test_set(column)
     SingleModels.of(tested.utility, tested.cost)  # nothing is fitted where nothing can be measured
     answers: list[Answers] = []
     failures: list[RouterFailure] = []
@@ -95,20 +94,6 @@ def evaluate(
     )
 
 
-def _test_set(column: Prepared) -> TestSet:
-    table, test = column.table, column.test
-    return TestSet(
-        name=column.spec.name,
-        kind="mixture" if column.spec.members else "dataset",
-        utility=table.utility[test],
-        cost=table.cost[test],
-        datasets=tuple(table.dataset[test]),
-        training_means=training_means(table.utility[column.train], table.cost[column.train]),
-        cost_scale=column.cost_scale,
-        models=table.models,
-    )
-
-
 def _answers(column: Prepared, entrant: Entrant, registry: Registry, options: Options) -> list[Answer] | RouterFailure:
     """One router's answers, one per seed; whatever it raises is a failure of this router alone.
 
@@ -131,19 +116,16 @@ def _measured(
     progress: Progress,
 ) -> tuple[Slice, tuple[Slice, ...], dict[str, str]]:
     """The whole column; the datasets of a mixture or the categories of a dataset; those that have no measure."""
-    kind: SliceKind = "dataset" if column.spec.members else "category"
-    labels = (column.table.dataset if column.spec.members else column.table.category)[column.test]
-    names = sorted(name for name in set(labels) if name)
+    kind, rows_of = parts_of(column)
+    draws = options.draws if kind == "dataset" else options.category_draws
     parts = [(tested, answers, options.draws, True)]
-    for name in names if len(names) > 1 else []:
-        rows = np.flatnonzero(labels == name)
-        draws = options.draws if kind == "dataset" else options.category_draws
+    for name, rows in rows_of.items():
         parts.append((tested.take(rows, name, kind), [a.take(rows) for a in answers], draws, False))
     tasks = [delayed(_slice)(*part, options.draw_seed) for part in parts]
     whole, *rest = watched(tasks, jobs, progress, f"{column.spec.name}: measuring")
     if isinstance(whole, DegenerateError):
         raise whole
-    skipped = {name: str(part) for name, part in zip(names, rest, strict=False) if isinstance(part, DegenerateError)}
+    skipped = {name: str(part) for name, part in zip(rows_of, rest, strict=True) if isinstance(part, DegenerateError)}
     return whole, tuple(part for part in rest if isinstance(part, Slice)), skipped
 
 
