@@ -1,0 +1,1 @@
+"""Runs one plugin submission: writes what the isolated process may see, starts it, reads back plain arrays, compares."""
