@@ -39,14 +39,14 @@ def macro_averages(columns: Sequence[Column]) -> tuple[Macro, ...]:
         Macro(
             name=scenario,
             parts=tuple(column.dataset for column in members),
-            rows=_averaged([column.whole.rows for column in members]),
+            rows=averaged([column.whole.rows for column in members]),
         )
         for scenario, members in by_scenario.items()
     ]
     overall = Macro(
         name=EVERYTHING,
         parts=tuple(macro.name for macro in scenarios),
-        rows=_averaged([macro.rows for macro in scenarios]),
+        rows=averaged([macro.rows for macro in scenarios]),
     )
     return (*scenarios, overall)
 
@@ -89,7 +89,11 @@ def difference_of(
     return Difference(slice=name, metric=metric, first=first, second=second, value=value, low=ends[0], high=ends[1])
 
 
-def _averaged(parts: Sequence[Sequence[Drawn]]) -> tuple[MacroRow, ...]:
+def averaged(parts: Sequence[Sequence[Drawn]]) -> tuple[MacroRow, ...]:
+    """Means of the rows that all parts have, with the draws of those means.
+
+    :param parts: the rows of each dataset, or of each scenario.
+    """
     by_name = [{row.name: row for row in part} for part in parts]
     shared = [row for row in parts[0] if all(row.name in part for part in by_name)]
     return tuple(

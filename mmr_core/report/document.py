@@ -156,15 +156,17 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"JSON has no {constant}")
 
 
-def _estimate(estimate: Estimate) -> EstimateDocument:
+def estimate_document(estimate: Estimate) -> EstimateDocument:
+    """An estimate as files hold it, infinity named beside a null."""
     ends = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
     infinite = tuple(end for end, number in ends.items() if number is not None and math.isinf(number))
     known = {end: None if end in infinite else number for end, number in ends.items()}
     return EstimateDocument.model_validate({**known, "infinite": infinite, "reason": estimate.reason})
 
 
-def _metrics(metrics: Mapping[str, Estimate]) -> MetricsDocument:
-    return MetricsDocument(**{metric: _estimate(metrics[metric]) for metric in METRIC_NAMES})
+def metrics_document(metrics: Mapping[str, Estimate]) -> MetricsDocument:
+    """The estimates of a row, by metric, as files hold them."""
+    return MetricsDocument(**{metric: estimate_document(metrics[metric]) for metric in METRIC_NAMES})
 
 
 def _reached(qnc: float | None) -> bool | None:
@@ -173,7 +175,7 @@ def _reached(qnc: float | None) -> bool | None:
 
 def _macro_row(row: MacroRow) -> MacroRowDocument:
     reached = _reached(row.metrics["qnc"].value)
-    return MacroRowDocument(name=row.name, kind=row.kind, metrics=_metrics(row.metrics), qnc_reached=reached)
+    return MacroRowDocument(name=row.name, kind=row.kind, metrics=metrics_document(row.metrics), qnc_reached=reached)
 
 
 def _row(row: Row) -> RowDocument:
@@ -182,10 +184,12 @@ def _row(row: Row) -> RowDocument:
     return RowDocument(
         name=row.name,
         kind=row.kind,
-        metrics=_metrics(row.metrics),
+        metrics=metrics_document(row.metrics),
         qnc_reached=_reached(row.metrics["qnc"].value),
         pareto=ParetoDocument.model_validate(pareto),
-        chosen=ChosenDocument(**{name: _estimate(value) for name, value in row.chosen.items()}) if row.chosen else None,
+        chosen=ChosenDocument(**{name: estimate_document(value) for name, value in row.chosen.items()})
+        if row.chosen
+        else None,
     )
 
 

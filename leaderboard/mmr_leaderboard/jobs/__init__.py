@@ -1,1 +1,1 @@
-"""Runs one plugin submission: writes what the isolated process may see, starts it, reads back plain arrays, compares."""
+"""Runs one plugin submission: writes what the isolated process may see, starts it, reads plain arrays, compares."""
