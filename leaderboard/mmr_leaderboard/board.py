@@ -79,7 +79,7 @@ def board_table(
 
     :raises MMRError: as `open_table` does.
     """
-    return open_table(data or settings.data, registry, cache=cache_root() / "data", warn=warn, progress=progress)
+    return open_table(data or settings.data, registry, cache=cache_root(), warn=warn, progress=progress)
 
 
 def headline(table: OutcomeTable, registry: Registry) -> DatasetSpec:
