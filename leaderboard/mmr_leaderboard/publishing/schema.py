@@ -163,7 +163,9 @@ class Entry(Part):
     chosen: ChosenDocument | None = Field(description="null for decisions, which have no validation")
     datasets: dict[str, MetricsDocument]
     scenarios: dict[str, MetricsDocument] = Field(description="macro averages over the scenario's datasets")
-    frontier: tuple[Point, ...] = Field(description="corners (cost, utility) of the frontier that nAUC is the area of")
+    frontier: tuple[Point, ...] = Field(
+        description="corners (cost, utility) of the frontier that nAUC is the area of, at most 200"
+    )
     points: tuple[Point, ...] = Field(description="Pareto operating points (cost, utility), at most 200")
     dataset_frontiers: dict[str, tuple[Point, ...]]
     latency: Latency | None

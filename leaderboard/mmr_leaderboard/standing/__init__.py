@@ -1,0 +1,1 @@
+"""Where entries stand: their rows on the board, and their order."""
