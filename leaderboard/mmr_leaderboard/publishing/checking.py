@@ -1,8 +1,9 @@
 """Whether what is published is what a fresh run gives: `mmr leaderboard run --check`.
 
 Only what a run determines is compared: wall-clock figures, versions of libraries, the way of isolation and commits
-may differ. Floats agree within 1e-3; the order of entries is compared outside ties. Derived files must be exactly
-those that the published document gives.
+may differ. Figures agree within 1e-3, costs within a thousandth of themselves, curves within 1e-3 of height at every
+cost; the order of entries is compared outside ties. Derived files must be exactly those that the published document
+gives.
 """
 
 from __future__ import annotations
@@ -12,10 +13,16 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmr_leaderboard.publishing.schema import Entry, Leaderboard
 
 TOLERANCE = 1e-3
-"""How far apart two figures may be, absolutely for those up to 1 in size and relatively for larger ones."""
+"""How far apart two figures may be: in themselves, or in proportion where they are costs or larger than 1."""
+
+COSTS = {"cost", "cost_low", "cost_high"}
+CURVES = {"frontier", "points", "dataset_frontiers"}
+"""Fields of (cost, utility) points, which are compared as curves: a corner more or less is no difference."""
 
 UNDETERMINED = {
     "entries": {"latency", "isolation", "commit", "rank", "rank_low", "rank_high", "ties"},
@@ -79,20 +86,31 @@ def _plain(part: Any, without: set[str]) -> Any:
 
 def _unequal(old: Any, new: Any, place: Place) -> Iterator[tuple[Any, ...]]:
     """(place, published, fresh) of every leaf that differs."""
-    if isinstance(old, dict) and isinstance(new, dict):
+    if old and new and isinstance(old, list) and isinstance(new, list) and CURVES.intersection(place[-2:]):
+        gap = _gap(old, new)
+        if gap > TOLERANCE:
+            yield place, "a curve", f"one that is {gap:.2g} away from it"
+    elif isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             yield from _unequal(old.get(key), new.get(key), (*place, str(key)))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for at, pair in enumerate(zip(old, new, strict=True)):
             yield from _unequal(*pair, (*place, str(at)))
-    elif not _alike(old, new):
+    elif not _alike(old, new, costs=bool(COSTS.intersection(place))):
         yield place, old, new
 
 
-def _alike(old: Any, new: Any) -> bool:
+def _gap(old: list[Any], new: list[Any]) -> float:
+    """The greatest distance in height of two curves over the costs of both."""
+    one, other = np.array(old, dtype=np.float64), np.array(new, dtype=np.float64)
+    at = np.concatenate((one[:, 0], other[:, 0]))
+    return float(np.abs(np.interp(at, *one.T) - np.interp(at, *other.T)).max())
+
+
+def _alike(old: Any, new: Any, *, costs: bool) -> bool:
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (old, new))
     if numbers and (isinstance(old, float) or isinstance(new, float)):
-        return isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        return isclose(old, new, rel_tol=TOLERANCE, abs_tol=1e-12 if costs else TOLERANCE)
     return bool(old == new)
 
 
