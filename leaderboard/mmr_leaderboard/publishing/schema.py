@@ -33,15 +33,6 @@ class FindingDocument(Part):
     count: int = 1
 
 
-class DatasetFacts(Part):
-    """One dataset of the board."""
-
-    name: str
-    title: str
-    scenario: str
-    test: Count = Field(description="test instances that are evaluated")
-
-
 class ModelFacts(Part):
     """One candidate model."""
 
@@ -49,6 +40,16 @@ class ModelFacts(Part):
     title: str
     utility: FiniteFloat = Field(description="mean over the evaluated test instances")
     cost: FiniteFloat = Field(description="mean in USD per query")
+
+
+class DatasetFacts(Part):
+    """One dataset of the board."""
+
+    name: str
+    title: str
+    scenario: str
+    test: Count = Field(description="test instances that are evaluated")
+    models: tuple[ModelFacts, ...] = Field((), description="single models on this dataset; empty where not recorded")
 
 
 class TableFacts(Part):
