@@ -101,16 +101,21 @@ def ask(router: ScoringRouter | PolicyRouter, queries: Queries, cost_scale: floa
     """
     shape = (len(queries), len(queries.pool))
     if isinstance(router, ScoringRouter):
-        return _scored(router.predict(queries), shape, cost_scale, name)
+        return scored(router.predict(queries), shape, cost_scale, name)
     if isinstance(router, PolicyRouter):
-        return _decided([router.decide(queries, float(weight)) for weight in GRID], shape, name)
+        return decided([router.decide(queries, float(weight)) for weight in GRID], shape, name)
     raise PluginError(
         f"router {name!r} has neither predict nor decide",
         fix="follow ScoringRouter or PolicyRouter of mmr_core.contracts",
     )
 
 
-def _scored(prediction: object, shape: tuple[int, int], cost_scale: float, name: str) -> Scored:
+def scored(prediction: object, shape: tuple[int, int], cost_scale: float, name: str) -> Scored:
+    """A prediction as a policy.
+
+    :param shape: (n, K).
+    :raises PluginError: if it is no `Prediction` of that shape, or not finite.
+    """
     if not isinstance(prediction, Prediction):
         raise PluginError(f"router {name!r} predicted {type(prediction).__name__}, not a Prediction")
     arrays = {}
@@ -124,7 +129,12 @@ def _scored(prediction: object, shape: tuple[int, int], cost_scale: float, name:
     return Scored(arrays["utility"], arrays["cost"] / cost_scale)
 
 
-def _decided(answers: Sequence[object], shape: tuple[int, int], name: str) -> Decided:
+def decided(answers: Sequence[object], shape: tuple[int, int], name: str) -> Decided:
+    """The decisions at each weight of the grid as a policy.
+
+    :param shape: (n, K).
+    :raises PluginError: if one is no `Decisions` for n instances and K models.
+    """
     kept: list[Floats] = []
     weights: list[float] = []
     for weight, answer in zip(GRID, answers, strict=True):

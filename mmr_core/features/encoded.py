@@ -170,7 +170,7 @@ class EncodedFeatures:
         ready: dict[int, Encoder] = {}
         for encoder in self._encoders.values():
             if id(encoder) not in ready:
-                ready[id(encoder)] = _fit(encoder, training, table.source)
+                ready[id(encoder)] = fitted_encoder(encoder, training, table.source)
         return {modality: ready[id(encoder)] for modality, encoder in self._encoders.items()}
 
     def _embedded(
@@ -218,7 +218,12 @@ def _able(encoder: Encoder, modality: Modality) -> Encoder:
     return encoder
 
 
-def _fit(encoder: Encoder, training: Sequence[str], source: str) -> Encoder:
+def fitted_encoder(encoder: Encoder, training: Sequence[str], source: str) -> Encoder:
+    """A copy of the encoder that has learned from the questions of the training split; itself if it has no `fit`.
+
+    :raises FeatureError: if there is nothing to learn from.
+    :raises PluginError: if `fit` returns nothing.
+    """
     fit = getattr(encoder, "fit", None)
     if fit is None:
         return encoder
