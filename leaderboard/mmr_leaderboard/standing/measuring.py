@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import FiniteFloat
 
 from mmr_core.bootstrap import Operating
 from mmr_core.errors import DegenerateError
@@ -18,8 +19,8 @@ from mmr_core.evaluate.slices import parts_of, test_set
 from mmr_core.evaluate.summary import averaged
 from mmr_core.metrics import CostRange, frontier
 from mmr_core.report.document import estimate_document, metrics_document
-from mmr_core.report.schema import ChosenDocument, MetricsDocument
-from mmr_leaderboard.publishing.schema import Point
+from mmr_core.report.schema import ChosenDocument, MetricsDocument, Part
+from mmr_leaderboard.publishing.schema import ModelFacts, Point
 
 Floats = NDArray[np.float64]
 
@@ -30,29 +31,29 @@ UNIFORM = "random"
 """The reference row that draws a model uniformly for every query."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Figures:
-    """Everything that is measured of one row.
+class Figures(Part):
+    """Everything that is measured of one row; a pydantic model, because it is kept between runs.
 
-    :param datasets: by dataset of a mixture; those on which nothing can be measured are left out.
-    :param scenarios: macro averages over the datasets of a scenario; those with a single dataset are its figures.
-    :param frontier: corners (cost, utility) of the frontier on all test instances, at most `POINTS`.
-    :param points: Pareto operating points, at most `POINTS`.
-    :param draws: [B] nAUC of each draw; NaN where a draw has none.
+    :ivar chosen: None for rows that could not choose an operating point on validation.
+    :ivar datasets: by dataset of a mixture; those on which nothing can be measured are left out.
+    :ivar scenarios: macro averages over the datasets of a scenario; those with a single dataset are its figures.
+    :ivar frontier: corners (cost, utility) of the frontier on all test instances, at most `POINTS`.
+    :ivar points: Pareto operating points, at most `POINTS`.
+    :ivar draws: B nAUCs, one per draw; None where a draw has none.
     """
 
     metrics: MetricsDocument
     chosen: ChosenDocument | None
-    datasets: Mapping[str, MetricsDocument]
-    scenarios: Mapping[str, MetricsDocument]
+    datasets: dict[str, MetricsDocument]
+    scenarios: dict[str, MetricsDocument]
     frontier: tuple[Point, ...]
     points: tuple[Point, ...]
-    dataset_frontiers: Mapping[str, tuple[Point, ...]]
-    draws: Floats
+    dataset_frontiers: dict[str, tuple[Point, ...]]
+    draws: tuple[FiniteFloat | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Part:
+class _Slice:
     name: str
     scenario: str
     rows: NDArray[np.intp]
@@ -70,7 +71,7 @@ class Ruler:
     def __init__(self, column: Prepared, *, draws: int, draw_seed: int) -> None:
         self.tested: TestSet = test_set(column)
         self.whole = Yardstick.of(self.tested, draws=draws, draw_seed=draw_seed)
-        self._parts: list[_Part] = []
+        self._parts: list[_Slice] = []
         kind, rows_of = parts_of(column)
         for name, rows in rows_of.items() if kind == "dataset" else ():
             try:
@@ -78,12 +79,20 @@ class Ruler:
             except DegenerateError:
                 continue  # one model is cheapest and dearest there, or none: the whole board has figures all the same
             spec = column.table.spec_of(name)
-            self._parts.append(_Part(name=name, scenario=spec.scenario, rows=rows, yardstick=yardstick))
+            self._parts.append(_Slice(name=name, scenario=spec.scenario, rows=rows, yardstick=yardstick))
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """The datasets that rows have figures for."""
         return tuple(part.name for part in self._parts)
+
+    def models_of(self, dataset: str) -> tuple[ModelFacts, ...]:
+        """The single models on one of `datasets`; those on the whole column where there are no parts."""
+        yardstick = next((part.yardstick for part in self._parts if part.name == dataset), self.whole)
+        return tuple(
+            ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
+            for model in yardstick.slice(()).models
+        )
 
     def entry(self, name: str, policy: Policy, trade_off: float | None, *, validated: bool) -> Figures:
         """The figures of an entry.
@@ -133,7 +142,7 @@ class Ruler:
                 part.name: self._frontier(part.yardstick, row.name, None if policy is None else policy.take(part.rows))
                 for part in self._parts
             },
-            draws=np.asarray(row.draws["nauc"], dtype=np.float64),
+            draws=tuple(None if np.isnan(figure) else float(figure) for figure in row.draws["nauc"]),
         )
 
     def _frontier(self, yardstick: Yardstick, name: str, policy: Policy | None) -> tuple[Point, ...]:

@@ -1,0 +1,66 @@
+"""Verdicts kept between runs, found by everything that went into them.
+
+One file per verdict. A file that is damaged, or of another version of this program, is as if it were absent. Only
+what can be computed anew is kept here; nothing published depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mmr_core.atomic import write_atomically
+
+Kept = TypeVar("Kept", bound=BaseModel)
+
+
+def key(parts: Mapping[str, Any]) -> str:
+    """A digest of everything that goes into a verdict, whatever the order of its parts."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def sources_digest(*packages: str) -> str:
+    """A digest of every source file of some packages, so that a changed program computes anew."""
+    state = blake2b(digest_size=16)
+    for package in packages:
+        root = Path(str(files(package)))
+        for file in sorted(root.rglob("*")):
+            if file.suffix in (".py", ".toml", ".csv", ".json") and file.is_file():
+                state.update(f"{package}/{file.relative_to(root).as_posix()}\0".encode())
+                state.update(blake2b(file.read_bytes(), digest_size=16).digest())
+    return state.hexdigest()
+
+
+class VerdictCache:
+    """A folder of verdicts.
+
+    :param folder: made where it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, kind: type[Kept], at: str) -> Kept | None:
+        """What is kept under a key; None where nothing is, or it cannot be read."""
+        try:
+            return kind.model_validate_json(self._file(at).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def put(self, value: BaseModel, at: str) -> None:
+        """Keeps a value under a key.
+
+        :raises OSError: if it cannot be written.
+        """
+        write_atomically(self._file(at), value.model_dump_json())
+
+    def _file(self, at: str) -> Path:
+        return self._folder / at[:2] / f"{at}.json"
