@@ -1,0 +1,156 @@
+"""What the runner brings for every submission: the libraries that the benchmark needs, as a folder of links.
+
+Submitted code does not see the runner's site-packages, only what belongs to a distribution that mmr-bench requires,
+its extras for routers and encoders included, and whatever those require in turn. Other plugins that happen to be
+installed are no part of it, nor are installers, nor files that act when Python starts.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache as once
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mmr_core.errors import MMRError
+from mmr_core.hookspecs import ENTRY_POINT_PREFIX
+from mmr_core.plugins import HOME
+from mmr_leaderboard.packaging.finished_folders import finished_folder
+
+EXTRAS = ("torch", "clip")
+"""The extras of the benchmark that routers and encoders may need, as far as they are installed."""
+INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
+_COMPILED = "__pycache__"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dependencies:
+    """The libraries that submitted code can import.
+
+    :param versions: distribution, in the normal form of names, to version.
+    :param entries: path below the folder of links to the file or folder that it stands for, without links itself.
+    """
+
+    versions: Mapping[str, str]
+    entries: Mapping[str, Path]
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The names at the top of what can be imported."""
+        return frozenset(
+            name.partition(".")[0] for name in self.entries if not name.endswith(".dist-info") and "/" not in name
+        )
+
+    @property
+    def digest(self) -> str:
+        """Changes with every version."""
+        lines = "\n".join(f"{name}=={version}" for name, version in sorted(self.versions.items()))
+        return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
+
+
+@once
+def dependencies() -> Dependencies:
+    """The libraries that are installed now.
+
+    :raises MMRError: if one of them is installed in a way that cannot be shown to a submission.
+    """
+    found = {name: distribution for name, distribution in _closure() if not _is_plugin(distribution)}
+    entries: dict[str, Path] = {}
+    for name, distribution in sorted(found.items()):
+        for entry, target in _entries(name, distribution):
+            if entries.setdefault(entry, target) != target:
+                raise MMRError(
+                    f"{entry} is in two places, of which submissions could see only one",
+                    where=f"package {name}",
+                    fix="install all requirements into one virtual environment",
+                )
+    return Dependencies(versions={name: each.version for name, each in sorted(found.items())}, entries=entries)
+
+
+def links(brought: Dependencies, cache: Path) -> Path:
+    """A folder that holds one link per entry, to be put on `sys.path`; made where it is not there yet.
+
+    :param cache: a folder for such folders; it is made.
+    """
+    lines = "\n".join(f"{name}\0{target}" for name, target in sorted(brought.entries.items()))
+    key = hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
+
+    def fill(folder: Path) -> None:
+        (folder / _COMPILED).mkdir()
+        for name, target in brought.entries.items():
+            (folder / name).symlink_to(target)
+
+    return finished_folder(cache.resolve() / key, fill)
+
+
+def _closure() -> Iterator[tuple[str, metadata.Distribution]]:
+    """Every installed distribution that the benchmark requires, directly or not; itself left out."""
+    waiting = [(HOME, extra) for extra in ("", *EXTRAS)]
+    asked = set(waiting)
+    given: set[str] = {HOME, *INSTALLERS}
+    while waiting:
+        name, extra = waiting.pop()
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if name not in given:
+            given.add(name)
+            yield name, distribution
+        for line in distribution.requires or ():
+            wish = Requirement(line)
+            if wish.marker is None or wish.marker.evaluate({"extra": extra}):
+                wanted = {(canonicalize_name(wish.name), each) for each in ("", *wish.extras)}
+                waiting += sorted(wanted - asked)
+                asked |= wanted
+
+
+def _is_plugin(distribution: metadata.Distribution) -> bool:
+    return any(point.group.startswith(ENTRY_POINT_PREFIX) for point in distribution.entry_points)
+
+
+def _entries(name: str, distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
+    """The top-level files and folders of a distribution, and the compiled forms of its single modules."""
+    root = Path(str(distribution.locate_file(""))).resolve()
+    recorded = _recorded(name, distribution)
+    tops = {top for file in recorded if (top := _top(PurePosixPath(file)))}
+    importable = any("." not in top or top.endswith((".py", ".so")) for top in tops)
+    # Some distributions are nothing but requirements; one that has a pointer to sources elsewhere is another matter.
+    if not importable and any(file.endswith(".pth") for file in recorded):
+        raise MMRError(
+            "it is installed in editable form, which cannot be shown to submissions",
+            where=f"package {name}",
+            fix=f"install it as a wheel: pip install --force-reinstall {name}",
+        )
+    for top in sorted(tops):
+        if (root / top).exists():
+            yield top, (root / top).resolve()
+
+
+def _top(path: PurePosixPath) -> str:
+    """The entry that a recorded file belongs to; empty for what is outside, or acts when Python starts."""
+    first = path.parts[0]
+    if first in ("..", "/") or first.endswith(".pth") or path.is_absolute():
+        return ""
+    return "/".join(path.parts[:2]) if first == _COMPILED else first
+
+
+def _recorded(name: str, distribution: metadata.Distribution) -> tuple[str, ...]:
+    """What the installer wrote down, as paths relative to site-packages."""
+    record = distribution.read_text("RECORD")
+    if record is not None:
+        return tuple(row[0] for row in csv.reader(record.splitlines()) if row)
+    files = distribution.files
+    if files is None:
+        raise MMRError(
+            "nothing says which files belong to it",
+            where=f"package {name}",
+            fix="install the benchmark into a virtual environment with pip",
+        )
+    return tuple(str(file) for file in files)

@@ -1,0 +1,99 @@
+"""A virtual environment for the wheels of one submission: nothing built, nothing compiled, nothing of a wheel run.
+
+Only what can be imported is put where Python looks for it. Scripts, headers and data files of a wheel go into a folder
+beside it, from which nobody reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+import sysconfig
+import venv
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from installer import install
+from installer.destinations import SchemeDictionaryDestination
+from installer.sources import WheelFile
+
+from mmr_leaderboard.packaging.finished_folders import finished_folder
+from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.wheels import Wheel
+
+LAYOUT = 1
+"""Part of every key; it changes when environments are made otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """An environment that is whole.
+
+    :param folder: the root of the virtual environment.
+    :param python: its interpreter.
+    :param site: its site-packages.
+    """
+
+    folder: Path
+    python: Path
+    site: Path
+
+
+def environment(wheels: Sequence[Wheel], cache: Path) -> Environment:
+    """The environment of these wheels, made where it is not there yet.
+
+    :param cache: a folder for environments; it is made.
+    :raises EnvironmentRefused: as hostile-wheel, if a wheel cannot be unpacked.
+    """
+    folder = finished_folder(cache.resolve() / _key(wheels), lambda made: _make(made, wheels))
+    return Environment(folder=folder, python=folder / "bin" / "python", site=_site(folder))
+
+
+def _key(wheels: Sequence[Wheel]) -> str:
+    parts = [str(LAYOUT), platform.python_version(), sys.implementation.name, str(Path(sys.base_prefix).resolve())]
+    parts += sorted(wheel.sha256 for wheel in wheels)
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _make(folder: Path, wheels: Sequence[Wheel]) -> None:
+    _BareBuilder(with_pip=False, symlinks=True).create(folder)
+    site = _site(folder)
+    aside = folder / "set-aside"
+    schemes = {"purelib": str(site), "platlib": str(site)}
+    schemes |= {scheme: str(aside / scheme) for scheme in ("scripts", "headers", "data")}
+    destination = SchemeDictionaryDestination(schemes, interpreter="python", script_kind="posix")
+    for wheel in wheels:
+        _unpack(wheel, destination)
+
+
+def _unpack(wheel: Wheel, destination: SchemeDictionaryDestination) -> None:
+    try:
+        with WheelFile.open(wheel.path) as source, warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            install(source, destination, additional_metadata={"INSTALLER": b"mmr-leaderboard\n"})
+    except OSError as error:
+        if not isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+            raise
+        raise _refused(wheel, "two of its files want one place") from error
+    except Exception as error:
+        # The installer raises many kinds for what is wrong in a wheel, assertions among them.
+        raise _refused(wheel, f"it cannot be unpacked: {type(error).__name__}") from error
+
+
+def _refused(wheel: Wheel, what: str) -> EnvironmentRefused:
+    return EnvironmentRefused(what, where=wheel.path.name, code="hostile-wheel")
+
+
+def _site(folder: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+
+
+class _BareBuilder(venv.EnvBuilder):
+    """Makes environments that nobody activates, so that they may be renamed."""
+
+    def setup_scripts(self, context: SimpleNamespace) -> None:
+        """Leaves out the scripts, which would name the folder that the environment was made in."""

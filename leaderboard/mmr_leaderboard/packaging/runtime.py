@@ -1,0 +1,103 @@
+"""Everything that the isolated process of one submission runs on, put together: what jobs ask this room for.
+
+Its `sys.path` is Python's own library, the wheels of the submission, a copy of the engine, and links to the libraries
+that the runner brings. Modules of the first two cannot hide those of the last two: such wheels are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+import sysconfig
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from mmr_core.plugins import HOME, did_you_mean
+from mmr_core.registry import Registry
+from mmr_leaderboard.isolation.interpreter import interpreter_paths
+from mmr_leaderboard.jobs.terms import Runtime
+from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, links
+from mmr_leaderboard.packaging.engine import engine, engine_digest, engine_modules
+from mmr_leaderboard.packaging.environments import environment
+from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
+from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.wheels import START_UP, Wheel, registers_plugins
+from mmr_leaderboard.submission.manifest import Router
+
+
+def prepare(router: Router, sources: WheelSources, cache: Path) -> Runtime:
+    """Finds the wheels of a submission and makes what it runs on.
+
+    :raises EnvironmentRefused: with the code that says why it cannot be installed.
+    """
+    return runtime(wheels_of(router, sources), cache)
+
+
+def wheels_of(router: Router, sources: WheelSources) -> tuple[Wheel, ...]:
+    """The wheels of a submission, looked at and complete; none for a router of the benchmark itself.
+
+    :raises EnvironmentRefused: with any code of stage "environment".
+    """
+    brought = dependencies()
+    wheels = find_wheels(wanted_wheels(router, brought.versions), sources, taken_modules(brought))
+    there = {HOME: metadata.version(HOME), **brought.versions, **{each.distribution: each.version for each in wheels}}
+    demand_complete({wheel.path.name: wheel.needs for wheel in wheels}, there)
+    _demand_router(router, wheels)
+    return wheels
+
+
+def runtime(wheels: Sequence[Wheel], cache: Path) -> Runtime:
+    """What wheels that were looked at run on; milliseconds where it was made before.
+
+    :param cache: a folder for environments, copies and links; it is made.
+    """
+    brought = dependencies()
+    own = environment(wheels, cache / "environments")
+    copied = engine(cache / "engines")
+    linked = links(brought, cache / "libraries")
+    folders = (own.folder, copied, linked)
+    readable = (*interpreter_paths(), *folders, *sorted(set(brought.entries.values())))
+    return Runtime(
+        python=own.python,
+        path=(*standard_library(), own.site, copied, linked),
+        readable=tuple(dict.fromkeys(readable)),
+        digest=_digest(wheels, brought),
+        packages={wheel.distribution: wheel.version for wheel in wheels},
+    )
+
+
+def taken_modules(brought: Dependencies) -> frozenset[str]:
+    """The names that no wheel of a submission may give a module."""
+    return frozenset(sys.stdlib_module_names) | START_UP | engine_modules() | brought.modules
+
+
+def standard_library() -> tuple[Path, ...]:
+    """The part of `sys.path` that Python has with `-I -S`."""
+    modules = Path(sysconfig.get_path("stdlib")).resolve()
+    compiled = Path(sysconfig.get_config_var("DESTSHARED") or modules / "lib-dynload").resolve()
+    return modules, compiled
+
+
+def _digest(wheels: Sequence[Wheel], brought: Dependencies) -> str:
+    parts = [platform.python_implementation(), platform.python_version(), platform.system(), platform.machine()]
+    parts += [engine_digest(), brought.digest, *sorted(wheel.sha256 for wheel in wheels)]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _demand_router(router: Router, wheels: Sequence[Wheel]) -> None:
+    """Says early what the registry of the isolated process would say at the start."""
+    if router.is_home:
+        built_in = Registry.discover(trusts=lambda distribution: distribution == HOME)
+        names = [item.name for item in built_in.routers.specs() if item.provider.distribution == HOME]
+        if router.name.removeprefix(f"{HOME}/") not in names:
+            raise _no_router(f"{HOME} has no router {router.name!r}{did_you_mean(router.name, names)}")
+        return
+    if not any(registers_plugins(wheel.path) for wheel in wheels if wheel.distribution == router.distribution):
+        raise _no_router(f"{router.requirement} has no entry point of a plugin")
+
+
+def _no_router(what: str) -> EnvironmentRefused:
+    return EnvironmentRefused(what, where="submission.toml: router.name", code="no-such-router")
