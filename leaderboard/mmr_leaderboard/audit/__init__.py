@@ -1,0 +1,23 @@
+"""Statistical audits of leaderboard rows: pure functions of choices and outcomes that flag, and never reject.
+
+`report.audit` is the way in; the documentation's page on audits says what each number is read against.
+"""
+
+from __future__ import annotations
+
+from mmr_leaderboard.audit.frame import AuditFrame
+from mmr_leaderboard.audit.limits import LIMITS, Limits
+from mmr_leaderboard.audit.placebo import PlaceboReference, PlaceboTest, permuted_outcomes, placebo_test
+from mmr_leaderboard.audit.report import AuditReport, audit
+
+__all__ = [
+    "LIMITS",
+    "AuditFrame",
+    "AuditReport",
+    "Limits",
+    "PlaceboReference",
+    "PlaceboTest",
+    "audit",
+    "permuted_outcomes",
+    "placebo_test",
+]

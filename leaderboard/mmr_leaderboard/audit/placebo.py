@@ -1,0 +1,139 @@
+"""The placebo: a plugin refitted where the training outcomes are permuted has nothing to know, unless it brought it.
+
+Outcomes are permuted within datasets, so that a router may still learn which dataset a query belongs to and what is
+good there on average. What remains is therefore read against the best that dataset-level constants can do, chosen in
+hindsight by the test means themselves: a router that knows nothing about single queries cannot pass that but by luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.bootstrap import METRICS, Draws, interval, metric_draws, skill_draws
+from mmr_core.errors import DegenerateError
+from mmr_core.evaluate.policies import Policy, Scored
+from mmr_core.metrics import FLAT, CostRange, SingleModels, frontier, nauc, skill
+from mmr_leaderboard.audit.frame import AuditFrame
+from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
+from mmr_leaderboard.audit.permutation import permutation_test
+from mmr_leaderboard.audit.points import representative_points
+from mmr_leaderboard.audit.residuals import Excess
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceboTest:
+    """What a placebo is worth.
+
+    :param skill: (nAUC of the placebo - nAUC of the dataset constants) / (nAUC of the oracle - the same); below 0 for
+        a router that carries nothing in.
+    :param low, high: its 95 % interval over the bootstrap draws.
+    :param excess: the permutation test on the placebo's choices, which sees a small part carried in.
+    :param blocks: whether `low` or the excess is beyond its limit.
+    """
+
+    skill: float
+    low: float
+    high: float
+    excess: Excess
+    blocks: bool
+
+
+def permuted_outcomes(utility: Floats, cost: Floats, datasets: Sequence[str], seed: int) -> tuple[Floats, Floats]:
+    """The outcomes of the training split, whole rows permuted within each dataset.
+
+    Models stay as correlated as they are, costs stay with their utilities, and missing ones stay missing in a row.
+
+    :param utility, cost: [n, K]; :param datasets: n names.
+    """
+    stream = np.random.default_rng(seed)
+    names = np.array(datasets, dtype=str)
+    order = np.arange(len(names))
+    for name in np.unique(names):
+        rows = np.flatnonzero(names == name)
+        order[rows] = rows[stream.permutation(len(rows))]
+    return utility[order], cost[order]
+
+
+def dataset_constants(utility: Floats, cost: Floats, datasets: Sequence[str], cost_scale: float) -> Scored:
+    """The policy that predicts for each query the mean outcomes of its dataset.
+
+    :param utility, cost: [n, K], whose own means are taken.
+    """
+    names = np.array(datasets, dtype=str)
+    expected, price = np.empty(utility.shape), np.empty(cost.shape)
+    for name in np.unique(names):
+        rows = names == name
+        expected[rows], price[rows] = utility[rows].mean(axis=0), cost[rows].mean(axis=0)
+    return Scored(expected, price / cost_scale)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlaceboReference:
+    """What every placebo of one board is read against, computed once.
+
+    :param constant, oracle: nAUC of the dataset constants and of the cost-aware oracle.
+    :param constant_draws, oracle_draws: [B] the same in each draw.
+    """
+
+    within: CostRange
+    draws: Draws
+    constant: float
+    oracle: float
+    constant_draws: Floats
+    oracle_draws: Floats
+
+    @classmethod
+    def of(cls, frame: AuditFrame, draws: Draws) -> PlaceboReference:
+        """The reference of one board.
+
+        :param draws: of the frame's instances, from `mmr_core.bootstrap.draw`.
+        """
+        utility, cost, scale = frame.utility, frame.cost, frame.cost_scale
+        within = SingleModels.of(utility, cost).cost_range(utility, cost)
+        constant = _area([dataset_constants(utility, cost, frame.datasets, scale)], frame, within, draws)
+        oracle = _area([Scored(utility, cost / scale)], frame, within, draws)
+        return cls(
+            within=within,
+            draws=draws,
+            constant=constant[0],
+            oracle=oracle[0],
+            constant_draws=constant[1],
+            oracle_draws=oracle[1],
+        )
+
+
+def placebo_test(
+    policies: Sequence[Policy], frame: AuditFrame, reference: PlaceboReference, *, limits: Limits = LIMITS
+) -> PlaceboTest:
+    """What is left of a router that was fitted on permuted training outcomes.
+
+    :param policies: its answers on the test queries, one per placebo fit; nAUCs and choices are averaged over them.
+    :raises DegenerateError: if dataset constants are as good as the oracle.
+    """
+    own, own_draws = _area(policies, frame, reference.within, reference.draws)
+    left = skill(own, reference.constant, reference.oracle)
+    bounds = interval(skill_draws(own_draws, reference.constant_draws, reference.oracle_draws, flat=FLAT))
+    if left is None or bounds is None:
+        raise DegenerateError("the constants of the datasets are as good as the oracle", fix="nothing can be audited")
+    points = [representative_points(policy, frame.utility, frame.cost).mean(axis=0) for policy in policies]
+    excess = permutation_test(frame.unexplained(np.stack(points)), frame)
+    return PlaceboTest(
+        skill=left,
+        low=bounds[0],
+        high=bounds[1],
+        excess=excess,
+        blocks=bounds[0] > limits.placebo or beyond(excess, limits.permutation),
+    )
+
+
+def _area(policies: Sequence[Policy], frame: AuditFrame, within: CostRange, draws: Draws) -> tuple[float, Floats]:
+    """nAUC, averaged over the policies, and [B] the same in each draw."""
+    operating = [policy.operating(frame.utility, frame.cost) for policy in policies]
+    own = float(np.mean([nauc(frontier(*points.points(), within)) for points in operating]))
+    return own, metric_draws(operating, draws)[:, METRICS.index("nauc")]

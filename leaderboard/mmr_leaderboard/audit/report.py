@@ -1,0 +1,112 @@
+"""The audit of one row: every statistic, what it was read against, and the flags that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mmr_core.evaluate.policies import Policy
+from mmr_leaderboard.audit.frame import AuditFrame
+from mmr_leaderboard.audit.gap import Gap, gap_closed
+from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
+from mmr_leaderboard.audit.permutation import PERMUTATIONS, permutation_test
+from mmr_leaderboard.audit.placebo import PlaceboTest
+from mmr_leaderboard.audit.points import matched_points, representative_points
+from mmr_leaderboard.audit.residuals import Excess, residual_test
+from mmr_leaderboard.audit.signs import SignTest, sign_test
+
+Json = dict[str, Any]
+"""What `json` can write: objects, strings, numbers, lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReport:
+    """What the audits say of one row; plain numbers.
+
+    :param points: how many operating points stood for the row.
+    :param placebo: None for decision files, which cannot be refitted.
+    :param revision: None without an earlier version.
+    :param limits: what the statistics were read against.
+    :param flags: names of codes of `mmr_leaderboard.findings`.
+    """
+
+    points: int
+    residual: Excess
+    permutation: Excess
+    gap: Gap
+    placebo: PlaceboTest | None
+    revision: SignTest | None
+    limits: Limits
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The codes that a maintainer has to look at, in the order of the list of codes."""
+        return flags_of(self.residual, self.permutation, self.placebo, self.revision, self.limits)
+
+    def statistics(self) -> dict[str, float | None]:
+        """Every number by its name in docs/audit.md; None where it has no meaning for the row."""
+        return dict(_leaves(asdict(self), ""))
+
+    def as_json(self) -> Json:
+        """The whole report, flags included."""
+        return {**asdict(self), "flags": list(self.flags)}
+
+
+def flags_of(
+    residual: Excess, permutation: Excess, placebo: PlaceboTest | None, revision: SignTest | None, limits: Limits
+) -> tuple[str, ...]:
+    """The codes that follow from statistics read against limits, in the order of the list of codes."""
+    raised = {
+        "excess-residual": beyond(residual, limits.residual),
+        "excess-permutation": beyond(permutation, limits.permutation),
+        "placebo-skill": placebo is not None and placebo.blocks,
+        "suspicious-revision": revision is not None and revision.share_low > limits.revision,
+    }
+    return tuple(code for code, holds in raised.items() if holds)
+
+
+def audit(
+    policy: Policy,
+    frame: AuditFrame,
+    constant: Policy,
+    *,
+    placebo: PlaceboTest | None = None,
+    previous: Policy | None = None,
+    limits: Limits = LIMITS,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> AuditReport:
+    """Audits one row.
+
+    :param policy: the row's answers on the test queries, in the order of the frame.
+    :param constant: the policy that predicts the training means for every query.
+    :param placebo: of a plugin, from `placebo_test`.
+    :param previous: the answers of the version that this one supersedes.
+    :param seed: of the shuffles.
+    :raises DegenerateError: if nothing can be measured on the frame.
+    """
+    utility, cost = frame.utility, frame.cost
+    probabilities = representative_points(policy, utility, cost)
+    unexplained = frame.unexplained(probabilities)
+    revision = None
+    if previous is not None:
+        revision = sign_test(*matched_points(previous, policy, utility, cost), utility)
+    return AuditReport(
+        points=len(probabilities),
+        residual=residual_test(unexplained, frame),
+        permutation=permutation_test(unexplained, frame, permutations=permutations, seed=seed),
+        gap=gap_closed(policy, constant, utility, cost, frame.cost_scale),
+        placebo=placebo,
+        revision=revision,
+        limits=limits,
+    )
+
+
+def _leaves(facts: Json, prefix: str) -> Iterator[tuple[str, float | None]]:
+    """The numbers of nested objects, named by the path to them; whether something holds is said by the flags."""
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}_")
+        elif not isinstance(value, bool) and not (value is None and name in ("placebo", "revision")):
+            yield f"{prefix}{name}", None if value is None else float(value)
