@@ -104,7 +104,7 @@ def pool_digest_of(board: Board) -> str:
     """The digest of the board's model pool, as submissions pin it."""
     from mmr_leaderboard.submission.pins import expected_of
 
-    return expected_of(board.column, board.table).pool
+    return expected_of(board.column, board.table).pins.pool
 
 
 def _table(board: Board, ruler: Ruler) -> TableFacts:

@@ -1,0 +1,253 @@
+"""From one valid submission to its verdict: run it in isolation or read its decisions, measure, audit.
+
+Test outcomes are in this process; nothing that somebody submitted is ever imported here. What a submission does wrong
+becomes findings of its verdict, so that the other entries are not touched by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.contracts import Progress, no_progress
+from mmr_core.errors import DegenerateError
+from mmr_core.evaluate.policies import Decided, Policy
+from mmr_core.evaluate.references import CONSTANT
+from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
+from mmr_leaderboard.audit.placebo import PlaceboReference
+from mmr_leaderboard.audit.points import representative_points
+from mmr_leaderboard.board import Board
+from mmr_leaderboard.findings import Finding, refused
+from mmr_leaderboard.isolation.terms import Limits, Sandbox
+from mmr_leaderboard.jobs.running import Material, run_entry
+from mmr_leaderboard.jobs.terms import EntryRun, RouterRequest, Runtime
+from mmr_leaderboard.packaging.finding_wheels import WheelSources
+from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.runtime import prepare
+from mmr_leaderboard.publishing.schema import Check, FindingDocument
+from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
+from mmr_leaderboard.running.timing import latency
+from mmr_leaderboard.running.verdict import RouterRun, Verdict
+from mmr_leaderboard.standing.measuring import Ruler
+from mmr_leaderboard.submission.judging import Submission
+from mmr_leaderboard.submission.manifest import Router
+
+Choices = Sequence[Sequence[int]]
+
+_by_chance = {"timeout", "killed", "memory-limit"}
+"""Ends that the next run on a quieter machine may not meet: they are not kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where and how submissions are run.
+
+    :param sandbox: None: there is no way of isolation, and plugins are refused with `impossible`.
+    :param impossible: why there is none.
+    :param workspace: a folder for job folders; its place is told to nobody but the isolated process.
+    :param environments: a folder for environments and copies of the engine.
+    :param index: whether wheels may be fetched from the package index.
+    """
+
+    sandbox: Sandbox | None
+    impossible: str
+    limits: Limits
+    workspace: Path
+    environments: Path
+    wheelhouse: Path | None
+    index: bool
+
+
+@dataclass(kw_only=True, eq=False)
+class Referee:
+    """Judges the submissions of one board.
+
+    :param material: what jobs are made of.
+    :param frame: what rows are audited against; None where the board is too small to be audited.
+    """
+
+    board: Board
+    ruler: Ruler
+    material: Material
+    frame: AuditFrame | None
+    surroundings: Surroundings
+    cache: VerdictCache
+    _sources: str = field(default_factory=lambda: sources_digest("mmr_core", "mmr_plugins", "mmr_leaderboard"))
+    _preparing: Lock = field(default_factory=Lock)
+
+    def judge(self, submission: Submission, previous: Choices, progress: Progress = no_progress) -> Verdict:
+        """The verdict on a submission that validation let through, from the cache where nothing has changed.
+
+        :param previous: the published choices of the version that it supersedes; empty where there is none.
+        """
+        manifest = submission.manifest
+        if manifest is None:
+            raise ValueError(f"{submission.slug} was refused and cannot be judged")
+        if manifest.router is None:
+            at = self._key(submission, "decisions", previous)
+            return self.cache.get(Verdict, at) or self._keep(self._read(submission, previous), at)
+        try:
+            runtime = self._runtime(submission, manifest.router)
+        except EnvironmentRefused as error:
+            return _failure([error.finding])
+        sandbox = self.surroundings.sandbox
+        if sandbox is None:
+            return _failure(
+                [Finding(code="isolation-impossible", where="this machine", message=self.surroundings.impossible)]
+            )
+        at = self._key(submission, f"{sandbox.method} {runtime.digest}", previous)
+        known = self.cache.get(Verdict, at)
+        if known is not None:
+            return known
+        run = run_entry(
+            request_of(manifest.router),
+            runtime,
+            self.material,
+            sandbox,
+            self.surroundings.limits,
+            modality=manifest.track,
+            workspace=self.surroundings.workspace,
+            progress=progress,
+        )
+        verdict = self._scored(submission.slug, run, previous)
+        return verdict if _by_chance.intersection(found.code for found in run.findings) else self._keep(verdict, at)
+
+    def _runtime(self, submission: Submission, router: Router) -> Runtime:
+        around = self.surroundings
+        sources = WheelSources(
+            submission=submission.folder,
+            wheelhouse=around.wheelhouse,
+            index=around.index,
+            downloads=around.environments / "downloads" if around.index else None,
+        )
+        with self._preparing:
+            return prepare(router, sources, around.environments)
+
+    def _read(self, submission: Submission, previous: Choices) -> Verdict:
+        if submission.decisions is None:
+            raise ValueError(f"{submission.slug} has no decisions")
+        policy = submission.decisions.policy()
+        figures = self.ruler.entry(submission.slug, policy, None, validated=False)
+        return self._audited(Verdict(figures=figures), policy, None, previous)
+
+    def _scored(self, slug: str, run: EntryRun, previous: Choices) -> Verdict:
+        found = {one.code for one in run.findings}
+        ran = Verdict(
+            figures=None,
+            findings=tuple(_document(one) for one in run.findings),
+            checks=tuple(
+                Check(
+                    code=check.code,
+                    passed=check.code not in found,
+                    compared=check.compared,
+                    changed=check.changed,
+                    share=check.share,
+                )
+                for check in run.checks
+            ),
+            isolation=run.method,
+            router=RouterRun.model_validate(dict(run.router)),
+        )
+        if run.policy is None or refused(run.findings):
+            return ran
+        figures = self.ruler.entry(slug, run.policy, run.trade_off, validated=True)
+        timed = latency(run.single_seconds, run.batch_seconds, len(self.ruler.tested.utility))
+        measured = ran.model_copy(update={"figures": figures, "latency": timed})
+        return self._audited(measured, run.policy, self._placebo(run), previous)
+
+    def _placebo(self, run: EntryRun) -> PlaceboTest | None:
+        if run.placebo is None or self.frame is None or self._placebo_reference is None:
+            return None
+        try:
+            return placebo_test([run.placebo], self.frame, self._placebo_reference)
+        except DegenerateError:
+            return None  # dataset constants are as good as the oracle: there is nothing to carry in
+
+    @cached_property
+    def _placebo_reference(self) -> PlaceboReference | None:
+        return None if self.frame is None else PlaceboReference.of(self.frame, self.ruler.whole.sample)
+
+    def _audited(self, verdict: Verdict, policy: Policy, placebo: PlaceboTest | None, previous: Choices) -> Verdict:
+        """The verdict with what the audits say of the policy."""
+        tested = self.ruler.tested
+        matrices = representative_points(policy, tested.utility, tested.cost)
+        choices = tuple(tuple(int(model) for model in point.argmax(axis=1)) for point in matrices)
+        if self.frame is None:
+            return verdict.model_copy(update={"choices": choices})
+        report = audit(
+            policy,
+            self.frame,
+            self.ruler.whole.references[CONSTANT],
+            placebo=placebo,
+            previous=self._policy_of(previous),
+        )
+        update = {"choices": choices, "statistics": report.statistics(), "flags": report.flags}
+        return verdict.model_copy(update=update)
+
+    def _policy_of(self, choices: Choices) -> Policy | None:
+        n, models = self.ruler.tested.utility.shape
+        points = [np.asarray(point, dtype=np.intp) for point in choices]
+        if not points or any(len(point) != n or (point >= models).any() or (point < 0).any() for point in points):
+            return None  # of another table, with which nothing can be compared
+        every = np.eye(models)
+        return Decided(np.arange(len(points), dtype=np.float64), tuple(every[point] for point in points))
+
+    def _key(self, submission: Submission, how: str, previous: Choices) -> str:
+        column, settings = self.board.column, self.board.settings
+        return key(
+            {
+                "submission": submission.digest,
+                "how": how,
+                "sources": self._sources,
+                "table": self.board.table.digest(),
+                "column": column.spec.name,
+                "split": column.split_digest,
+                "features": repr(sorted(column.description.items())),
+                "draws": [settings.draws, settings.draw_seed],
+                "limits": asdict(self.surroundings.limits),
+                "previous": [list(point) for point in previous],
+            }
+        )
+
+    def _keep(self, verdict: Verdict, at: str) -> Verdict:
+        self.cache.put(verdict, at)
+        return verdict
+
+
+def request_of(router: Router) -> RouterRequest:
+    """What a manifest's router asks for, as jobs take it."""
+    return RouterRequest(
+        distribution=router.distribution,
+        name=router.name,
+        parameters=dict(router.params),
+        seed=router.seed,
+        fusion=router.fusion,
+        fusion_parameters=dict(router.fusion_params),
+        encoder=router.encoder,
+        encoder_parameters=dict(router.encoder_params),
+    )
+
+
+def audit_features(board: Board) -> NDArray[np.float64]:
+    """[n, d] the auditor's features of the test queries: both unit embeddings side by side."""
+    embeddings = board.column.features_test.take(board.column.test).embeddings
+    parts = [rows for rows in (embeddings.text, embeddings.image) if rows is not None]
+    scaled = []
+    for rows in parts:
+        norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+        scaled.append(np.divide(rows, norms, out=np.zeros(rows.shape), where=norms > 0))
+    return np.concatenate(scaled, axis=1)
+
+
+def _failure(findings: Sequence[Finding]) -> Verdict:
+    return Verdict(figures=None, findings=tuple(_document(found) for found in findings))
+
+
+def _document(found: Finding) -> FindingDocument:
+    return FindingDocument(**asdict(found))

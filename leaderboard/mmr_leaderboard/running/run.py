@@ -1,0 +1,287 @@
+"""A whole run: opens the board, judges every submission, and assembles the document. Writes nothing but the cache."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmr_core.contracts import Progress, no_progress
+from mmr_core.errors import DegenerateError, MMRError, UsageError
+from mmr_core.features import cache_root
+from mmr_leaderboard.audit import AuditFrame
+from mmr_leaderboard.board import Board, open_board
+from mmr_leaderboard.isolation.choosing import sandbox as way_of_isolation
+from mmr_leaderboard.isolation.running import stop_all
+from mmr_leaderboard.isolation.terms import Limits, Method, Sandbox
+from mmr_leaderboard.isolation.unsafe import Unsafe
+from mmr_leaderboard.jobs.running import material
+from mmr_leaderboard.publishing.choices import Choices, EntryChoices, kept_choices, read_choices
+from mmr_leaderboard.publishing.log import Log, read_log
+from mmr_leaderboard.publishing.schema import FindingDocument, Leaderboard, Refused
+from mmr_leaderboard.running.assembling import Judged, assemble
+from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
+from mmr_leaderboard.running.refereeing import Referee, Surroundings, audit_features
+from mmr_leaderboard.running.verdict import Verdict
+from mmr_leaderboard.standing.measuring import Figures, Ruler
+from mmr_leaderboard.submission.judging import Submission, judge_all
+from mmr_leaderboard.submission.pins import expected_of
+
+TASK = "judging submissions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What is asked of a run.
+
+    :param data: as `--data` says; None means the official table.
+    :param submissions: the folder of all submissions.
+    :param published: the folder that holds what is published now; read only.
+    :param jobs: how many submissions are run at once.
+    :param method: a way of isolation; None takes the best that works.
+    :param unsafe: run without isolation where no way works; such entries are not ranked.
+    """
+
+    data: str | None
+    submissions: Path
+    published: Path
+    jobs: int
+    wheelhouse: Path | None = None
+    method: Method | None = None
+    unsafe: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run came to."""
+
+    board: Leaderboard
+    choices: Choices
+
+
+def run_board(
+    request: RunRequest, *, warn: Callable[[str], None] = lambda line: None, progress: Progress = no_progress
+) -> RunResult:
+    """Runs everything. No submission can make it raise.
+
+    :raises MMRError: if the table, the folder of submissions, or what is published cannot be read.
+    :raises UsageError: if the way of isolation that was asked for does not work.
+    """
+    folders = submission_folders(request.submissions)
+    board = open_board(request.data, warn=warn, progress=progress)
+    log = read_log(request.published)
+    before = read_choices(request.published) if board.pinned else None
+    submissions = judge_all(
+        folders, expected_of(board.column, board.table), log.entries if board.pinned else {}, pinned=board.pinned
+    )
+    with _workspace() as workspace:
+        referee = _referee(board, request, workspace, warn=warn, progress=progress)
+        references = _references(referee, progress)
+        valid = [one for one in submissions if not one.refused]
+        verdicts = _verdicts(referee, valid, before, request.jobs, progress)
+    judged = [_judged(one, verdicts[one.slug], log, request.submissions) for one in valid]
+    document = assemble(board, referee.ruler, references, judged, [_refused(one) for one in submissions if one.refused])
+    shown = {entry.slug for entry in document.entries}
+    return RunResult(
+        board=document,
+        choices=Choices(
+            table=document.table.digest,
+            split_digest=document.table.split_digest,
+            models=tuple(model.name for model in board.table.models),
+            entries=kept_choices(
+                {
+                    one.slug: EntryChoices(digest=one.digest, points=one.verdict.choices)
+                    for one in judged
+                    if one.slug in shown
+                }
+            ),
+        ),
+    )
+
+
+def submission_folders(submissions: Path) -> list[Path]:
+    """The folders of all submissions, in the order of their names.
+
+    :raises UsageError: if there is no such folder.
+    """
+    if not submissions.is_dir():
+        raise UsageError("there is no such folder of submissions", where=str(submissions), fix="give --submissions")
+    return sorted(path for path in submissions.iterdir() if not path.name.startswith(".") and not _is_note(path))
+
+
+def _is_note(path: Path) -> bool:
+    return path.name == "README.md" and path.is_file()
+
+
+def _referee(
+    board: Board, request: RunRequest, workspace: Path, *, warn: Callable[[str], None], progress: Progress
+) -> Referee:
+    ruler = Ruler(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
+    found, impossible = _isolation(request, warn)
+    kept = cache_root() / "leaderboard"
+    return Referee(
+        board=board,
+        ruler=ruler,
+        material=material(board.column, board.source, workspace=workspace, progress=progress),
+        frame=_frame(board, ruler, warn),
+        surroundings=Surroundings(
+            sandbox=found,
+            impossible=impossible,
+            limits=request.limits,
+            workspace=workspace,
+            environments=kept,
+            wheelhouse=request.wheelhouse,
+            index=request.wheelhouse is None,
+        ),
+        cache=VerdictCache(kept / "verdicts"),
+    )
+
+
+def _isolation(request: RunRequest, warn: Callable[[str], None]) -> tuple[Sandbox | None, str]:
+    if request.unsafe and request.method is None:
+        warn("--unsafe: submissions run without isolation, and none of them is ranked")
+        return Unsafe(), ""
+    try:
+        return way_of_isolation(request.method), ""
+    except MMRError as error:
+        if request.method is not None:
+            raise
+        return None, str(error)
+
+
+def _frame(board: Board, ruler: Ruler, warn: Callable[[str], None]) -> AuditFrame | None:
+    tested, column = ruler.tested, board.column
+    try:
+        return AuditFrame.of(
+            ids=[name for name, test in zip(column.ids, column.test, strict=True) if test],
+            datasets=tested.datasets,
+            features=audit_features(board),
+            utility=tested.utility,
+            cost=tested.cost,
+            cost_scale=tested.cost_scale,
+        )
+    except DegenerateError as error:
+        warn(f"rows are not audited: {error}")
+        return None
+
+
+def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
+    """The figures of every reference row, from the cache where the board has not changed."""
+    board, ruler = referee.board, referee.ruler
+    what = "measuring references"
+    found = {}
+    for done, name in enumerate(ruler.references):
+        progress(what, done, len(ruler.references))
+        at = key(
+            {
+                "reference": name,
+                "sources": sources_digest("mmr_core", "mmr_leaderboard"),
+                "table": board.table.digest(),
+                "column": board.column.spec.name,
+                "draws": [board.settings.draws, board.settings.draw_seed],
+            }
+        )
+        figures = referee.cache.get(Figures, at)
+        if figures is None:
+            figures = ruler.reference(name)
+            referee.cache.put(figures, at)
+        found[name] = figures
+    progress(what, len(ruler.references), len(ruler.references))
+    return found
+
+
+def _verdicts(
+    referee: Referee, submissions: Sequence[Submission], before: Choices | None, jobs: int, progress: Progress
+) -> dict[str, Verdict]:
+    """The verdict on each submission, by slug; an interruption stops everything that was started."""
+    progress(TASK, 0, len(submissions))
+    verdicts: dict[str, Verdict] = {}
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        running: dict[Future[Verdict], str] = {
+            pool.submit(referee.judge, one, _previous(one, referee.board, before), progress): one.slug
+            for one in submissions
+        }
+        for done, future in enumerate(as_completed(running), start=1):
+            verdicts[running[future]] = future.result()
+            progress(TASK, done, len(submissions))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        stop_all()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return verdicts
+
+
+def _previous(submission: Submission, board: Board, before: Choices | None) -> tuple[tuple[int, ...], ...]:
+    """The published choices of the version that a submission supersedes; empty where it supersedes none."""
+    manifest = submission.manifest
+    if before is None or manifest is None or manifest.supersedes is None:
+        return ()
+    entry = before.entries.get(submission.slug)
+    if entry is None or entry.digest == submission.digest:
+        return ()
+    return before.of(
+        submission.slug,
+        table=board.table.digest(),
+        split_digest=board.column.split_digest,
+        models=[model.name for model in board.table.models],
+    )
+
+
+def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Path) -> Judged:
+    if submission.manifest is None:
+        raise ValueError(f"{submission.slug} has no manifest")
+    return Judged(
+        slug=submission.slug,
+        manifest=submission.manifest,
+        digest=submission.digest,
+        commit=commit_of(submissions / submission.slug),
+        verdict=verdict,
+        signed_off=log.signed_off(submission.slug, submission.digest),
+    )
+
+
+def _refused(submission: Submission) -> Refused:
+    manifest = submission.manifest
+    return Refused(
+        slug=submission.slug,
+        display_name=submission.slug if manifest is None else manifest.display_name,
+        findings=tuple(
+            FindingDocument(
+                code=found.code,
+                where=found.where,
+                message=found.message,
+                examples=found.examples,
+                count=found.count,
+            )
+            for found in submission.findings
+        ),
+    )
+
+
+def commit_of(folder: Path) -> str:
+    """The commit that last changed a folder; empty outside a repository, without git, or where it has changed since."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    log = [git, "-C", str(folder.parent), "log", "-1", "--format=%H", "--", folder.name]
+    status = [git, "-C", str(folder.parent), "status", "--porcelain", "--", folder.name]
+    answers = [subprocess.run(words, capture_output=True, text=True, check=False) for words in (log, status)]
+    if any(answer.returncode for answer in answers) or answers[1].stdout.strip():
+        return ""
+    return answers[0].stdout.strip()
+
+
+@contextmanager
+def _workspace() -> Iterator[Path]:
+    """A folder for job folders, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="mmr-jobs-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
