@@ -1,0 +1,79 @@
+"""The first file that runs inside the isolation: sets the module path, does the job, writes the answer, ends.
+
+Whatever a plugin does, the process ends here by `os._exit`, so that no exit hook and no thread that was left running
+can hold it. The exit status says how it went; the last line on standard error says why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+DONE = 0
+OUT_OF_MEMORY = 91
+RAISED = 92
+NOT_AVAILABLE = 93
+NO_PREDICTION = 94
+NO_DECISION = 95
+
+ANSWER = 3
+"""The file descriptor that the answer is written to."""
+
+_REASON_BYTES = 2000
+
+# Kept before any plugin is imported: what a plugin does to the module `os` must not reach them.
+_write = os.write
+_exit = os._exit
+
+
+def main(folder: str) -> int:
+    """Does the job in a folder, writes the answer, and gives the exit status."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+    with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
+        path = json.load(file)["path"]
+    sys.path[:] = path
+
+    from mmr_leaderboard.child.answering import BadAnswer, NotAvailable, answered
+    from mmr_leaderboard.child.writing import archive
+
+    try:
+        content = archive(answered(folder))
+        _write_all(content)
+    except MemoryError:
+        return _say(OUT_OF_MEMORY, "MemoryError: there is no more memory")
+    except NotAvailable as error:
+        return _say(NOT_AVAILABLE, _reason(error.args[0]))
+    except BadAnswer as error:
+        return _say(NO_DECISION if error.about_decisions else NO_PREDICTION, str(error))
+    except BaseException as error:
+        return _say(RAISED, _reason(error))
+    return DONE
+
+
+def _write_all(content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[_write(ANSWER, rest) :]
+
+
+def _reason(error: BaseException) -> str:
+    """`ExceptionType: message` in one line; a plugin's exception may be unable to say what it is."""
+    name = type(error).__name__
+    try:
+        message = " ".join(str(error).split())
+    except Exception:
+        message = "(it cannot be printed)"
+    return f"{name}: {message}" if message else name
+
+
+def _say(status: int, reason: str) -> int:
+    line = reason.encode("utf-8", "replace")[:_REASON_BYTES]
+    _write(2, b"\n" + line + b"\n")
+    return status
+
+
+if __name__ == "__main__":
+    # 2 is what Python itself ends with where it cannot start a program.
+    _exit(main(sys.argv[1]) if len(sys.argv) == 2 else 2)

@@ -1,0 +1,159 @@
+"""What all jobs of one board are made of, made once: the column, its images, and the variants of some queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.contracts import Progress, no_progress
+from mmr_core.errors import DataError
+from mmr_core.evaluate.column import Prepared
+from mmr_core.evaluate.fitting import validation_rows
+from mmr_core.features import Features, FeatureSource
+from mmr_core.outcomes import OutcomeTable, object_array
+from mmr_leaderboard.audit.placebo import permuted_outcomes
+from mmr_leaderboard.jobs.pictures import Pictures, collect
+from mmr_leaderboard.jobs.variants import reencode, respaced
+
+RECHECKED = 1500
+"""How many queries are asked a second time at most; never more than half of them."""
+
+ALONE = 200
+"""How many of these are also asked by themselves."""
+
+VARIED = 300
+"""How many of these are also asked in other white space, and with other images."""
+
+SEED = 20250817
+"""Of the choice of queries and of the placebo; the names in a job come from secrets instead."""
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Variants:
+    """Some queries, stored otherwise.
+
+    :param of: [v] which of the queries asked again each one is a variant of.
+    :param features: of the v variants.
+    """
+
+    of: Rows
+    features: Features
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Material:
+    """What jobs are made of. Row numbers are those of the column.
+
+    :param column: prepared so that both modalities are seen; tracks restrict it.
+    :param pictures: copies of all images, the variants' included.
+    :param train, test: the training rows, and the complete test rows.
+    :param rechecked: some of the test rows, as positions among `test`, ascending.
+    :param alone: some of the rechecked, as positions among those.
+    :param fit_again, held_out: what the operating point is chosen with: rows to fit on and rows to ask about; None
+        where there is nothing to choose on.
+    :param placebo_utility, placebo_cost: training outcomes [len(train), K] that were permuted within datasets.
+    """
+
+    column: Prepared
+    pictures: Pictures
+    train: Rows
+    test: Rows
+    rechecked: Rows
+    alone: Rows
+    respaced: Variants
+    reencoded: Variants
+    fit_again: Rows | None
+    held_out: Rows | None
+    placebo_utility: NDArray[np.float64]
+    placebo_cost: NDArray[np.float64]
+
+
+def material(column: Prepared, source: FeatureSource, *, workspace: Path, progress: Progress = no_progress) -> Material:
+    """Makes the material of a board.
+
+    :param source: what made the features of the column; variants are encoded by it.
+    :param workspace: an existing folder of this run; images are copied into it.
+    :raises DataError: if an image cannot be read.
+    :raises MMRError: if variants cannot be encoded.
+    """
+    train, test = np.flatnonzero(column.train), np.flatnonzero(column.test)
+    stream = np.random.default_rng(SEED)
+    rechecked = _some(stream, len(test), min(RECHECKED, max(1, len(test) // 2)))
+    alone = _some(stream, len(rechecked), ALONE)
+    varied = _some(stream, len(rechecked), VARIED)
+    shown = column.features_test
+    rows = test[rechecked]
+    with_text = varied[[bool(shown.questions[rows[i]]) for i in varied]]
+    with_image = varied[[shown.images[rows[i]] is not None for i in varied]]
+    questions = [respaced(shown.questions[rows[i]], kind) for kind, i in enumerate(with_text)]
+    images, kept = _reencoded([shown.images[rows[i]] for i in with_image], workspace / "reencoded")
+    with_image = with_image[kept]
+    every = [*column.features_train.images, *shown.images, *images]
+    chosen = validation_rows(column)
+    utility, cost = permuted_outcomes(
+        column.table.utility[train], column.table.cost[train], column.table.dataset[train].tolist(), SEED
+    )
+    return Material(
+        column=column,
+        pictures=collect(every, workspace / "pictures", progress),
+        train=train,
+        test=test,
+        rechecked=rechecked,
+        alone=alone,
+        respaced=Variants(of=with_text, features=_variants(column, source, rows[with_text], question=questions)),
+        reencoded=Variants(of=with_image, features=_variants(column, source, rows[with_image], image=images)),
+        fit_again=None if chosen is None else np.flatnonzero(chosen[0]),
+        held_out=None if chosen is None else np.flatnonzero(chosen[1]),
+        placebo_utility=utility,
+        placebo_cost=cost,
+    )
+
+
+def _some(stream: np.random.Generator, among: int, most: int) -> Rows:
+    return np.sort(stream.permutation(among)[:most])
+
+
+def _reencoded(originals: Sequence[Path | None], folder: Path) -> tuple[list[Path], Rows]:
+    """The pictures that could be encoded anew, and which they are."""
+    folder.mkdir(parents=True)
+    made: list[Path] = []
+    kept: list[int] = []
+    for number, original in enumerate(originals):
+        target = folder / f"{number}.jpg"
+        try:
+            if original is not None:
+                reencode(original, target)
+        except DataError:
+            # A picture that features were given for without being decodable has no other encoding to be tried.
+            continue
+        made.append(target)
+        kept.append(number)
+    return made, np.array(kept, dtype=np.intp)
+
+
+def _variants(
+    column: Prepared,
+    source: FeatureSource,
+    rows: Rows,
+    *,
+    question: Sequence[str] | None = None,
+    image: Sequence[Path] | None = None,
+) -> Features:
+    """The features of some rows with other questions or other images, from an encoder fitted as it was."""
+    train = np.flatnonzero(column.train)
+    if not len(rows):
+        return column.features_test.take(rows)
+    both = column.table.take(np.concatenate([train, rows]))
+    changed: OutcomeTable = both
+    if question is not None:
+        changed = replace(changed, question=object_array([*both.question[: len(train)], *question]))
+    if image is not None:
+        changed = replace(changed, image=object_array([*both.image[: len(train)], *image]))
+    features = source.features(changed, np.arange(len(both)) < len(train))
+    return features.take(np.arange(len(train), len(both)))
