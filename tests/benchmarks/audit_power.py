@@ -38,7 +38,15 @@ from mmr_core.means import training_means
 from mmr_core.metrics import SingleModels
 from mmr_core.registry import Registry
 from mmr_core.sources import open_table
-from mmr_leaderboard.audit import AuditFrame, AuditReport, PlaceboReference, audit, permuted_outcomes, placebo_test
+from mmr_leaderboard.audit import (
+    AuditFrame,
+    AuditReport,
+    PlaceboReference,
+    PlaceboTest,
+    audit,
+    permuted_outcomes,
+    placebo_test,
+)
 from mmr_leaderboard.audit.limits import LIMITS
 from mmr_leaderboard.audit.permutation import permutation_test
 from mmr_leaderboard.audit.points import representative_points
@@ -313,7 +321,8 @@ def false_flags(table: Table) -> None:
         groups.setdefault("all", []).append(each)
     print(f"\n### False flags, {table.name}\n")
     print(
-        "| honest runs with features | flagged, held-out half | flagged, whole split | residual, greatest | permutation, greatest |"
+        "| honest runs with features | flagged, held-out half | flagged, whole split "
+        "| residual, greatest | permutation, greatest |"
     )
     print("|---|---|---|---|---|")
     codes = ("excess-residual", "excess-permutation")
@@ -358,7 +367,8 @@ def power(table: Table) -> None:
     stream = np.random.default_rng(1)
     print(f"\n### Power on copied choices, {table.name}\n")
     print(
-        "| what was copied into a knn row | rows | excess-residual | excess-permutation | either | suspicious-revision |"
+        "| what was copied into a knn row | rows "
+        "| excess-residual | excess-permutation | either | suspicious-revision |"
     )
     print("|---|---|---|---|---|---|")
     for name, share in product(copies(frame, stream), SHARES):
@@ -399,7 +409,7 @@ def placebos(table: Table) -> None:
     print("| plugin | blocked | placebo skill, median | greatest lower end |")
     print("|---|---|---|---|")
 
-    def line(name: str, found: Sequence[Any]) -> None:
+    def line(name: str, found: Sequence[PlaceboTest]) -> None:
         blocked = sum(test.blocks for test in found)
         middle = float(np.median([test.skill for test in found]))
         low = max(test.low for test in found)

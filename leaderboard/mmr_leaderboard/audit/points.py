@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 POINTS = 5
 """Operating points that stand for a row."""
 
+CANDIDATES = 25
+"""Operating points of an earlier version among which the like of a later one's is looked for."""
+
 
 def representative_points(policy: Policy, utility: Floats, cost: Floats, points: int = POINTS) -> Floats:
     """[m, n, K]: the choice probabilities at up to `points` operating points, cheapest first.
@@ -25,34 +28,21 @@ def representative_points(policy: Policy, utility: Floats, cost: Floats, points:
     :raises DataError: if the policy is neither `Scored` nor `Decided`.
     """
     mean_cost = policy.curve(utility, cost).cost
-    return _at(policy, spread_over(mean_cost, float(mean_cost.min()), float(mean_cost.max()), points), utility, cost)
+    targets = np.linspace(mean_cost.min(), mean_cost.max(), points)
+    nearest = np.abs(mean_cost[None, :] - targets[:, None]).argmin(axis=1)
+    return _at(policy, nearest[np.sort(np.unique(nearest, return_index=True)[1])], utility, cost)
 
 
-def matched_points(
-    first: Policy, second: Policy, utility: Floats, cost: Floats, points: int = POINTS
-) -> tuple[Floats, Floats]:
-    """Two arrays [points, n, K]: the choices of two policies near the same costs.
+def matched_points(before: Policy, after: Policy, utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
+    """Two arrays [m, n, K]: points of an earlier version, and the later version's representative points.
 
-    The costs lie evenly over what both reach; where their ranges do not meet, at the ends that are nearest.
+    Each point of the later version is set beside that of 25 of the earlier one with which it agrees most. A version
+    that was corrected here and there is so compared with what it was made of, whatever the corrections cost.
     """
-    own, other = first.curve(utility, cost).cost, second.curve(utility, cost).cost
-    low, high = max(own.min(), other.min()), min(own.max(), other.max())
-    low, high = min(low, high), max(low, high)
-    targets = np.linspace(low, high, points)
-    return (
-        _at(first, _nearest(own, targets), utility, cost),
-        _at(second, _nearest(other, targets), utility, cost),
-    )
-
-
-def spread_over(mean_cost: Floats, low: float, high: float, points: int) -> NDArray[np.intp]:
-    """Indices, without repeats, of the operating points nearest to evenly spread costs; cheapest first."""
-    found = _nearest(mean_cost, np.linspace(low, high, points))
-    return found[np.sort(np.unique(found, return_index=True)[1])]
-
-
-def _nearest(mean_cost: Floats, targets: Floats) -> NDArray[np.intp]:
-    return np.asarray(np.abs(mean_cost[None, :] - targets[:, None]).argmin(axis=1), dtype=np.intp)
+    own = representative_points(after, utility, cost)
+    earlier = representative_points(before, utility, cost, CANDIDATES)
+    agreement = own.reshape(len(own), -1) @ earlier.reshape(len(earlier), -1).T  # [m, candidates]
+    return earlier[agreement.argmax(axis=1)], own
 
 
 def _at(policy: Policy, indices: NDArray[np.intp], utility: Floats, cost: Floats) -> Floats:

@@ -43,7 +43,7 @@ def sign_test(before: Floats, after: Floats, utility: Floats) -> SignTest:
 
     An instance counts once, however many operating points it changed at: they are not independent.
 
-    :param before, after: [m, n, K] choice probabilities at m operating points of like cost.
+    :param before, after: [m, n, K] choice probabilities at m operating points, from `points.matched_points`.
     :param utility: [n, K].
     """
     from scipy.stats import beta, binomtest  # type: ignore[import-untyped]
