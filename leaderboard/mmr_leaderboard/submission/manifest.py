@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from mmr_core.plugins import HOME
 
@@ -16,7 +17,30 @@ HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 Kind = Literal["plugin", "decisions"]
 Track = Literal["multimodal", "text", "image"]
-Line = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _seen_as_written(text: str) -> str:
+    """Text without what a terminal obeys or what turns the order of letters around.
+
+    :raises ValueError: if there is such a character.
+    """
+    for letter in text:
+        unseen = unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+        if (unseen and letter not in "\n\t") or unicodedata.bidirectional(letter) in _REORDERING:
+            raise ValueError(f"the character U+{ord(letter):04X} has no place here")
+    return text
+
+
+def _on_one_line(text: str) -> str:
+    """As above, on one line."""
+    if "\n" in text or "\t" in text:
+        raise ValueError("it should be one line, without tabs")
+    return _seen_as_written(text)
+
+
+_REORDERING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+OneLine = Annotated[str, AfterValidator(_on_one_line)]
+Line = Annotated[OneLine, Field(min_length=1, max_length=200)]
 
 
 class _Part(BaseModel):
@@ -49,9 +73,9 @@ class Requirement(_Part):
 class Source(_Part):
     """Where the code is."""
 
-    url: str = Field(pattern=r"^https://[^\s]+$", max_length=500)
+    url: OneLine = Field(pattern=r"^https://[^\s]+$", max_length=500)
     commit: str = Field("", pattern=r"^([0-9a-f]{7,64})?$", description="the commit that was submitted")
-    license: str = Field("", max_length=100, description="SPDX identifier")
+    license: OneLine = Field("", max_length=100, description="SPDX identifier")
     open_source: bool = Field(False, description="claims the badge; needs license and commit")
 
 
@@ -61,9 +85,9 @@ class Router(Requirement):
     name: Line = Field(description="the router's name in the registry")
     params: dict[str, JsonValue] = Field(default_factory=dict)
     seed: int = Field(0, ge=0, lt=2**32)
-    fusion: str | None = Field(None, description="a fusion instead of the router's own default")
+    fusion: Line | None = Field(None, description="a fusion instead of the router's own default")
     fusion_params: dict[str, JsonValue] = Field(default_factory=dict)
-    encoder: str | None = Field(None, description="an encoder instead of the board's, run inside the isolation")
+    encoder: Line | None = Field(None, description="an encoder instead of the board's, run inside the isolation")
     encoder_params: dict[str, JsonValue] = Field(default_factory=dict)
     dependencies: tuple[Requirement, ...] = Field((), max_length=50, description="what the runner does not bring")
 
@@ -81,7 +105,7 @@ class Manifest(_Part):
 
     schema_version: Literal[1]
     slug: str = Field(pattern=f"^{SLUG.pattern}$")
-    display_name: Annotated[str, Field(min_length=1, max_length=80)]
+    display_name: Annotated[OneLine, Field(min_length=1, max_length=80)]
     authors: tuple[Line, ...] = Field(min_length=1, max_length=50)
     contact: Line
     kind: Kind
@@ -90,7 +114,7 @@ class Manifest(_Part):
     selection_data: tuple[Line, ...] = Field((), max_length=50, description="what parameters were chosen on")
     external_calls: tuple[Line, ...] = Field((), max_length=50, description="services that decisions were made with")
     supersedes: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="digest of the version it replaces")
-    notes: str = Field("", max_length=2000)
+    notes: Annotated[str, AfterValidator(_seen_as_written)] = Field("", max_length=2000)
     source: Source | None = None
     router: Router | None = None
     pins: Pins

@@ -1,0 +1,292 @@
+"""Looks at the folder of a submission: what lies in it, of what kind, how large; only then reads it, once and bounded.
+
+Nothing is opened before `lstat` has said that it is a plain file of a name and a size that a submission may have, and
+everything is opened relative to the one descriptor of its folder, so that what was checked is what is read. Links,
+devices, pipes and sockets are never opened. What the bytes mean is for `reading` and `decisions`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+
+from mmr_leaderboard.findings import Finding, finding
+from mmr_leaderboard.submission.manifest import SLUG
+from mmr_leaderboard.submission.pickles import PICKLE_SUFFIXES, looks_pickled
+
+KIB, MIB = 1 << 10, 1 << 20
+
+MANIFEST = "submission.toml"
+PARQUET = "decisions.parquet"
+CSV_GZ = "decisions.csv.gz"
+README = "README.md"
+WHEELS = "wheels"
+
+LIMITS: Mapping[str, int] = MappingProxyType(
+    {MANIFEST: 64 * KIB, PARQUET: 512 * MIB, CSV_GZ: 512 * MIB, README: MIB, f"{WHEELS}/*.whl": 50 * MIB}
+)
+"""Bytes that a file of each kind may have; wheels may have theirs in all."""
+
+WHEEL_COUNT = 20
+LISTED = 200
+"""How many names of a folder are looked at; a submission has a handful."""
+
+NAME = re.compile(r"[A-Za-z0-9._+-]{1,200}")
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contents:
+    """What a submission's folder holds, as it was read.
+
+    :param slug: the folder's name.
+    :param manifest: the bytes of submission.toml; None if it is absent or was refused.
+    :param decisions: the name and the bytes of the decisions file; None as above.
+    :param wheels: the sha256 of each wheel by file name, for who installs them to compare with.
+    :param digest: blake2b-16 hex of what defines the submission; see `digest_of`.
+    """
+
+    slug: str
+    manifest: bytes | None = None
+    decisions: tuple[str, bytes] | None = None
+    wheels: Mapping[str, str] = field(default_factory=dict)
+    digest: str
+    findings: tuple[Finding, ...]
+
+
+def look(folder: Path) -> Contents:
+    """Checks a submission's folder and reads what may be in it; nothing that is refused is opened."""
+    slug = folder.name
+    findings = [] if SLUG.fullmatch(slug) else [finding("bad-slug", slug or ".", "the folder's name is no slug")]
+    refusal = _not_a_folder(folder)
+    if refusal is not None:
+        return Contents(slug=slug, digest=digest_of({}), findings=(*findings, refusal))
+    read: dict[str, bytes] = {}
+    wheels: dict[str, _Digests] = {}
+    place = slug
+    try:
+        with _opened_folder(folder) as handle:
+            entries, noticed = _entries(handle, "")
+            findings += noticed
+            for entry in entries:
+                if entry.name == WHEELS and stat.S_ISDIR(entry.mode):
+                    place = WHEELS
+                    with _opened_folder(Path(WHEELS), handle) as inner:
+                        wheels, noticed = _read_wheels(inner)
+                else:
+                    content, noticed = _read(entry, LIMITS.get(entry.name), handle)
+                    if content is not None:
+                        read[entry.name] = content
+                findings += noticed
+    except OSError as error:
+        findings.append(_unreadable(place, error))
+    if PARQUET in read and CSV_GZ in read:
+        findings.append(finding("unexpected-file", CSV_GZ, f"there is {PARQUET} too, and a submission has one of them"))
+    name = next((name for name in (PARQUET, CSV_GZ) if name in read), None)
+    return Contents(
+        slug=slug,
+        manifest=read.get(MANIFEST),
+        decisions=None if name is None else (name, read[name]),
+        wheels={name: both.sha256 for name, both in wheels.items()},
+        digest=digest_of(
+            {name: blake2b(read[name]).digest() for name in read if name != README}
+            | {f"{WHEELS}/{name}": both.blake2b for name, both in wheels.items()}
+        ),
+        findings=tuple(findings),
+    )
+
+
+def digest_of(parts: Mapping[str, bytes]) -> str:
+    """The identity of a submission: blake2b-16 hex over the sorted names and digests of the files that define it.
+
+    These are the manifest as it is written, the decisions file and the wheels. README.md is left out: it says
+    nothing that is scored. `supersedes` is part of the manifest and so of the identity, as a commit's parent is part
+    of the commit: a version that goes back to an older one's decisions is still a new version, so that the chain of
+    versions has no circle. A digest names bytes that exist before it is written down anywhere, so no manifest has to
+    contain its own.
+
+    :param parts: blake2b digest of each file by its path in the folder.
+    """
+    state = blake2b(digest_size=16)
+    for name in sorted(parts):
+        for word in (name.encode(), parts[name]):
+            state.update(len(word).to_bytes(8, "big") + word)
+    return state.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """One name in a folder and what `lstat` says of it."""
+
+    name: str
+    place: str
+    mode: int
+    size: int
+    links: int
+    identity: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Digests:
+    blake2b: bytes
+    sha256: str
+
+
+def _not_a_folder(folder: Path) -> Finding | None:
+    try:
+        mode = os.lstat(folder).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return finding("bad-slug", folder.name or ".", "there is no such folder")
+    if stat.S_ISDIR(mode):
+        return None
+    return finding("not-a-plain-file", folder.name or ".", f"the submission itself is {_kind(mode)}, not a folder")
+
+
+@contextmanager
+def _opened_folder(path: Path, within: int | None = None) -> Iterator[int]:
+    handle = os.open(path, _FLAGS | os.O_DIRECTORY, dir_fd=within)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _entries(handle: int, prefix: str) -> tuple[list[_Entry], list[Finding]]:
+    """What lies in a folder, sorted by name, without names that no submission has."""
+    with os.scandir(handle) as found:
+        names = sorted(entry.name for entry in islice(found, LISTED + 1))
+    if len(names) > LISTED:
+        return [], [finding("unexpected-file", prefix or ".", f"there are more than {LISTED} names in it", names)]
+    strange = [name for name in names if not NAME.fullmatch(name)]
+    findings = [finding("strange-name", prefix + _shown(name), "the name has other characters") for name in strange]
+    findings += _alike(names, prefix)
+    entries = []
+    for name in names:
+        if name in strange:
+            continue
+        facts = os.lstat(name, dir_fd=handle)
+        entries.append(
+            _Entry(
+                name=name,
+                place=prefix + name,
+                mode=facts.st_mode,
+                size=facts.st_size,
+                links=facts.st_nlink,
+                identity=(facts.st_dev, facts.st_ino),
+            )
+        )
+    return entries, findings
+
+
+def _alike(names: Sequence[str], prefix: str) -> list[Finding]:
+    """Names that are one file where case does not count."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return [
+        finding("strange-name", prefix + _shown(group[0]), "names differ only in case", group)
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def _refusal(entry: _Entry, limit: int | None) -> Finding | None:
+    """Why an entry is not opened; None if it may be."""
+    if not stat.S_ISREG(entry.mode):
+        if stat.S_ISDIR(entry.mode):
+            return finding("unexpected-file", entry.place, "no submission has such a folder")
+        return finding("not-a-plain-file", entry.place, f"it is {_kind(entry.mode)}; it was not opened")
+    if entry.links > 1:
+        return finding("not-a-plain-file", entry.place, f"it is a hard link, one of {entry.links}; it was not opened")
+    if entry.name.lower().endswith(PICKLE_SUFFIXES):
+        return finding("pickle", entry.place, "its name is that of a pickle; it was not opened")
+    if limit is None:
+        return finding("unexpected-file", entry.place, "no submission has such a file; it was not opened")
+    if entry.size > limit:
+        return finding("too-large", entry.place, f"{entry.size:,} bytes where {limit:,} are allowed; it was not opened")
+    return None
+
+
+def _read(entry: _Entry, limit: int | None, handle: int) -> tuple[bytes | None, list[Finding]]:
+    """The bytes of a file, or what is wrong with it."""
+    refusal = _refusal(entry, limit)
+    if refusal is not None or limit is None:
+        return None, [] if refusal is None else [refusal]
+    try:
+        content = _bytes_of(entry, limit, handle)
+    except OSError as error:
+        return None, [_unreadable(entry.place, error)]
+    if content is None:
+        return None, [finding("not-a-plain-file", entry.place, "it changed while it was being read")]
+    if looks_pickled(content, archive=entry.name.endswith(".whl")):
+        return None, [finding("pickle", entry.place, "it begins as a pickle does")]
+    return content, []
+
+
+def _bytes_of(entry: _Entry, limit: int, handle: int) -> bytes | None:
+    """At most `limit` bytes through one descriptor; None if that is not the file that was looked at, or it changed."""
+    opened = os.open(entry.name, _FLAGS, dir_fd=handle)
+    with os.fdopen(opened, "rb") as file:
+        facts = os.fstat(opened)
+        same = (facts.st_dev, facts.st_ino) == entry.identity and stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1
+        if not same or facts.st_size > limit:
+            return None
+        content = file.read(facts.st_size + 1)
+    return content if len(content) == facts.st_size else None
+
+
+def _read_wheels(handle: int) -> tuple[dict[str, _Digests], list[Finding]]:
+    entries, findings = _entries(handle, f"{WHEELS}/")
+    limit = LIMITS[f"{WHEELS}/*.whl"]
+    if len(entries) > WHEEL_COUNT:
+        few = f"{len(entries)} files where {WHEEL_COUNT} are allowed; none was opened"
+        return {}, [*findings, finding("too-large", WHEELS, few)]
+    total = sum(entry.size for entry in entries if stat.S_ISREG(entry.mode))
+    if total > limit:
+        small = f"{total:,} bytes in all where {limit:,} are allowed; none was opened"
+        return {}, [*findings, finding("too-large", WHEELS, small)]
+    read: dict[str, _Digests] = {}
+    for entry in entries:
+        content, noticed = _read(entry, limit if entry.name.endswith(".whl") else None, handle)
+        findings += noticed
+        if content is not None:
+            read[entry.name] = _Digests(blake2b=blake2b(content).digest(), sha256=sha256(content).hexdigest())
+    return read, findings
+
+
+def _unreadable(place: str, error: OSError) -> Finding:
+    return finding("not-a-plain-file", place, f"it cannot be opened and read: {error.strerror or error}")
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFREG: "a file",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")
+
+
+def _shown(name: str) -> str:
+    """A name of any bytes and characters, such that one sees what it is."""
+    return "".join(
+        letter if letter.isascii() and letter.isprintable() and letter != " " else _escaped(letter) for letter in name
+    )
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as the file system hands it over
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
