@@ -352,7 +352,7 @@ def test_strict_plugins_make_a_failure_fatal(monkeypatch, capsys):
         traceback="Traceback: 1 / 0",
     )
     found = Registry(Discovery(providers=(), contributions=(), failures=(failure,)))
-    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls: found))
+    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **choices: found))
     console.registry.cache_clear()
     assert main(["plugins", "list"]) == 0
     assert "mmr-bad" in capsys.readouterr().err
@@ -389,7 +389,7 @@ def test_the_command_of_a_plugin_is_listed_unloaded_and_loaded_when_it_runs(monk
     ]
     contributions = tuple(Contribution(word="command", spec=spec, provider=provider) for spec in specs)
     found = Registry(Discovery(providers=(provider,), contributions=contributions, failures=()))
-    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls: found))
+    monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **choices: found))
     console.registry.cache_clear()
     assert main(["--help"]) == 0
     assert "Greet." in capsys.readouterr().out
