@@ -24,6 +24,7 @@ def wheel(tmp_path: Path) -> Callable[..., Path]:
     - `name`, `version`, `tag`: those of the file name.
     - `metadata`: lines of METADATA; those that agree with the file name unless given. None leaves the file out.
     - `record`: what RECORD says of an entry, by name; the truth unless given.
+    - `entry_points`: what entry_points.txt says; the file is left out where that is empty.
     - `folder`: where it is put.
     """
 
@@ -35,12 +36,14 @@ def wheel(tmp_path: Path) -> Callable[..., Path]:
         tag: str = "py3-none-any",
         metadata: tuple[str, ...] | None = (),
         record: Mapping[str, str] | None = None,
+        entry_points: str = PLUGIN,
         folder: Path | None = None,
     ) -> Path:
         inside = f"{name}-{version}.dist-info"
         content: dict[Entry, bytes] = dict(entries if entries is not None else {"demo/__init__.py": b"value = 1\n"})
         content[f"{inside}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
-        content[f"{inside}/entry_points.txt"] = PLUGIN.encode()
+        if entry_points:
+            content[f"{inside}/entry_points.txt"] = entry_points.encode()
         if metadata is not None:
             lines = metadata if any(line.startswith("Name:") for line in metadata) else (f"Name: {name}", *metadata)
             lines = lines if any(line.startswith("Version:") for line in lines) else (f"Version: {version}", *lines)
