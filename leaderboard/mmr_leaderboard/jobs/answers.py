@@ -125,7 +125,12 @@ def _demand_small_directory(stream: IO[bytes], size: int, members: int) -> None:
     end = stream.read(tail)
     last = end[-_END_BYTES:]
     directory = int.from_bytes(last[12:16], "little")
-    if last[:4] != _END or end[:-_END_BYTES][-_END_64_BYTES:].startswith(_END_64):
+    begin = int.from_bytes(last[16:20], "little")
+    if (
+        last[:4] != _END
+        or begin + directory + _END_BYTES != size
+        or end[:-_END_BYTES][-_END_64_BYTES:].startswith(_END_64)
+    ):
         raise _Fault("not-an-array-file", "it does not end as a plain archive does")
     if int.from_bytes(last[10:12], "little") > members or directory > members * _MEMBER_ENTRY_BYTES:
         raise _Fault("not-an-array-file", "it has more members than are due")

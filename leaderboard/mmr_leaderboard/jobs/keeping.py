@@ -38,7 +38,7 @@ def save_run(run: EntryRun, file: Path) -> None:
         "method": run.method,
         "router": dict(run.router),
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8),
         "single_seconds": run.single_seconds,
         **_arrays("policy", run.policy),

@@ -117,7 +117,7 @@ def _write_part(
     :param bare: without embeddings, which the submission makes itself.
     """
     embeddings, light = features.embeddings, features.light
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         "norms": np.zeros_like(embeddings.norms) if bare else embeddings.norms,
         "mask": embeddings.mask,
         "text_length": light.text_length,
