@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmr_leaderboard.packaging.downloading import download
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
-from mmr_leaderboard.packaging.wheels import Wheel, fits, look_at, pinned_digest
+from mmr_leaderboard.packaging.wheels import Wheel, closeness, look_at, pinned_digest
 from mmr_leaderboard.submission.manifest import Requirement
 
 WHEELS = "wheels"
@@ -87,6 +87,9 @@ def _locate(requirement: Requirement, sources: WheelSources) -> Path:
 
 
 def _candidates(requirement: Requirement, folder: Path | None) -> list[Path]:
+    """Plain files that are called like a wheel of it, the closest to this platform first."""
     if folder is None or not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_file() and fits(path.name, requirement))
+    files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
+    close = ((closeness(path.name, requirement), path) for path in files)
+    return [path for _, path in sorted((place, path) for place, path in close if place is not None)]

@@ -24,7 +24,7 @@ from mmr_leaderboard.packaging.environments import environment
 from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
-from mmr_leaderboard.packaging.wheels import START_UP, Wheel, registers_plugins
+from mmr_leaderboard.packaging.wheels import START_UP, Wheel
 from mmr_leaderboard.submission.manifest import Router
 
 
@@ -95,7 +95,7 @@ def _demand_router(router: Router, wheels: Sequence[Wheel]) -> None:
         if router.name.removeprefix(f"{HOME}/") not in names:
             raise _no_router(f"{HOME} has no router {router.name!r}{did_you_mean(router.name, names)}")
         return
-    if not any(registers_plugins(wheel.path) for wheel in wheels if wheel.distribution == router.distribution):
+    if not any(wheel.is_plugin for wheel in wheels if wheel.distribution == router.distribution):
         raise _no_router(f"{router.requirement} has no entry point of a plugin")
 
 

@@ -6,30 +6,30 @@ What it does once it is imported is no matter of this room: it is imported in is
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
-from email.message import Message
 from email.parser import HeaderParser
+from functools import cache as once
 from pathlib import Path, PurePosixPath
 from platform import python_version
+from zipfile import ZipInfo
 
 from installer.sources import WheelFile
-from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Line
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import sys_tags
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag, sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
-from mmr_leaderboard.packaging.archives import FILE_BYTES, checked_entries
+from mmr_leaderboard.packaging import archives
+from mmr_leaderboard.packaging.archives import checked_entries
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.submission.manifest import Requirement
 
 START_UP = frozenset({"sitecustomize", "usercustomize"})
 """Modules that an interpreter may import by itself when it starts."""
-_METADATA_BYTES = 1 << 20
+_DESCRIPTION_BYTES = {"METADATA": 1 << 20, "WHEEL": 1 << 16, "entry_points.txt": 1 << 18, "RECORD": 1 << 23}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class Wheel:
     :param distribution: in the normal form of package names.
     :param modules: the names at the top of what can be imported from it.
     :param needs: what it requires on this platform, without extras.
+    :param is_plugin: whether it has an entry point that the benchmark looks for.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Wheel:
     version: str
     modules: frozenset[str]
     needs: tuple[str, ...]
+    is_plugin: bool
 
 
 def look_at(path: Path, requirement: Requirement, taken: Collection[str]) -> Wheel:
@@ -64,7 +66,9 @@ def look_at(path: Path, requirement: Requirement, taken: Collection[str]) -> Whe
     entries = checked_entries(path, where)
     names = [entry.filename for entry in entries]
     _demand_nothing_that_runs_by_itself(names, where)
-    facts = _metadata(path, requirement)
+    _demand_short_descriptions(entries, where)
+    said = _description(path)
+    _demand_agreement(said, requirement, where)
     modules = _modules(names, where)
     reserved = {name.casefold() for name in taken}
     shadowed = tuple(sorted(module for module in modules if module.casefold() in reserved))
@@ -76,18 +80,30 @@ def look_at(path: Path, requirement: Requirement, taken: Collection[str]) -> Whe
         distribution=requirement.distribution,
         version=requirement.version,
         modules=modules,
-        needs=_needs(facts, where),
+        needs=said.needs,
+        is_plugin=said.is_plugin,
     )
 
 
 def fits(file_name: str, requirement: Requirement) -> bool:
     """Whether a file is called like a wheel of the requirement for this Python and this platform."""
+    return closeness(file_name, requirement) is not None
+
+
+def closeness(file_name: str, requirement: Requirement) -> int | None:
+    """How close a wheel is to this platform, 0 the closest; None where `fits` says no."""
     try:
         name, version, _, tags = parse_wheel_filename(file_name)
     except InvalidWheelFilename:
-        return False
-    is_it = name == requirement.distribution and version == Version(requirement.version)
-    return is_it and not tags.isdisjoint(sys_tags())
+        return None
+    if name != requirement.distribution or version != Version(requirement.version):
+        return None
+    return min((place for tag in tags if (place := _places().get(tag)) is not None), default=None)
+
+
+@once
+def _places() -> dict[Tag, int]:
+    return {tag: place for place, tag in enumerate(sys_tags())}
 
 
 def pinned_digest(path: Path, requirement: Requirement) -> str:
@@ -96,8 +112,8 @@ def pinned_digest(path: Path, requirement: Requirement) -> str:
     :raises EnvironmentRefused: hash-mismatch; hostile-wheel for a file too large to be read.
     """
     size = path.stat().st_size
-    if size > FILE_BYTES:
-        raise _hostile(path.name, f"it has {size:,} bytes where {FILE_BYTES:,} are allowed")
+    if size > archives.FILE_BYTES:
+        raise _hostile(path.name, f"it has {size:,} bytes where {archives.FILE_BYTES:,} are allowed")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if f"sha256:{digest}" not in requirement.hashes:
@@ -107,13 +123,6 @@ def pinned_digest(path: Path, requirement: Requirement) -> str:
             code="hash-mismatch",
         )
     return digest
-
-
-def registers_plugins(path: Path) -> bool:
-    """Whether a wheel that was looked at has an entry point that the benchmark looks for."""
-    with WheelFile.open(path) as source:
-        has_any = "entry_points.txt" in source.dist_info_filenames
-        return has_any and f"[{ENTRY_POINT_GROUP}]" in source.read_dist_info("entry_points.txt").split()
 
 
 def _demand_nothing_that_runs_by_itself(names: Collection[str], where: str) -> None:
@@ -144,54 +153,59 @@ def _modules(names: Collection[str], where: str) -> frozenset[str]:
     return frozenset(tops)
 
 
-def _metadata(path: Path, requirement: Requirement) -> Message:
-    """The METADATA of the wheel, once it agrees with the name of the file and RECORD with every file."""
-    where = path.name
+@dataclass(frozen=True, kw_only=True)
+class _Description:
+    """What a wheel says of itself; `suits` this Python."""
+
+    name: str
+    version: str
+    python: str
+    suits: bool
+    needs: tuple[str, ...]
+    is_plugin: bool
+
+
+def _demand_short_descriptions(entries: Collection[ZipInfo], where: str) -> None:
+    long = tuple(
+        entry.filename
+        for entry in entries
+        if PurePosixPath(entry.filename).parent.name.endswith(".dist-info")
+        and entry.file_size > _DESCRIPTION_BYTES.get(PurePosixPath(entry.filename).name, archives.FILE_BYTES)
+    )
+    if long:
+        raise _hostile(where, "what it says of itself is too long", long)
+
+
+def _description(path: Path) -> _Description:
+    """What METADATA and entry_points.txt say, once RECORD agrees with every file."""
     try:
         with WheelFile.open(path) as source:
-            folder = source.dist_info_dir
-            listed = zipfile.Path(path, f"{folder}/METADATA")
-            if not listed.exists():
-                raise _hostile(where, "it has no METADATA")
-            with zipfile.ZipFile(path) as archive:
-                if archive.getinfo(f"{folder}/METADATA").file_size > _METADATA_BYTES:
-                    raise _hostile(where, "its METADATA is too large")
             source.validate_record(validate_contents=True)
             facts = HeaderParser().parsestr(source.read_dist_info("METADATA"))
-    except EnvironmentRefused:
-        raise
-    except Exception as error:
-        # Whatever the readers of zip archives and of RECORD stumble over was put there by the builder of the wheel.
-        said = _first_line(error).replace(str(path), where)
-        raise _hostile(where, f"it is no wheel inside: {said}") from error
-    _demand_agreement(facts, requirement, where)
-    return facts
-
-
-def _demand_agreement(facts: Message, requirement: Requirement, where: str) -> None:
-    name, version, python = (str(facts.get(key, "")) for key in ("Name", "Version", "Requires-Python"))
-    try:
-        agrees = canonicalize_name(name) == requirement.distribution and Version(version) == Version(
-            requirement.version
-        )
-    except InvalidVersion:
-        agrees = False
-    if not agrees:
-        raise _hostile(where, f"it says inside that it is {name!r} {version!r}, not {requirement.requirement}")
-    try:
-        suits = SpecifierSet(python).contains(python_version(), prereleases=True)
-    except InvalidSpecifier:
-        raise _hostile(where, f"its Requires-Python {python!r} means nothing") from None
-    if not suits:
-        raise _no_wheel(where, f"it wants Python {python}, and this is {python_version()}")
-
-
-def _needs(facts: Message, where: str) -> tuple[str, ...]:
-    try:
+            has_points = "entry_points.txt" in source.dist_info_filenames
+            points = source.read_dist_info("entry_points.txt") if has_points else ""
+        python = str(facts.get("Requires-Python", ""))
         lines = [Line(str(line)) for line in facts.get_all("Requires-Dist", [])]
-        return tuple(str(line) for line in lines if line.marker is None or line.marker.evaluate({"extra": ""}))
-    except InvalidRequirement as error:
-        raise _hostile(where, f"a requirement in its METADATA means nothing: {_first_line(error)}") from None
+        return _Description(
+            name=str(facts.get("Name", "")),
+            version=str(Version(str(facts.get("Version", "")))),
+            python=python,
+            suits=SpecifierSet(python).contains(python_version(), prereleases=True),
+            needs=tuple(str(line) for line in lines if line.marker is None or line.marker.evaluate({"extra": ""})),
+            is_plugin=f"[{ENTRY_POINT_GROUP}]" in (line.strip() for line in points.splitlines()),
+        )
+    except Exception as error:
+        # All of this is a stranger's text: whatever its readers stumble over was put there by who built the wheel.
+        said = _first_line(error).replace(str(path), path.name)
+        raise _hostile(path.name, f"it is no wheel inside: {said}") from error
+
+
+def _demand_agreement(said: _Description, requirement: Requirement, where: str) -> None:
+    it_is = canonicalize_name(said.name) == requirement.distribution
+    if not it_is or Version(said.version) != Version(requirement.version):
+        raise _hostile(where, f"it says inside that it is {said.name!r} {said.version}, not {requirement.requirement}")
+    if not said.suits:
+        raise _no_wheel(where, f"it wants Python {said.python}, and this is {python_version()}")
 
 
 def _first_line(error: Exception) -> str:

@@ -43,7 +43,7 @@ def wheel(tmp_path: Path) -> Callable[..., Path]:
         content: dict[Entry, bytes] = dict(entries if entries is not None else {"demo/__init__.py": b"value = 1\n"})
         content[f"{inside}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
         if entry_points:
-            content[f"{inside}/entry_points.txt"] = entry_points.encode()
+            content[f"{inside}/entry_points.txt"] = entry_points.encode("utf-8", "surrogateescape")
         if metadata is not None:
             lines = metadata if any(line.startswith("Name:") for line in metadata) else (f"Name: {name}", *metadata)
             lines = lines if any(line.startswith("Version:") for line in lines) else (f"Version: {version}", *lines)

@@ -87,7 +87,8 @@ def test_an_installation_that_is_killed_is_never_taken_for_whole(seen, tmp_path)
             unpack(wheel, destination)
             os.kill(os.getpid(), signal.SIGKILL)
         environments._unpack = killed
-        wheels = [Wheel(path=pathlib.Path(path), sha256=sha256, distribution="", version="", modules=(), needs=())
+        rest = dict(distribution="", version="", modules=(), needs=(), is_plugin=True)
+        wheels = [Wheel(path=pathlib.Path(path), sha256=sha256, **rest)
                   for path, sha256 in {[(str(one.path), one.sha256), (str(other.path), other.sha256)]!r}]
         environments.environment(wheels, pathlib.Path({str(tmp_path / "cache")!r}))
     """

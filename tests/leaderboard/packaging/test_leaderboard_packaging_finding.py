@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.tags import interpreter_name, interpreter_version
 
 from mmr_leaderboard.packaging import downloading, finding_wheels
 from mmr_leaderboard.packaging.dependencies import dependencies
@@ -93,6 +94,21 @@ def test_somebody_elses_build_in_the_wheelhouse_is_passed_over(wheel, pinned, tm
     sources = WheelSources(submission=tmp_path, wheelhouse=tmp_path / "house")
     assert find_wheels([pinned(second)], sources, ())[0].path == second
     assert code_of(find_wheels, [DEMO], sources, ()) == "hash-mismatch"
+
+
+def test_the_wheel_that_is_closest_to_this_platform_is_taken(wheel, pinned, tmp_path):
+    close = f"{interpreter_name()}{interpreter_version()}-none-any"
+    general, special = (wheel({"demo.py": tag.encode()}, tag=tag, folder=tmp_path) for tag in ("py3-none-any", close))
+    both = Requirement(requirement="demo==1.0", hashes=pinned(general).hashes + pinned(special).hashes)
+    [found] = find_wheels([both], WheelSources(submission=tmp_path / "none", wheelhouse=tmp_path), ())
+    assert found.path == special
+
+
+def test_a_link_is_no_wheel_of_a_submission(wheel, pinned, tmp_path):
+    path = wheel(folder=tmp_path / "elsewhere")
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / path.name).symlink_to(path)
+    assert code_of(find_wheels, [pinned(path)], WheelSources(submission=tmp_path), ()) == "no-wheel"
 
 
 def test_without_index_a_wheel_that_is_nowhere_is_not_looked_for_further(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mmr_leaderboard.packaging import archives
 from mmr_leaderboard.packaging.archives import checked_entries
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
-from mmr_leaderboard.packaging.wheels import look_at, registers_plugins
+from mmr_leaderboard.packaging.wheels import look_at
 from mmr_leaderboard.submission.manifest import Requirement
 
 TAKEN = frozenset({"json", "numpy", "mmr_core", "sitecustomize"})
@@ -51,7 +51,7 @@ def test_a_good_wheel_is_taken_for_what_it_is(wheel, pinned):
     assert seen.modules == {"demo", "single", "third"}
     assert seen.needs == ("numpy>=1",)
     assert requirement.hashes == (f"sha256:{seen.sha256}",)
-    assert registers_plugins(path)
+    assert seen.is_plugin
 
 
 def test_scripts_and_data_are_no_fault_of_a_wheel(wheel, pinned):
@@ -163,7 +163,12 @@ INSIDE = {
     "no version": {"metadata": ("Version: newest",)},
     "a wrong hash": {"record": {"demo/__init__.py": "demo/__init__.py,sha256=AAAA,10"}},
     "a file that RECORD does not know": {"record": {"demo/__init__.py": ""}},
+    "a version of very many digits": {"metadata": (f"Version: 1.{'0' * 5000}",)},
     "a requirement that means nothing": {"metadata": ("Requires-Dist: ==??",)},
+    "a marker that means nothing": {"metadata": ("Requires-Dist: a; os_name ~= 'b'",)},
+    "a marker without end": {"metadata": (f"Requires-Dist: a; {'(' * 9000}os_name == 'b'{')' * 9000}",)},
+    "entry points in no letters": {"entry_points": "[mmr.plugins.v1]\n\udcff"},
+    "METADATA without end": {"metadata": ("Summary: " + "x" * (1 << 20),)},
     "a Python that means nothing": {"metadata": ("Requires-Python: new",)},
 }
 
