@@ -1,0 +1,258 @@
+"""The system-call filter of an isolated process, assembled as classic BPF.
+
+Everything is allowed but what starts processes, reaches other processes, opens sockets, keeps memory that no limit
+counts, or speaks to parts of the kernel that a router has no business with. Threads may be made. Numbers differ
+between architectures, so each call has one per machine; a machine that is not in the table has no filter, and then
+isolation is refused. `starter` installs the bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Mapping
+
+MACHINES = ("x86_64", "aarch64")
+
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+_LAST_KNOWN = 469
+"""The newest call that was looked at (file_setattr of Linux 6.17); later ones, and all x32 calls, do not exist."""
+
+_NOT_PERMITTED: Mapping[str, tuple[int | None, int | None]] = {
+    # other processes
+    "fork": (57, None),
+    "vfork": (58, None),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # sockets; an unconnected one of any family could reach what no network namespace hides
+    "socket": (41, 198),
+    "bind": (49, 200),
+    "listen": (50, 201),
+    "accept": (43, 202),
+    "accept4": (288, 242),
+    "connect": (42, 203),
+    # mounts and namespaces
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
+    "statmount": (457, 457),
+    "listmount": (458, 458),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    # memory that neither the limit on address space nor the size of the scratch folder counts
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "io_setup": (206, 0),
+    # pages that are lent to the kernel and back
+    "splice": (275, 76),
+    "vmsplice": (278, 75),
+    "tee": (276, 77),
+    # handles, attributes and watches of files
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    "mknod": (133, None),
+    "mknodat": (259, 33),
+    # the kernel's own business
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "userfaultfd": (323, 282),
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "reboot": (169, 142),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "acct": (163, 89),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "adjtimex": (159, 171),
+    "clock_adjtime": (305, 266),
+    "syslog": (103, 116),
+    "vhangup": (153, 58),
+    "lookup_dcookie": (212, 18),
+    "nfsservctl": (180, 42),
+    "personality": (135, 92),
+    "lsm_set_self_attr": (460, 460),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "modify_ldt": (154, None),
+    "uselib": (134, None),
+    "ustat": (136, None),
+    "sysfs": (139, None),
+    "_sysctl": (156, None),
+    "create_module": (174, None),
+    "get_kernel_syms": (177, None),
+    "query_module": (178, None),
+}
+"""Name to number on each of `MACHINES`; None where the machine has no such call. All answer EPERM."""
+
+_NOT_SUPPORTED: Mapping[str, tuple[int, int]] = {
+    # reserves disk beyond a file's end, which no limit counts; the C library then writes zeros instead
+    "fallocate": (285, 47),
+}
+
+_NOT_THERE: Mapping[str, tuple[int, int]] = {
+    # its flags lie in memory, where a filter cannot read them; the C library then takes clone
+    "clone3": (435, 435),
+}
+
+_CLONE = (56, 220)
+_SOCKETPAIR = (53, 199)
+_IOCTL = (16, 29)
+_MODE_SETTERS: Mapping[str, tuple[tuple[int | None, int | None], int]] = {
+    "chmod": ((90, None), 1),
+    "fchmod": ((91, 52), 1),
+    "fchmodat": ((268, 53), 2),
+    "fchmodat2": ((452, 452), 2),
+}
+"""Calls that set a mode, and which argument it is: none may make a set-user-id file of the answer."""
+
+_CLONE_THREAD = 0x00010000
+_CLONE_NEW = 0x7E020000
+_SET_ID_BITS = 0o6000
+_UNIX_FAMILY = 1
+_STREAM_TYPE = 1
+_TYPE_MASK = 0xF
+_QUESTIONS = {
+    "TCGETS": 0x5401,
+    "TIOCGWINSZ": 0x5413,
+    "FIONREAD": 0x541B,
+    "FIONBIO": 0x5421,
+    "FIONCLEX": 0x5450,
+    "FIOCLEX": 0x5451,
+}
+"""All that a device or file can be asked by ioctl; to anything else it answers as if it did not understand."""
+
+# struct seccomp_data {int nr; __u32 arch; __u64 instruction_pointer; __u64 args[6];}, little-endian on both machines
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+
+_LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
+_IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x35, 0x45
+
+_ALLOW = 0x7FFF0000
+_KILL = 0x80000000
+
+Instruction = tuple[int, int, int, int]
+
+
+def _refuse(number: int) -> Instruction:
+    return (_RETURN, 0, 0, 0x00050000 | number)
+
+
+def _load(offset: int) -> Instruction:
+    return (_LOAD, 0, 0, offset)
+
+
+def _argument(index: int) -> Instruction:
+    """The low half of an argument: the kernel reads the arguments that are looked at here as 32 bits."""
+    return _load(_ARGUMENTS + 8 * index)
+
+
+def _when(number: int | None, *then: Instruction) -> list[Instruction]:
+    """Runs `then`, which has to return, for one call number; nothing where the machine has no such call."""
+    return [] if number is None else [(_IF_EQUAL, 0, len(then), number), *then]
+
+
+def instructions(machine: str) -> list[Instruction]:
+    """The filter as (code, jump if true, jump if false, operand) rows.
+
+    :raises KeyError: on a machine that is not one of `MACHINES`.
+    """
+    column = MACHINES.index(machine) if machine in MACHINES else None
+    if column is None:
+        raise KeyError(machine)
+    allow, forbid = (_RETURN, 0, 0, _ALLOW), _refuse(errno.EPERM)
+    program: list[Instruction] = [
+        _load(_ARCHITECTURE),
+        (_IF_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
+        (_RETURN, 0, 0, _KILL),
+        _load(_NUMBER),
+        (_IF_AT_LEAST, 0, 1, _LAST_KNOWN + 1),
+        _refuse(errno.ENOSYS),
+    ]
+    program += _when(
+        _CLONE[column],
+        _argument(0),
+        (_AND, 0, 0, _CLONE_THREAD | _CLONE_NEW),
+        (_IF_EQUAL, 0, 1, _CLONE_THREAD),
+        allow,
+        forbid,
+    )
+    program += _when(
+        _SOCKETPAIR[column],
+        _argument(0),
+        (_IF_EQUAL, 0, 4, _UNIX_FAMILY),
+        _argument(1),  # a pair of datagram sockets can be connected anew, to a socket that lies outside
+        (_AND, 0, 0, _TYPE_MASK),
+        (_IF_EQUAL, 0, 1, _STREAM_TYPE),
+        allow,
+        forbid,
+    )
+    program += _when(
+        _IOCTL[column],
+        _argument(1),
+        *((_IF_EQUAL, len(_QUESTIONS) - place, 0, question) for place, question in enumerate(_QUESTIONS.values())),
+        _refuse(errno.ENOTTY),
+        allow,
+    )
+    for numbers, index in _MODE_SETTERS.values():
+        program += _when(numbers[column], _argument(index), (_IF_ANY_BIT, 1, 0, _SET_ID_BITS), allow, forbid)
+    tables = ((_NOT_THERE, errno.ENOSYS), (_NOT_SUPPORTED, errno.EOPNOTSUPP), (_NOT_PERMITTED, errno.EPERM))
+    for table, answer in tables:
+        for numbers in table.values():
+            program += _when(numbers[column], _refuse(answer))
+    return [*program, allow]
+
+
+def assembled(machine: str) -> bytes:
+    """The filter as the kernel takes it: an array of `struct sock_filter`, 8 bytes each.
+
+    :raises KeyError: on a machine that is not one of `MACHINES`.
+    """
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions(machine))
