@@ -36,6 +36,8 @@ from mmr_leaderboard.publishing.words import (
 
 _NOTHING = "–"
 
+_LONGEST_WORD, _LONGEST_NAME = 40, 120
+
 
 def markdown(board: Leaderboard) -> str:
     """The whole page."""
@@ -121,7 +123,9 @@ def _slices(board: Leaderboard) -> str:
     for entry in board.entries:
         parts = [entry.scenarios.get(tag) for tag in tags]
         parts += [entry.datasets.get(dataset.name) for dataset in datasets]
-        rows.append([_text(entry.display_name), *(_NOTHING if part is None else figure(part.nauc) for part in parts)])
+        rows.append(
+            [_text(_cut(entry.display_name)), *(_NOTHING if part is None else figure(part.nauc) for part in parts)]
+        )
     return _table(header, rows, left=(0,))
 
 
@@ -141,7 +145,14 @@ def _finding(found: FindingDocument) -> str:
 
 
 def _router(entry: Entry) -> str:
-    return f"**{_text(entry.display_name)}** ({_text(entry.slug)})<br>{', '.join(map(_text, entry.authors))}"
+    return f"**{_text(_cut(entry.display_name))}** ({_text(entry.slug)})<br>{_text(_cut(', '.join(entry.authors)))}"
+
+
+def _cut(text: str) -> str:
+    """Without words that no table cell can hold, and no longer than a few lines; the entry's own page says it all."""
+    words = [word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…" for word in shown(text).split(" ")]
+    line = " ".join(words)
+    return line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME]}…"
 
 
 def _figures(metrics: MetricsDocument) -> list[str]:

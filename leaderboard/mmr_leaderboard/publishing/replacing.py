@@ -90,7 +90,8 @@ def exchange(first: Path, second: Path) -> None:
     if rename(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _EXCHANGE) != 0:
         number = ctypes.get_errno()
         raise NoExchangeError(number, os.strerror(number), str(second))
-    _sync(second.parent)
+    with suppress(OSError):  # it is done; only when it outlasts a power cut is left open
+        _sync(second.parent)
 
 
 def _own(contents: Mapping[str, bytes]) -> dict[str, None]:
@@ -130,17 +131,20 @@ def _link_others(folder: Path, fresh: Path, own: Mapping[str, None]) -> None:
     """Everything that is not the publication's, as the same files under the new folder."""
     fresh.chmod(folder.stat().st_mode & 0o7777)
     for other in sorted(folder.iterdir()):
-        if other.name in own:
-            continue
-        if other.is_dir() and not other.is_symlink():
-            shutil.copytree(other, fresh / other.name, symlinks=True, copy_function=_link)
-        else:
+        if other.name not in own:
             _link(other, fresh / other.name)
     _sync(fresh)
 
 
-def _link(source: str | Path, target: str | Path) -> None:
-    os.link(source, target, follow_symlinks=False)
+def _link(source: Path, target: Path) -> None:
+    if source.is_symlink() or not source.is_dir():
+        os.link(source, target, follow_symlinks=False)
+        return
+    target.mkdir()
+    target.chmod(source.stat().st_mode & 0o7777)
+    for inside in sorted(source.iterdir()):
+        _link(inside, target / inside.name)
+    _sync(target)
 
 
 def _bring_changed(old: Path, folder: Path, own: Mapping[str, None]) -> None:
@@ -168,7 +172,8 @@ def _move_in(folder: Path, contents: Mapping[str, bytes]) -> None:
             for name, was_there in reversed(begun.items()):
                 _put_back(folder / name, old / name, was_there)
             raise
-        _sync(folder)
+        with suppress(OSError):  # they are in; only when they outlast a power cut is left open
+            _sync(folder)
 
 
 def _swap_one(fresh: Path, place: Path, old: Path) -> None:

@@ -53,6 +53,8 @@ MODELS = {
     "gemma3-4b": ("Gemma3-4B", 0.46, 1.4e-5),
     "qwen2.5-vl-3b": ("Qwen2.5-VL-3B", 0.56, 7.1e-6),
 }
+NEVER_REACHED = 0.012
+"""The lift of an entry whose QNC is infinite."""
 LOW, HIGH = 7.1e-6, 8.1e-3
 HOSTILE = "zz-hostile"
 HOSTILE_NAME = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'`|[x](javascript:alert(3))"
@@ -76,7 +78,7 @@ def _shape(lift: float, shift: float) -> tuple[Frontier, CostRange]:
     """A frontier that rises from the cheapest model; `lift` above the single models."""
     cost = np.geomspace(LOW, HIGH, 24)
     share = np.log(cost / LOW) / np.log(HIGH / LOW)
-    utility = 0.56 + shift + 0.19 * share**0.8 + lift * np.sin(np.pi * np.clip(share, 0, 1) ** 0.7)
+    utility = 0.56 + shift + 0.19 * share**0.8 + lift * (1 + 2 * shift) * np.sin(np.pi * np.clip(share, 0, 1) ** 0.7)
     within = CostRange(low=LOW, high=HIGH, floor=0.56 + shift, best_cost=4.5e-3, best_utility=0.75 + shift)
     return frontier(cost, np.clip(utility, 0, 1), within), within
 
@@ -97,18 +99,24 @@ def metrics(lift: float, shift: float = 0.0, width: float = 0.012) -> MetricsDoc
     line, within = _shape(lift, shift)
     found = measure(line, within)
     assert found.nauc_log is not None
+    never_reached = lift == NEVER_REACHED
     return MetricsDocument(
         nauc=estimate(found.nauc, width),
         skill=estimate(lift / 0.2, 0.05),
-        nauc_log=estimate(found.nauc_log, width),
+        nauc_log=absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found.nauc_log, width),
         peak=estimate(found.peak, width),
-        qnc=infinite() if np.isinf(found.qnc) else estimate(found.qnc, 0.1),
+        qnc=infinite() if never_reached else estimate(found.qnc, 0.1),
     )
 
 
 def corners(lift: float, shift: float = 0.0) -> tuple[tuple[float, float], ...]:
     line, _ = _shape(lift, shift)
     return tuple(zip(line.cost.tolist(), line.utility.tolist(), strict=True))
+
+
+def _utility_at(cost: float, lift: float) -> float:
+    line, _ = _shape(lift, 0.0)
+    return float(np.interp(cost, line.cost, line.utility))
 
 
 def entry(slug: str, name: str, lift: float, rank: int | None, **changes: Any) -> Entry:
@@ -143,7 +151,9 @@ def entry(slug: str, name: str, lift: float, rank: int | None, **changes: Any) -
         "rank_high": None if rank is None else rank + 2,
         "metrics": metrics(lift),
         "chosen": ChosenDocument(
-            utility=estimate(0.71 + lift), cost=estimate(1.2e-3, 1e-4), trade_off=absent("it differs between seeds")
+            utility=estimate(_utility_at(1.2e-3, lift) - 0.004),
+            cost=estimate(1.2e-3, 1e-4),
+            trade_off=absent("it differs between seeds"),
         ),
         "datasets": {dataset: metrics(lift, shift, 0.03) for dataset, (_, _, shift) in DATASETS.items()},
         "scenarios": {"ocr": metrics(lift, 0.02), "general-vqa": metrics(lift), "math": metrics(lift, -0.16)},

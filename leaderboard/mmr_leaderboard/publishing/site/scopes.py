@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmr_core.evaluate.references import CONSTANT, ORACLE, ORACLE_UNAWARE
+from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT
 from mmr_core.report.schema import EstimateDocument, MetricsDocument
 from mmr_leaderboard.publishing.schema import Entry, Leaderboard, ModelFacts, Point, Reference
 from mmr_leaderboard.publishing.words import (
@@ -150,8 +150,11 @@ def cells(row: Row, scope: Scope) -> dict[str, Cell]:
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:
-    """A scale that holds the intervals of all entries and of the references that are no oracle."""
-    rows: list[Row] = [*board.entries, *(row for row in board.references if row.name not in (ORACLE, ORACLE_UNAWARE))]
+    """A scale that holds the intervals of all entries, of the constant policy and of the best single model.
+
+    Oracles and weak single models stand beyond its ends: they would squash what the reader came for.
+    """
+    rows: list[Row] = [*board.entries, *(row for row in board.references if row.name in (CONSTANT, BEST_SINGLE))]
     ends = [
         end
         for row in rows

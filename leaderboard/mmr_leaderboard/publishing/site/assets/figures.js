@@ -32,8 +32,8 @@ function intervalBar([value, , , low, high], scale) {
   if (scale.mark !== null) bar.append(drawn("line", { class: "mark", x1: at(scale.mark), x2: at(scale.mark), y1: 0, y2: 14 }));
   bar.append(drawn("line", { class: "rail", x1: 4, x2: 100, y1: 7, y2: 7 }));
   if (low !== null && high !== null) bar.append(drawn("line", { class: "range", x1: at(low), x2: at(high), y1: 7, y2: 7 }));
-  bar.append(value > scale.high
-    ? drawn("path", { class: "beyond", d: "M96,3L103,7L96,11Z" })
-    : drawn("circle", { class: "dot", cx: at(value), cy: 7, r: 3.2 }));
+  if (value > scale.high) bar.append(drawn("path", { class: "beyond", d: "M96,3L103,7L96,11Z" }));
+  else if (value < scale.low) bar.append(drawn("path", { class: "beyond", d: "M8,3L1,7L8,11Z" }));
+  else bar.append(drawn("circle", { class: "dot", cx: at(value), cy: 7, r: 3.2 }));
   return bar;
 }
