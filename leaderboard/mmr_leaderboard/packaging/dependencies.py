@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache as once
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -93,18 +93,18 @@ def _closure() -> Iterator[tuple[str, metadata.Distribution]]:
     """Every installed distribution that the benchmark requires, directly or not; itself left out."""
     waiting = [(HOME, extra) for extra in ("", *EXTRAS)]
     asked = set(waiting)
-    given: set[str] = {HOME, *INSTALLERS}
+    wishes: dict[str, tuple[Requirement, ...]] = {}
     while waiting:
         name, extra = waiting.pop()
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        if name not in given:
-            given.add(name)
-            yield name, distribution
-        for line in distribution.requires or ():
-            wish = Requirement(line)
+        if name not in wishes:
+            try:
+                distribution = metadata.distribution(name)
+            except metadata.PackageNotFoundError:
+                continue
+            wishes[name] = tuple(Requirement(line) for line in distribution.requires or ())
+            if name != HOME and name not in INSTALLERS:
+                yield name, distribution
+        for wish in wishes[name]:
             if wish.marker is None or wish.marker.evaluate({"extra": extra}):
                 wanted = {(canonicalize_name(wish.name), each) for each in ("", *wish.extras)}
                 waiting += sorted(wanted - asked)
@@ -119,7 +119,7 @@ def _entries(name: str, distribution: metadata.Distribution) -> Iterator[tuple[s
     """The top-level files and folders of a distribution, and the compiled forms of its single modules."""
     root = Path(str(distribution.locate_file(""))).resolve()
     recorded = _recorded(name, distribution)
-    tops = {top for file in recorded if (top := _top(PurePosixPath(file)))}
+    tops = {top for file in recorded if (top := _top(file))}
     importable = any("." not in top or top.endswith((".py", ".so")) for top in tops)
     # Some distributions are nothing but requirements; one that has a pointer to sources elsewhere is another matter.
     if not importable and any(file.endswith(".pth") for file in recorded):
@@ -133,12 +133,12 @@ def _entries(name: str, distribution: metadata.Distribution) -> Iterator[tuple[s
             yield top, (root / top).resolve()
 
 
-def _top(path: PurePosixPath) -> str:
+def _top(path: str) -> str:
     """The entry that a recorded file belongs to; empty for what is outside, or acts when Python starts."""
-    first = path.parts[0]
-    if first in ("..", "/") or first.endswith(".pth") or path.is_absolute():
+    first, _, rest = path.partition("/")
+    if first in ("", "..") or first.endswith(".pth"):
         return ""
-    return "/".join(path.parts[:2]) if first == _COMPILED else first
+    return f"{first}/{rest}" if first == _COMPILED else first
 
 
 def _recorded(name: str, distribution: metadata.Distribution) -> tuple[str, ...]:
