@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
+from mmr_core.errors import UsageError
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.submission.manifest import SLUG
 from mmr_leaderboard.submission.pickles import PICKLE_SUFFIXES, looks_pickled
@@ -60,6 +61,17 @@ class Contents:
     wheels: Mapping[str, str] = field(default_factory=dict)
     digest: str
     findings: tuple[Finding, ...]
+
+
+def submission_folders(submissions: Path) -> list[Path]:
+    """The folders of all submissions, in the order of their names; what is no folder is given too, to be refused.
+
+    :raises UsageError: if there is no such folder.
+    """
+    if not submissions.is_dir():
+        raise UsageError("there is no such folder of submissions", where=str(submissions), fix="give --submissions")
+    notes = {README} if (submissions / README).is_file() else set()
+    return sorted(path for path in submissions.iterdir() if not path.name.startswith(".") and path.name not in notes)
 
 
 def look(folder: Path) -> Contents:

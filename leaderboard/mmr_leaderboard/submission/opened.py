@@ -82,18 +82,19 @@ def in_portions(name: str, batches: Iterable[pa.RecordBatch], most_rows: int) ->
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []
-    rows = unpacked = 0
+    rows = unpacked = held_rows = held_bytes = 0
     for batch in batches:
-        rows += batch.num_rows
-        unpacked += batch.nbytes
-        if rows > most_rows:
-            raise bomb(name, f"it has more than {most_rows:,} rows; reading stopped there")
-        if unpacked > UNPACKED:
-            raise bomb(name, f"it unpacks to more than {UNPACKED:,} bytes; reading stopped there")
         held.append(batch)
-        if sum(b.num_rows for b in held) >= PORTION_ROWS or sum(b.nbytes for b in held) >= PORTION_BYTES:
+        held_rows += batch.num_rows
+        held_bytes += batch.nbytes
+        if rows + held_rows > most_rows:
+            raise bomb(name, f"it has more than {most_rows:,} rows; reading stopped there")
+        if unpacked + held_bytes > UNPACKED:
+            raise bomb(name, f"it unpacks to more than {UNPACKED:,} bytes; reading stopped there")
+        if held_rows >= PORTION_ROWS or held_bytes >= PORTION_BYTES:
             yield pa.Table.from_batches(held)
-            held = []
+            rows, unpacked = rows + held_rows, unpacked + held_bytes
+            held, held_rows, held_bytes = [], 0, 0
     if held:
         yield pa.Table.from_batches(held)
 

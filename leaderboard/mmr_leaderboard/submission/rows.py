@@ -125,11 +125,12 @@ class _Reader:
 
     def rows(self) -> Rows:
         """All rows that were taken."""
+        nothing = (np.empty(0, np.int32),) * 3
+        parts, self._parts = self._parts or [nothing], []
+        one = len(parts) == 1
         instance, point, decided = (
-            np.concatenate([part[i] for part in self._parts]) if self._parts else np.empty(0, np.int32)
-            for i in range(3)
+            parts[0][i] if one else np.concatenate([part[i] for part in parts]) for i in range(3)
         )
-        self._parts = []
         return Rows(
             instance=instance,
             point=point,

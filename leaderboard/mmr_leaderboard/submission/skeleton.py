@@ -1,0 +1,235 @@
+"""Writes the beginning of a submission: a folder whose submission.toml is valid, with the pins of the day.
+
+Each field has a comment that says what it is for. What a submitter has to replace is text that is valid, so that
+`mmr leaderboard validate` has nothing to say but what is really missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from mmr_core.errors import DataError, UsageError
+from mmr_core.plugins import HOME
+from mmr_leaderboard.findings import printable
+from mmr_leaderboard.submission.folder import CSV_GZ, LIMITS, MANIFEST, NAME, WHEEL_COUNT, WHEELS
+from mmr_leaderboard.submission.manifest import REQUIREMENT, SCHEMA_VERSION, SLUG, Kind, Pins, Requirement
+from mmr_leaderboard.submission.pins import Expected
+from mmr_leaderboard.submission.rows import INSTANCE, MODEL, POINT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A wheel that goes into the submission."""
+
+    name: str
+    content: bytes
+
+    @property
+    def requirement(self) -> str:
+        """`name==version`, as the file name says."""
+        distribution, version = self.name.split("-")[:2]
+        return f"{distribution.replace('_', '-')}=={version}"
+
+    @property
+    def hash(self) -> str:
+        return f"sha256:{sha256(self.content).hexdigest()}"
+
+
+def write_skeleton(
+    slug: str,
+    submissions: Path,
+    expected: Expected,
+    kind: Kind,
+    *,
+    router: str | None = None,
+    requirement: str | None = None,
+    wheels: Sequence[Path] = (),
+    template: bool = False,
+) -> list[Path]:
+    """Makes `submissions/<slug>/`, whole or not at all.
+
+    :param router: the router's name in the registry; the slug where None. For kind "plugin".
+    :param requirement: `name==version` of the distribution that has it; taken from the first wheel where None.
+    :param wheels: files that are copied to wheels/, with their hashes in the manifest.
+    :param template: for kind "decisions": decisions.csv.gz with every test instance and no model yet.
+    :return: the files that were written.
+    :raises UsageError: if the slug is none, is taken, or options do not go together.
+    :raises DataError: if a wheel cannot be read, or its name is no wheel's.
+    """
+    if not SLUG.fullmatch(slug):
+        raise UsageError(f"{slug!r} is no slug", fix="use 2 to 63 lower-case letters, digits and '-'")
+    if kind == "decisions" and (router or requirement or wheels):
+        raise UsageError("a submission of decisions has no router", fix="leave out --router, --requirement and --wheel")
+    if kind == "plugin" and template:
+        raise UsageError("a plugin's decisions are made by the runner", fix="leave out --template")
+    if requirement is not None and not REQUIREMENT.fullmatch(requirement):
+        raise UsageError(f"{requirement!r} is not pinned", where="--requirement", fix="write name==version")
+    packed = _wheels(wheels)
+    files: dict[str, bytes] = {f"{WHEELS}/{wheel.name}": wheel.content for wheel in packed}
+    part = _decisions_part() if kind == "decisions" else _router_part(slug, router, requirement, packed)
+    files[MANIFEST] = (_common_part(slug, kind) + part + _pins_part(expected.pins)).encode()
+    if template:
+        files[CSV_GZ] = _template(expected)
+    return _written(submissions, slug, files)
+
+
+def _written(submissions: Path, slug: str, files: Mapping[str, bytes]) -> list[Path]:
+    """Puts the files into a new folder beside its place, and moves it there when it is complete."""
+    target = submissions / slug
+    taken = UsageError("it is there already", where=str(target), fix="choose another slug, or change its files")
+    if os.path.lexists(target):
+        raise taken
+    submissions.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{slug}-", dir=submissions))
+    try:
+        made.chmod(0o755)
+        for name, content in files.items():
+            path = made / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        try:
+            made.rename(target)
+        except OSError:
+            raise taken from None
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return [target / name for name in sorted(files)]
+
+
+def _wheels(paths: Sequence[Path]) -> list[Wheel]:
+    if len(paths) > WHEEL_COUNT:
+        raise UsageError(f"{len(paths)} wheels where {WHEEL_COUNT} are allowed", where="--wheel")
+    wheels = []
+    for path in paths:
+        if not (NAME.fullmatch(path.name) and path.suffix == ".whl" and path.name.count("-") in (4, 5)):
+            raise DataError("is not named as a wheel is", where=printable(str(path)), fix="give a .whl file")
+        wheel = Wheel(name=path.name, content=path.read_bytes())
+        if not REQUIREMENT.fullmatch(wheel.requirement):
+            raise DataError("says no name and version", where=printable(str(path)), fix="build it again")
+        wheels.append(wheel)
+    total, limit = sum(len(wheel.content) for wheel in wheels), LIMITS[f"{WHEELS}/*.whl"]
+    if total > limit:
+        raise UsageError(f"the wheels have {total:,} bytes where {limit:,} are allowed", where="--wheel")
+    return wheels
+
+
+def _common_part(slug: str, kind: Kind) -> str:
+    title = slug.replace("-", " ").capitalize()
+    return f"""# A submission to the MMR-Bench leaderboard. Every field is explained in docs/submissions.md.
+schema_version = {SCHEMA_VERSION}
+
+# The folder's name.
+slug = {_quoted(slug)}
+
+# What the leaderboard calls the entry, at most 80 characters, and who made it.
+display_name = {_quoted(title)}
+authors = ["Your Name"]
+
+# Where maintainers can reach you: published as it stands.
+contact = "you@example.org"
+
+# "plugin": the runner fits and asks your router; ranked. "decisions": you give decisions; shown, not ranked.
+kind = {_quoted(kind)}
+
+# What the router looks at: "multimodal", "text" or "image".
+track = "multimodal"
+
+# All that the router was fitted on, and all that parameters were chosen on. Never the test split.
+data_used = ["mmr-v1 training split"]
+selection_data = ["mmr-v1 validation part of the training split"]
+
+# Services that decisions were made with, such as the API of a model. A plugin has no network.
+external_calls = []
+
+# When you change an entry that was scored: the digest that the leaderboard shows for it.
+# supersedes = "0123456789abcdef0123456789abcdef"
+
+# What readers should know, at most 2000 characters.
+notes = ""
+
+# Where the code is. open_source = true claims the badge and needs license and commit.
+# [source]
+# url = "https://example.org/you/your-router"
+# commit = "0123456789abcdef"
+# license = "Apache-2.0"
+# open_source = true
+"""
+
+
+def _router_part(slug: str, name: str | None, requirement: str | None, wheels: Sequence[Wheel]) -> str:
+    pinned = requirement or (wheels[0].requirement if wheels else f"mmr-router-{slug.strip('-')}==0.1.0")
+    own = Requirement(requirement=pinned)
+    at_home = own.distribution == HOME
+    hashes: dict[str, list[str]] = {pinned: []}
+    for wheel in wheels:
+        other = Requirement(requirement=wheel.requirement)
+        same = (other.distribution, other.version) == (own.distribution, own.version)
+        hashes.setdefault(pinned if same else wheel.requirement, []).append(wheel.hash)
+    hint = "none for mmr-bench itself" if at_home else "'pip hash FILE.whl' prints them"
+    lines = f"""
+[router]
+# The distribution on the package index, or in wheels/, pinned by version and by the sha256 of its wheels ({hint}).
+requirement = {_quoted(pinned)}
+hashes = {_list(hashes.pop(pinned))}
+
+# The router's name in the registry: what 'mmr run --router' would say.
+name = {_quoted(name or slug)}
+
+# What it is made with.
+seed = 0
+# params = {{ neighbours = 20 }}
+# fusion = "concat"
+"""
+    for other_requirement, known in hashes.items():
+        lines += f"""
+# What the runner does not bring.
+[[router.dependencies]]
+requirement = {_quoted(other_requirement)}
+hashes = {_list(known)}
+"""
+    return lines
+
+
+def _decisions_part() -> str:
+    return f"""
+# Beside this file: decisions.parquet, or {CSV_GZ}, with the columns {INSTANCE}, {POINT} and {MODEL}, or with
+# one column of probabilities per model of the pool in place of {MODEL}. One row for each test instance at each point.
+"""
+
+
+def _pins_part(pins: Pins) -> str:
+    return f"""
+# What this was made for; 'mmr leaderboard init' writes them.
+[pins]
+table = {_quoted(pins.table)}
+split = {_quoted(pins.split)}
+pool = {_quoted(pins.pool)}
+"""
+
+
+def _template(expected: Expected) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([INSTANCE, POINT, MODEL])
+    writer.writerows([name, "0", ""] for name in expected.test_ids)
+    return gzip.compress(text.getvalue().encode(), mtime=0)
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's, but for one character that JSON leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _list(words: Sequence[str]) -> str:
+    return "[" + "".join(f"\n  {_quoted(word)}," for word in words) + "\n]" if words else "[]"
