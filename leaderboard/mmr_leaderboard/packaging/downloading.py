@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,14 @@ _PIP = (
 )
 """pip, unable to write a file much larger than a wheel may be: a pinned hash says nothing of a size."""
 
+_MISMATCH = "DO NOT MATCH THE HASHES"
+_PLACE = re.compile(r"\w+://\S+|host='[^']*'")
+
 
 def download(requirement: Requirement, folder: Path) -> Path:
     """The wheel of a requirement, kept in `folder` under its own name.
 
-    :raises EnvironmentRefused: no-wheel, with pip's last error in one line.
+    :raises EnvironmentRefused: hash-mismatch, or no-wheel with pip's last error in one line.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
@@ -36,9 +40,9 @@ def download(requirement: Requirement, folder: Path) -> Path:
         found = sorted(target.glob("*.whl")) if target.is_dir() else []
         if len(found) != 1:
             raise EnvironmentRefused(
-                f"pip finds no wheel of {requirement.requirement} with a pinned hash: {said}",
+                f"pip brings no wheel of {requirement.requirement}: {said}",
                 where="submission.toml: router",
-                code="no-wheel",
+                code="hash-mismatch" if _MISMATCH in said else "no-wheel",
             )
         kept = folder / found[0].name
         os.replace(found[0], kept)
@@ -56,4 +60,5 @@ def _run_pip(wish: Path, target: Path) -> str:
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     last = (errors or lines or [f"it ended with status {done.returncode}"])[-1]
-    return last.replace(str(wish.parent), "")
+    # What is published names neither folders of this machine nor the maintainer's index.
+    return _PLACE.sub("...", last.replace(str(wish.parent), "..."))

@@ -134,19 +134,33 @@ def test_pip_fetches_the_pinned_wheel_and_what_it_fetched_is_kept(wheel, pinned,
     assert find_wheels([requirement], sources, ())[0].path == found.path
 
 
-def test_pip_is_never_allowed_to_build_or_to_take_another_file(wheel, tmp_path, monkeypatch):
+@pytest.mark.parametrize("what", ["another file", "a source distribution", "nothing"])
+def test_pip_is_never_allowed_to_build_or_to_take_another_file(what, wheel, tmp_path, monkeypatch):
     house = tmp_path / "index"
     wheel(folder=house)
     (house / "source-1.0.tar.gz").write_bytes(b"never looked into")
     _only_find_links(monkeypatch, house)
     sdist = "sha256:" + hashlib.sha256(b"never looked into").hexdigest()
-    for requirement in (DEMO, Requirement(requirement="source==1.0", hashes=(sdist,))):
-        with pytest.raises(EnvironmentRefused) as caught:
-            download(requirement, tmp_path / "downloads")
-        assert caught.value.code == "no-wheel"
-        assert "\n" not in caught.value.finding.message
-        assert str(tmp_path / "downloads") not in caught.value.finding.message
+    requirement, code = {
+        "another file": (DEMO, "hash-mismatch"),
+        "a source distribution": (Requirement(requirement="source==1.0", hashes=(sdist,)), "no-wheel"),
+        "nothing": (Requirement(requirement="nothing==1.0", hashes=(HASH,)), "no-wheel"),
+    }[what]
+    with pytest.raises(EnvironmentRefused) as caught:
+        download(requirement, tmp_path / "downloads")
+    assert caught.value.code == code
+    assert "\n" not in caught.value.what
+    assert str(tmp_path) not in str(caught.value)
     assert list((tmp_path / "downloads").iterdir()) == []
+
+
+def test_what_pip_says_of_the_index_is_not_published(tmp_path, monkeypatch):
+    said = "ERROR: Could not reach https://user@index.example/simple (host='index.example')\n"
+    failed = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(downloading.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(EnvironmentRefused, match="Could not reach") as caught:
+        download(DEMO, tmp_path)
+    assert "index.example" not in str(caught.value)
 
 
 def test_a_download_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
