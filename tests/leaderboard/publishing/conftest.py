@@ -178,7 +178,15 @@ def entry(slug: str, name: str, lift: float, rank: int | None, **changes: Any) -
                 ("image-flips", 4),
             )
         ),
-        "audit": Audit(statistics={"residual_z": 0.41, "residual_p": 0.34, "placebo_skill": 0.002, "oracle_gap": None}),
+        "audit": Audit(
+            statistics={
+                "residual_z": 0.41,
+                "residual_p": 0.34,
+                "placebo_skill": 0.002,
+                "limits_placebo": 0.01,
+                "gap_at_cost": None,
+            }
+        ),
     }
     return Entry(**{**facts, **changes})
 

@@ -14,6 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmr_core.errors import DataError
+from mmr_leaderboard.audit.gap import Gap
+from mmr_leaderboard.audit.limits import LIMITS
+from mmr_leaderboard.audit.placebo import PlaceboTest
+from mmr_leaderboard.audit.report import AuditReport
+from mmr_leaderboard.audit.residuals import Excess
+from mmr_leaderboard.audit.signs import SignTest
+from mmr_leaderboard.publishing.audit_words import audit_tests, is_known
 from mmr_leaderboard.publishing.schema import Leaderboard, SourceFacts
 from mmr_leaderboard.publishing.site.pages import site
 from mmr_leaderboard.publishing.site.payload import embedded
@@ -231,7 +239,7 @@ def test_the_page_of_an_entry_says_everything_about_it(pages: dict[str, Page], b
         "bubblewrap",
         "13 of 4,000",
         "0.33%",
-        "Placebo skill",
+        "skill above the best constants per dataset",
         "MathVision",
     ):
         assert said in page
@@ -241,6 +249,40 @@ def test_the_page_of_an_entry_says_everything_about_it(pages: dict[str, Page], b
     assert "Signed off by a maintainer: looked at <b>by hand</b>" in hostile
     assert "Decisions have no validation" in pages["entries/hand-made.html"].text
     assert "Tied with My idea:" in pages["entries/mlp-mf.html"].text
+
+
+def test_every_audit_statistic_has_words_and_stands_with_its_test() -> None:
+    excess = Excess(per_decision=0.1, share=0.1, error=0.1, z=1.0, p=0.5)
+    report = AuditReport(
+        points=5,
+        residual=excess,
+        permutation=excess,
+        gap=Gap(overall=0.1, cost=1e-3, at_cost=None),
+        placebo=PlaceboTest(skill=0.0, low=-0.1, high=0.1, excess=excess, blocks=False),
+        revision=SignTest(changed=3, better=2, worse=1, share=0.5, share_low=0.1, p=0.5),
+        limits=LIMITS,
+    )
+    statistics = report.statistics()
+    assert [name for name in statistics if not is_known(name)] == []
+    tests = audit_tests({**statistics, "a_new_one": 1e-9})
+    assert [test.title for test in tests] == [
+        "Chosen residual",
+        "Permutation",
+        "Placebo",
+        "Revision",
+        "Gap to the oracle",
+        "Other",
+    ]
+    assert sum(len(test.statistics) for test in tests) == len(statistics) + 1
+    assert [(one.said, one.value) for one in tests[-1].statistics][-1] == ("a new one", "1e-09")
+    assert "limits_placebo" in [one.name for one in tests[2].statistics]
+    assert next(one for one in tests[4].statistics if one.name == "gap_at_cost").value == "no figure"
+
+
+def test_two_entries_of_one_slug_are_refused(make_board: Callable[..., Leaderboard]) -> None:
+    board = make_board()
+    with pytest.raises(DataError, match="the same slug"):
+        site(make_board(entries=(board.entries[0], board.entries[0])))
 
 
 def test_comparisons_are_told_from_the_side_of_the_entry(pages: dict[str, Page]) -> None:

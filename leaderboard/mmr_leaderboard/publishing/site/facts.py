@@ -30,15 +30,6 @@ class CheckRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditRow:
-    """One audit statistic, or one flag, in words."""
-
-    name: str
-    said: str
-    value: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class ComparisonRow:
     """The entry against another one."""
 
@@ -108,14 +99,6 @@ def check_rows(entry: Entry) -> list[CheckRow]:
     return rows
 
 
-def audit_rows(entry: Entry) -> list[AuditRow]:
-    """Each audit statistic by its name, in words."""
-    return [
-        AuditRow(name=shown(name), said=_sentence(name), value="no figure" if value is None else _exact(value))
-        for name, value in entry.audit.statistics.items()
-    ]
-
-
 def comparisons(board: Leaderboard, entry: Entry) -> list[ComparisonRow]:
     """The entry against every other ranked one, signs as seen from it."""
     names = {other.slug: shown(other.display_name) for other in board.entries}
@@ -141,14 +124,3 @@ def _comparison(comparison: Comparison, slug: str, names: dict[str, str]) -> Com
         p="< 0.0001" if comparison.p_holm < 0.0001 else finer(comparison.p_holm),
         verdict=verdict if comparison.decided else "a tie",
     )
-
-
-def _sentence(name: str) -> str:
-    """A statistic's name in words: "residual_z" is "Residual: z"."""
-    words = shown(name).replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
-
-
-def _exact(value: float) -> str:
-    """Four significant digits; tiny ones in powers of ten, as p-values are read."""
-    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"

@@ -21,9 +21,10 @@ from mmr_core.errors import DataError
 from mmr_core.report.numbers import with_interval
 from mmr_core.report.styles import PALETTE
 from mmr_leaderboard.publishing import words
+from mmr_leaderboard.publishing.audit_words import audit_tests
 from mmr_leaderboard.publishing.schema import Entry, Leaderboard
 from mmr_leaderboard.publishing.site import payload
-from mmr_leaderboard.publishing.site.facts import audit_rows, check_rows, comparisons, entry_facts
+from mmr_leaderboard.publishing.site.facts import check_rows, comparisons, entry_facts
 from mmr_leaderboard.publishing.site.plot import (
     BOTTOM,
     DARK_PALETTE,
@@ -50,11 +51,13 @@ EARLY = "theme.js"
 def site(board: Leaderboard) -> dict[str, bytes]:
     """Every page by its path within the site.
 
-    :raises DataError: if an entry's slug cannot name a file.
+    :raises DataError: if an entry's slug cannot name a file, or two have the same.
     """
     for entry in board.entries:
         if SLUG.fullmatch(entry.slug) is None:
             raise DataError(f"{shown(entry.slug)!r} is no slug, and pages are named by it", where="leaderboard")
+    if len({entry.slug for entry in board.entries}) < len(board.entries):
+        raise DataError("two entries have the same slug, and pages are named by it", where="leaderboard")
     pages = {"index.html": _index(board)}
     pages |= {f"entries/{entry.slug}.html": _entry_page(board, entry) for entry in board.entries}
     return {path: text.encode() for path, text in pages.items()}
@@ -87,7 +90,7 @@ def _entry_page(board: Leaderboard, entry: Entry) -> str:
         entry=entry,
         facts=entry_facts(entry),
         checks=check_rows(entry),
-        audit=audit_rows(entry),
+        audit=audit_tests(entry.audit.statistics),
         comparisons=comparisons(board, entry),
         ties=[other for other in board.entries if other.slug in entry.ties],
         bars={scope.key: bars(board, scope) for scope in found},

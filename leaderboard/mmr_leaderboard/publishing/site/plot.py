@@ -118,6 +118,8 @@ def axes(
     if not lines:
         return None
     low, high = min(line[0][0] for line in lines), max(line[-1][0] for line in lines)
+    if not high > low >= 0:
+        return None
     costs = [cost for line in lines for cost, _ in line] + [model.cost for model in models if low <= model.cost <= high]
     smallest = min((cost for cost in costs if cost > 0), default=high)
     utilities = UtilityAxis.choose(
