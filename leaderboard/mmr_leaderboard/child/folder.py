@@ -67,6 +67,7 @@ def read_job(folder: Path) -> Job:
     """The job in a folder."""
     job = _json(folder / "job.json")
     arrays = _arrays(folder / "training.npz")
+    images = Path(job["images"])
     return Job(
         router=job["router"],
         modality=job["modality"],
@@ -74,17 +75,16 @@ def read_job(folder: Path) -> Job:
         cost_scale=float(job["cost_scale"]),
         asks=tuple(map(_ask, job["asks"])),
         encoder_texts=tuple(job["encoder_texts"]),
-        training=_rows(folder, "training", arrays),
-        queries=_rows(folder, "queries", _arrays(folder / "queries.npz")),
+        training=_rows(folder, "training", arrays, images),
+        queries=_rows(folder, "queries", _arrays(folder / "queries.npz"), images),
         utility=arrays["utility"],
         cost=arrays["cost"],
         validation=arrays["validation"],
     )
 
 
-def _rows(folder: Path, part: str, arrays: Mapping[str, NDArray[Any]]) -> Rows:
+def _rows(folder: Path, part: str, arrays: Mapping[str, NDArray[Any]], images: Path) -> Rows:
     words = _json(folder / f"{part}.json")
-    images = folder / "images"
     return Rows(
         ids=tuple(words["ids"]),
         features=Features(

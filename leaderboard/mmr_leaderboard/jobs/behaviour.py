@@ -32,12 +32,12 @@ them, and whoever writes a message into the last digits of its predictions chang
 PROBABILITY = 1e-5
 """How far the probabilities of a policy router may move."""
 
-FLIP_SHARE = 0.2
+FLIP_SHARE = 0.25
 """The share of decisions that may flip with white space or with the encoding of images before it is flagged.
 
-Of the built-in routers on `lite` embeddings, k-nn flips most: 3 % with white space and 9 % with images on the sample, 8 %
-and 3 % on real data; the others stay below 6 %. A table of hashes that knows every query and falls back to training
-means flips 79 % of the sample's decisions and 94 % of the real ones: one that knows a quarter of them is flagged.
+Of the built-in routers on `lite` embeddings, k-nn flips most with white space (3 % on the sample, 8 % on real data) and
+mlp-mf and k-nn with images (10 and 9 %; 1 and 3 %); the others stay below 6 %. A table of hashes that knows every query
+and falls back to training means flips 79 % on the sample and 94 % on real data, so one that knows a third is flagged.
 """
 
 STRICT = ("not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters")

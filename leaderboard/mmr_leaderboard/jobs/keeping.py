@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def load_run(file: Path) -> EntryRun:
             method=document["method"],
             router=document["router"],
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(f"is no run that was kept: {reason}", where=str(file), fix="remove it and run again") from error
 

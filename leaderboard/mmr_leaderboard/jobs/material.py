@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from mmr_core.evaluate.fitting import validation_rows
 from mmr_core.features import Features, FeatureSource
 from mmr_core.outcomes import OutcomeTable, object_array
 from mmr_leaderboard.audit.placebo import permuted_outcomes
-from mmr_leaderboard.jobs.pictures import Pictures, collect
+from mmr_leaderboard.jobs.naming import Naming
+from mmr_leaderboard.jobs.pictures import Gallery, collect
 from mmr_leaderboard.jobs.variants import reencode, respaced
 
 RECHECKED = 1500
@@ -29,7 +30,8 @@ VARIED = 300
 """How many of these are also asked in other white space, and with other images."""
 
 SEED = 20250817
-"""Of the choice of queries and of the placebo; the names in a job come from secrets instead."""
+"""Of the choice of queries and of the placebo, so that two runs publish the same counts. It is no secret: a plugin
+can know which queries are asked again. Names in a job come from secrets instead."""
 
 Rows = NDArray[np.intp]
 
@@ -51,7 +53,7 @@ class Material:
     """What jobs are made of. Row numbers are those of the column.
 
     :param column: prepared so that both modalities are seen; tracks restrict it.
-    :param pictures: copies of all images, the variants' included.
+    :param galleries: by kind of job, "answer" (which serves the placebo too), "recheck" and "validation", its images.
     :param train, test: the training rows, and the complete test rows.
     :param rechecked: some of the test rows, as positions among `test`, ascending.
     :param alone: some of the rechecked, as positions among those.
@@ -61,7 +63,7 @@ class Material:
     """
 
     column: Prepared
-    pictures: Pictures
+    galleries: Mapping[str, Gallery]
     train: Rows
     test: Rows
     rechecked: Rows
@@ -78,7 +80,7 @@ def material(column: Prepared, source: FeatureSource, *, workspace: Path, progre
     """Makes the material of a board.
 
     :param source: what made the features of the column; variants are encoded by it.
-    :param workspace: an existing folder of this run; images are copied into it.
+    :param workspace: an existing folder of this run; images are copied into it, and stay as long as it does.
     :raises DataError: if an image cannot be read.
     :raises MMRError: if variants cannot be encoded.
     """
@@ -94,14 +96,21 @@ def material(column: Prepared, source: FeatureSource, *, workspace: Path, progre
     questions = [respaced(shown.questions[rows[i]], kind) for kind, i in enumerate(with_text)]
     images, kept = _reencoded([shown.images[rows[i]] for i in with_image], workspace / "reencoded")
     with_image = with_image[kept]
-    every = [*column.features_train.images, *shown.images, *images]
     chosen = validation_rows(column)
     utility, cost = permuted_outcomes(
         column.table.utility[train], column.table.cost[train], column.table.dataset[train].tolist(), SEED
     )
+    learned, asked = column.features_train.images, shown.images
+    wanted: dict[str, list[Path | None]] = {
+        "answer": [*(learned[row] for row in train), *(asked[row] for row in test)],
+        "recheck": [*(learned[row] for row in train), *(asked[row] for row in rows), *images],
+    }
+    if chosen is not None:
+        wanted["validation"] = [*(learned[row] for row in train[~column.validation[train]])]
+        wanted["validation"] += [asked[row] for row in np.flatnonzero(chosen[1])]
     return Material(
         column=column,
-        pictures=collect(every, workspace / "pictures", progress),
+        galleries={kind: _gallery(paths, workspace, progress) for kind, paths in wanted.items()},
         train=train,
         test=test,
         rechecked=rechecked,
@@ -113,6 +122,11 @@ def material(column: Prepared, source: FeatureSource, *, workspace: Path, progre
         placebo_utility=utility,
         placebo_cost=cost,
     )
+
+
+def _gallery(paths: Sequence[Path | None], workspace: Path, progress: Progress) -> Gallery:
+    naming = Naming()
+    return collect(paths, workspace / naming.folder, naming, progress)
 
 
 def _some(stream: np.random.Generator, among: int, most: int) -> Rows:

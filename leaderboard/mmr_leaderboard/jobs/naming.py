@@ -1,7 +1,7 @@
-"""Names that say nothing: of queries, of image files, of the folder of one job.
+"""Names that say nothing: of queries, of image files, of folders.
 
-They follow from a secret that is drawn for the job, so that nothing links the jobs of an entry or of several runs, and
-an exact repeat is had by using the secret again.
+They follow from a secret that is drawn for each job (for each gallery, where images are concerned), so that nothing
+links the jobs of an entry or of several runs, and an exact repeat is had by using the secret again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 @dataclass(frozen=True)
 class Naming:
-    """The names of one job.
+    """The names of one job or gallery.
 
     :param secret: 16 bytes that nobody else knows.
     """
@@ -25,7 +25,7 @@ class Naming:
 
     @property
     def folder(self) -> str:
-        """The name of the job's own folder."""
+        """The name of its folder."""
         return self._name("folder")
 
     def query(self, key: object) -> str:

@@ -1,13 +1,14 @@
-"""The images of a board run, as jobs get them: copied once, alike in all that is not the picture, named anew per job.
+"""The images of one kind of job, copied once for a whole board run: alike in all that is not the picture, named anew.
 
-The copies are made in random order, since inode numbers would tell the order of the table. Where the isolation mounts
-a job read-only, jobs link to them; else each job has copies, since a link can be made unreadable for all others.
+Copies are made in the order of their names, which is random, since inode numbers would tell the order of the table.
+No two kinds of job share a file, since the number of its links would tell which other jobs have it. Jobs of one kind
+share a folder where the isolation mounts it read-only; else each has copies, because a file's owner may change its
+mode even where it cannot write, and nobody could read it any more.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,44 +23,36 @@ _TIME = (1_000_000_000, 1_000_000_000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """Image files by the path under which features name them."""
+class Gallery:
+    """Image files in a folder.
 
-    files: Mapping[Path, Path]
+    :param names: by the path under which features name an image, what it is called in the folder.
+    """
 
-    def place(self, wanted: Iterable[Path | None], folder: Path, naming: Naming, *, linked: bool) -> None:
-        """Puts the wanted images into an existing folder, under the names that `naming` gives their paths.
+    folder: Path
+    names: Mapping[Path, str]
 
-        :param linked: hard links instead of copies.
-        """
-        # In the order of the names, which is no order of the table.
-        for name, path in sorted((naming.image(path), path) for path in set(wanted) if path is not None):
-            source, target = self.files[path], folder / name
-            if linked:
-                os.link(source, target)
-            else:
-                _copy(source, target)
+    def copy_to(self, folder: Path) -> None:
+        """Copies all of it into an existing folder, under the same names."""
+        for name in sorted(self.names.values()):
+            _copy(self.folder / name, folder / name)
 
 
-def collect(paths: Iterable[Path | None], folder: Path, progress: Progress = no_progress) -> Pictures:
-    """Copies the images into a folder, which is made.
+def collect(paths: Iterable[Path | None], folder: Path, naming: Naming, progress: Progress = no_progress) -> Gallery:
+    """Copies images into a folder, which is made.
 
     :raises DataError: if one cannot be read.
     """
     folder.mkdir(parents=True)
-    distinct = sorted({path for path in paths if path is not None})
-    random.SystemRandom().shuffle(distinct)
-    files: dict[Path, Path] = {}
-    for number, path in enumerate(distinct):
-        target = folder / f"{number:08x}"
+    named = sorted((naming.image(path), path) for path in {path for path in paths if path is not None})
+    for done, (name, path) in enumerate(named, start=1):
         try:
-            _copy(path, target)
+            _copy(path, folder / name)
         except OSError as error:
             raise DataError(f"cannot be copied: {error.strerror or error}", where=str(path)) from error
-        files[path] = target
-        if number % 256 == 255 or number + 1 == len(distinct):
-            progress("copying images", number + 1, len(distinct))
-    return Pictures(files=files)
+        if done % 256 == 0 or done == len(named):
+            progress("copying images", done, len(named))
+    return Gallery(folder=folder, names={path: name for name, path in named})
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -49,6 +49,9 @@ __all__ = ["Material", "material", "run_entry"]
 JOBS = ("answer", "recheck", "validation", "placebo")
 DRIVER = Path("mmr_leaderboard", "child", "driver.py")
 
+_GALLERIES = {"placebo": "answer", "repeat": "answer"}
+"""Jobs that have the images of another kind of job."""
+
 _STATUSES = {
     OUT_OF_MEMORY: "memory-limit",
     NOT_AVAILABLE: "no-such-router",
@@ -205,10 +208,18 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
     driver = _driver(runtime)
     try:
         scratch.mkdir(parents=True)
-        linked = entry.sandbox.method == "bubblewrap"
-        write_job(job, content, entry.request, runtime, pictures=entry.material.pictures, naming=naming, linked=linked)
+        images = write_job(
+            job,
+            content,
+            entry.request,
+            runtime,
+            gallery=entry.material.galleries[_GALLERIES.get(kind, kind)],
+            naming=naming,
+            shared=entry.sandbox.method == "bubblewrap",
+        )
         command = [str(runtime.python), "-I", "-S", str(driver), str(job)]
-        view = FileView(readable=(*runtime.readable, job), scratch=scratch)
+        shown = (job,) if images.is_relative_to(job) else (job, images)
+        view = FileView(readable=(*runtime.readable, *shown), scratch=scratch)
         ended = entry.sandbox.run(command, view, limits, answer)
         if ended.end != "done":
             return _failure(ended, where)

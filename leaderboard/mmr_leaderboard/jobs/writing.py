@@ -19,7 +19,7 @@ from mmr_core.features import Features
 from mmr_core.features.aligned import View
 from mmr_core.specs import ModelSpec
 from mmr_leaderboard.jobs.naming import Naming
-from mmr_leaderboard.jobs.pictures import Pictures
+from mmr_leaderboard.jobs.pictures import Gallery
 from mmr_leaderboard.jobs.terms import RouterRequest, Runtime
 
 
@@ -73,25 +73,31 @@ def write_job(
     request: RouterRequest,
     runtime: Runtime,
     *,
-    pictures: Pictures,
+    gallery: Gallery,
     naming: Naming,
-    linked: bool,
-) -> None:
-    """Makes the folder and everything in it.
+    shared: bool,
+) -> Path:
+    """Makes the folder and everything in it, and gives the folder of its images.
 
-    :param naming: the names of this job.
-    :param linked: whether images may be hard links.
+    :param gallery: exactly the images of the job's rows.
+    :param naming: the ids of this job.
+    :param shared: whether the gallery itself may be shown; else the job has copies.
     """
     images = folder / "images"
     images.mkdir(parents=True)
+    if content.modality != "text":
+        if shared:
+            images = gallery.folder
+        else:
+            gallery.copy_to(images)
     own_encoder = request.encoder is not None
     lessons = content.lessons
     outcomes = {"utility": lessons.utility, "cost": lessons.cost, "validation": lessons.validation}
-    _write_part(folder, "training", lessons.features, naming, outcomes, bare=own_encoder)
-    _write_part(folder, "queries", content.queries, naming, {}, bare=own_encoder)
-    pictures.place((*lessons.features.images, *content.queries.images), images, naming, linked=linked)
+    _write_part(folder, "training", lessons.features, naming, gallery, outcomes, bare=own_encoder)
+    _write_part(folder, "queries", content.queries, naming, gallery, {}, bare=own_encoder)
     job = {
         "format": 1,
+        "images": str(images),
         "path": [str(place) for place in runtime.path],
         "router": asdict(request),
         "modality": content.modality,
@@ -101,6 +107,7 @@ def write_job(
         "encoder_texts": list(content.encoder_texts) if own_encoder else [],
     }
     _write_json(folder / "job.json", job)
+    return images
 
 
 def _write_part(
@@ -108,6 +115,7 @@ def _write_part(
     part: str,
     features: Features,
     naming: Naming,
+    gallery: Gallery,
     outcomes: Mapping[str, NDArray[Any]],
     *,
     bare: bool,
@@ -131,7 +139,7 @@ def _write_part(
     words = {
         "ids": [naming.query((part, row)) for row in range(len(features))],
         "questions": list(features.questions),
-        "images": [None if path is None else naming.image(path) for path in features.images],
+        "images": [None if path is None else gallery.names[path] for path in features.images],
         "scenarios": list(light.scenario),
     }
     _write_json(folder / f"{part}.json", words)

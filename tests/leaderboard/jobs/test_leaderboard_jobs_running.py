@@ -163,7 +163,7 @@ class Router(Base):
 def test_each_misbehaviour_has_its_own_code(code, run):
     done = run(MISBEHAVING[code])
     assert found(done) == [code]
-    assert next(check for check in done.checks if check.code == code).share > 0.2
+    assert next(check for check in done.checks if check.code == code).share > 0.1
     assert done.policy is not None
 
 
@@ -311,7 +311,6 @@ HARMLESS = """
 import atexit, threading
 class Router(Base):
     def learn(self, training):
-        noise(0, 1)
         atexit.register(lambda: time.sleep(3600))
         threading.Thread(target=threading.Event().wait).start()
         def never(*args, **kwargs): raise RuntimeError("patched")
@@ -319,6 +318,8 @@ class Router(Base):
                               (os, ("write", "_exit")), (time, ("perf_counter", "time"))):
             for name in names: setattr(module, name, never)
         sys.stderr = sys.stdout = None
+    def predict(self, queries):
+        return Prediction(utility=[list(self.utility)] * len(queries), cost=[list(self.cost)] * len(queries))
 """
 
 
