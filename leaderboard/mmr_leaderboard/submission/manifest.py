@@ -73,7 +73,7 @@ class Requirement(_Part):
 class Source(_Part):
     """Where the code is."""
 
-    url: OneLine = Field(pattern=r"^https://[^\s]+$", max_length=500)
+    url: OneLine = Field(pattern=r"^https://[^\s]+$", max_length=500, description="where it is; https only")
     commit: str = Field("", pattern=r"^([0-9a-f]{7,64})?$", description="the commit that was submitted")
     license: OneLine = Field("", max_length=100, description="SPDX identifier")
     open_source: bool = Field(False, description="claims the badge; needs license and commit")
@@ -83,12 +83,12 @@ class Router(Requirement):
     """The router of a plugin submission, with everything that it is made with."""
 
     name: Line = Field(description="the router's name in the registry")
-    params: dict[str, JsonValue] = Field(default_factory=dict)
-    seed: int = Field(0, ge=0, lt=2**32)
+    params: dict[str, JsonValue] = Field(default_factory=dict, description="what it is made with")
+    seed: int = Field(0, ge=0, lt=2**32, description="0 to 2^32 - 1")
     fusion: Line | None = Field(None, description="a fusion instead of the router's own default")
-    fusion_params: dict[str, JsonValue] = Field(default_factory=dict)
+    fusion_params: dict[str, JsonValue] = Field(default_factory=dict, description="what that fusion is made with")
     encoder: Line | None = Field(None, description="an encoder instead of the board's, run inside the isolation")
-    encoder_params: dict[str, JsonValue] = Field(default_factory=dict)
+    encoder_params: dict[str, JsonValue] = Field(default_factory=dict, description="what that encoder is made with")
     dependencies: tuple[Requirement, ...] = Field((), max_length=50, description="what the runner does not bring")
 
 
@@ -103,18 +103,20 @@ class Pins(_Part):
 class Manifest(_Part):
     """The whole of `submission.toml`."""
 
-    schema_version: Literal[1]
-    slug: str = Field(pattern=f"^{SLUG.pattern}$")
-    display_name: Annotated[OneLine, Field(min_length=1, max_length=80)]
-    authors: tuple[Line, ...] = Field(min_length=1, max_length=50)
-    contact: Line
-    kind: Kind
-    track: Track
+    schema_version: Literal[1] = Field(description="1")
+    slug: str = Field(pattern=f"^{SLUG.pattern}$", description="the name of the folder")
+    display_name: Annotated[OneLine, Field(min_length=1, max_length=80, description="what the entry is called")]
+    authors: tuple[Line, ...] = Field(min_length=1, max_length=50, description="who made it")
+    contact: Line = Field(description="where maintainers can ask; published")
+    kind: Kind = Field(description="'plugin' or 'decisions'")
+    track: Track = Field(description="what the router looks at: 'multimodal', 'text' or 'image'")
     data_used: tuple[Line, ...] = Field((), max_length=50, description="what the router was fitted on")
     selection_data: tuple[Line, ...] = Field((), max_length=50, description="what parameters were chosen on")
     external_calls: tuple[Line, ...] = Field((), max_length=50, description="services that decisions were made with")
     supersedes: str | None = Field(None, pattern=r"^[0-9a-f]{32}$", description="digest of the version it replaces")
-    notes: Annotated[str, AfterValidator(_seen_as_written)] = Field("", max_length=2000)
+    notes: Annotated[str, AfterValidator(_seen_as_written)] = Field(
+        "", max_length=2000, description="what readers should know"
+    )
     source: Source | None = None
     router: Router | None = None
     pins: Pins
