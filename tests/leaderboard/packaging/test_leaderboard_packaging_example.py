@@ -70,6 +70,7 @@ def test_the_wheel_is_the_one_that_is_pinned_and_passes():
     assert wheel.path == path
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_example_pass():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(SOURCE)]
     command += ["-c", str(SOURCE / "pyproject.toml"), str(SOURCE / "tests")]

@@ -226,6 +226,6 @@ def test_whatever_passes_stays_in_its_folder(parts):
         except EnvironmentRefused:
             return
         for entry in entries:
-            assert os.path.abspath(os.path.join("/root", entry.filename)).startswith("/root/")
+            assert os.path.abspath(os.path.join("/folder", entry.filename)).startswith("/folder/")
     finally:
         os.close(handle)
