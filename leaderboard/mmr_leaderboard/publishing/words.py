@@ -112,6 +112,11 @@ def cost_unit(board: Leaderboard) -> CostUnit:
     return CostUnit.for_costs(model.cost for model in board.table.models)
 
 
+def cost_interval(document: EstimateDocument, unit: CostUnit) -> str:
+    """The interval of a cost in a unit; empty where there is none."""
+    return interval(document.estimate(), unit.show)
+
+
 def rank_range(entry: Entry) -> str:
     """Such as "2–4"; empty where there is no interval."""
     if entry.rank_low is None or entry.rank_high is None:

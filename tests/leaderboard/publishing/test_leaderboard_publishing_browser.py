@@ -237,6 +237,11 @@ def test_a_line_is_read_with_the_keyboard_corner_by_corner(site: Site, board: Le
     site.press("\ue014")
     assert f"utility {corners[1][1]:.3f}" in site.tooltip()
     assert f"utility {corners[1][1]:.3f}" in site.one("[data-readout]").get_attribute("textContent")
+    site.press("\ue015")
+    assert "k nearest neighbours" in site.tooltip()
+    site.press("\ue013", "\ue013")
+    assert "Linear matrix factorisation" in site.tooltip()
+    assert site.ask("document.querySelectorAll('.live [tabindex=\"0\"]').length") == 1
     site.press("\ue00c")
     assert site.tooltip() == ""
 

@@ -230,8 +230,8 @@ def test_a_full_disk_at_any_step_leaves_the_old_or_the_new_whole_and_nothing_asi
 
 
 @needs_fork
-def test_a_reader_never_meets_a_mixture_or_half_a_file(folder: Path) -> None:
-    """A reader that opens the folder once sees one publication through it, however often it is replaced."""
+@needs_exchange
+def test_a_reader_never_meets_half_a_file_or_none(folder: Path) -> None:
     versions = [dict.fromkeys(NEW, mark * 50000) for mark in (b"a", b"b")]
     replace(folder, versions[0])
     process = os.fork()

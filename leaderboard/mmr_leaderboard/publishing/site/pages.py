@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -18,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmr_core.errors import DataError
-from mmr_core.report.numbers import with_interval
+from mmr_core.report.numbers import ratio, with_interval
 from mmr_core.report.styles import PALETTE
 from mmr_leaderboard.publishing import words
 from mmr_leaderboard.publishing.audit_words import audit_tests
@@ -144,17 +145,24 @@ def _environment() -> Environment:
         "dashes": dash_lengths,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "with_interval": lambda document: with_interval(document.estimate()),
+        "per_second": lambda document: with_interval(document.estimate(), _whole),
     }
     environment.globals |= {
         "words": words,
         "cell": cell,
         "cells": cells,
+        "cost_interval": words.cost_interval,
         "table_facts": words.table_facts,
         "scenario_title": words.scenario_title,
         "palette": list(range(len(PALETTE))),
         "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
     }
     return environment
+
+
+def _whole(value: float | None) -> str:
+    """Tens of thousands, without decimals; small rates as they are."""
+    return f"{value:,.0f}" if value is not None and 100 <= value < math.inf else ratio(value)
 
 
 def _policy(scripts: list[str], style: str) -> str:

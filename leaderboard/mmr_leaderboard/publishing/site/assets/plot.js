@@ -9,6 +9,7 @@ function startPlot(box) {
   let filtered = new Set();
   let scope = data.scopes[0];
   let logarithmic = scope.plot ? scope.plot.logarithmic : true;
+  let stops = []; // what the keyboard goes through: one is reached with Tab, the others from there
   let size = { width: 0, height: 0, left: 52, right: 14, top: 12, bottom: 50 };
   const MODELS = "models";
 
@@ -74,12 +75,14 @@ function startPlot(box) {
     svg.append(cross);
     const lines = drawn("g", { "clip-path": `url(#${clip})` });
     const order = [...scope.plot.series].filter((series) => isShown(series.key) && series.line.length);
-    for (const series of order.reverse()) lines.append(drawSeries(series));
-    [...lines.children].reverse().forEach((group) => order.length && group.dataset && group.setAttribute("tabindex", "0"));
+    stops = order.map(drawSeries);
+    lines.append(...[...stops].reverse()); // the first stands on top
     svg.append(lines);
     if (isShown(MODELS)) svg.append(drawModels());
+    stops.forEach((stop, place) => stop.setAttribute("tabindex", place === 0 ? "0" : "-1"));
     svg.append(drawn("circle", { class: "reading", r: 5, visibility: "hidden" }));
     canvas.replaceChildren(svg);
+    svg.addEventListener("keydown", goBetween);
     svg.addEventListener("pointermove", pointed);
     svg.addEventListener("pointerdown", pointed);
     svg.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideTooltip());
@@ -118,7 +121,7 @@ function startPlot(box) {
   }
 
   function drawSeries(series) {
-    const group = drawn("g", { class: series.style ? `series c${series.style.colour}` : "series", role: "img", "data-key": series.key, "aria-label": `${series.title}, nAUC ${series.figure}; arrow keys walk along its corners` });
+    const group = drawn("g", { class: series.style ? `series c${series.style.colour}` : "series", role: "img", "data-key": series.key, "aria-label": `${series.title}, nAUC ${series.figure}; up and down change the line, left and right walk along it` });
     const d = pathOf(series.line);
     const line = drawn("path", { class: series.style ? "line" : `line ${series.key.split("/")[1]}`, d });
     if (series.style && series.style.dash) line.setAttribute("stroke-dasharray", series.style.dash);
@@ -131,8 +134,7 @@ function startPlot(box) {
     group.addEventListener("focus", read);
     group.addEventListener("blur", hideTooltip);
     group.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-      if (event.key === "Escape") hideTooltip();
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (step === undefined && event.key !== "Home" && event.key !== "End") return;
       event.preventDefault();
       const end = series.line.length - 1;
@@ -142,6 +144,16 @@ function startPlot(box) {
     return group;
   }
 
+  function goBetween(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const here = stops.indexOf(document.activeElement);
+    if (step === undefined || here < 0) return;
+    event.preventDefault();
+    const there = stops[(here + step + stops.length) % stops.length];
+    for (const stop of stops) stop.setAttribute("tabindex", stop === there ? "0" : "-1");
+    there.focus({ preventScroll: true });
+  }
+
   function drawModels() {
     const group = drawn("g", { class: "models" });
     const taken = [];
@@ -149,12 +161,13 @@ function startPlot(box) {
     for (const [title, cost, utility] of [...scope.plot.models].sort((a, b) => b[2] - a[2])) {
       const place = [x(cost), Math.min(bottom, Math.max(size.top, y(utility)))];
       const below = utility < scope.plot.bottom;
-      const point = drawn("g", { class: "series", role: "img", tabindex: "0", "aria-label": `${title}, a single model: utility ${utility.toFixed(3)}, cost ${costText(cost)}` });
+      const point = drawn("g", { class: "series", role: "img", "aria-label": `${title}, a single model: utility ${utility.toFixed(3)}, cost ${costText(cost)}` });
       point.append(drawn(below ? "path" : "circle", below
         ? { class: "model", d: "M-4,-6H4L0,0Z", transform: `translate(${place})` }
         : { class: "model", cx: place[0], cy: place[1], r: 3.6 }));
       point.addEventListener("focus", () => show(`${title} (single model)`, [cost, utility], null));
       point.addEventListener("blur", hideTooltip);
+      stops.push(point);
       const wide = title.length * 6;
       const left = place[0] + 8 + wide > size.width - size.right ? place[0] - 8 - wide : place[0] + 8;
       const area = [left, place[1] + 4, left + wide, place[1] + 17];
