@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class TestSet:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Scale:
+class Scale:
     """What skill is measured between: nAUC of the constant policy and of the oracle, with their draws."""
 
     constant: float
@@ -91,23 +92,21 @@ class Yardstick:
     Made once per slice; each row then costs its own sweep and draws alone.
 
     :param within: the cost range of the full test set.
-    :param sample: the draws that all rows share.
     :param references: the policy of every reference row, by name.
+    :param draws: how many bootstrap draws; :param draw_seed: their seed.
     """
 
     tested: TestSet
     singles: SingleModels
     within: CostRange
-    sample: Draws
     references: Mapping[str, Policy]
-    scale: _Scale
+    draws: int
+    draw_seed: int
 
     @classmethod
     def of(cls, tested: TestSet, *, draws: int, draw_seed: int) -> Yardstick:
         """:raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`)."""
         singles = SingleModels.of(tested.utility, tested.cost)
-        within = singles.cost_range(tested.utility, tested.cost)
-        sample = draw(tested.utility, tested.cost, tested.datasets, singles, draws=draws, seed=draw_seed)
         references = reference_policies(
             tested.utility,
             tested.cost,
@@ -119,10 +118,37 @@ class Yardstick:
         return cls(
             tested=tested,
             singles=singles,
-            within=within,
-            sample=sample,
+            within=singles.cost_range(tested.utility, tested.cost),
             references=references,
-            scale=_scale(tested, references, within, sample),
+            draws=draws,
+            draw_seed=draw_seed,
+        )
+
+    @cached_property
+    def sample(self) -> Draws:
+        """The draws that all rows share."""
+        return draw(
+            self.tested.utility,
+            self.tested.cost,
+            self.tested.datasets,
+            self.singles,
+            draws=self.draws,
+            seed=self.draw_seed,
+        )
+
+    @cached_property
+    def scale(self) -> Scale:
+        """What skill is measured between."""
+        return _scale(self.tested, self.references, self.within, self.sample)
+
+    @property
+    def models(self) -> tuple[SingleModel, ...]:
+        """Each single model on this slice."""
+        tested = self.tested
+        mean_utility, mean_cost = tested.utility.mean(axis=0), tested.cost.mean(axis=0)
+        return tuple(
+            SingleModel(name=model.name, title=model.title, utility=float(u), cost=float(c))
+            for model, u, c in zip(tested.models, mean_utility, mean_cost, strict=True)
         )
 
     def router(self, answers: Answers) -> Row:
@@ -135,23 +161,18 @@ class Yardstick:
 
     def slice(self, rows: Sequence[Row]) -> Slice:
         """The rows with what they were measured against."""
-        tested, singles = self.tested, self.singles
-        names = [model.name for model in tested.models]
-        mean_utility, mean_cost = tested.utility.mean(axis=0), tested.cost.mean(axis=0)
+        names = [model.name for model in self.tested.models]
         return Slice(
-            name=tested.name,
-            kind=tested.kind,
-            instances=len(tested.utility),
-            draws=len(self.sample.ranges),
+            name=self.tested.name,
+            kind=self.tested.kind,
+            instances=len(self.tested.utility),
+            draws=self.draws,
             draws_left_out=self.sample.left_out,
             within=self.within,
-            cheapest=names[singles.cheapest],
-            dearest=names[singles.dearest],
-            best=names[singles.best],
-            models=tuple(
-                SingleModel(name=model.name, title=model.title, utility=float(u), cost=float(c))
-                for model, u, c in zip(tested.models, mean_utility, mean_cost, strict=True)
-            ),
+            cheapest=names[self.singles.cheapest],
+            dearest=names[self.singles.dearest],
+            best=names[self.singles.best],
+            models=self.models,
             rows=tuple(rows),
         )
 
@@ -169,13 +190,13 @@ def measure_slice(
     return yardstick.slice([*(yardstick.router(a) for a in answers), *(yardstick.reference(name) for name in shown)])
 
 
-def _scale(tested: TestSet, references: Mapping[str, Policy], within: CostRange, sample: Draws) -> _Scale:
+def _scale(tested: TestSet, references: Mapping[str, Policy], within: CostRange, sample: Draws) -> Scale:
     values, draws = {}, {}
     for name in (CONSTANT, ORACLE):
         operating = references[name].operating(tested.utility, tested.cost)
         values[name] = measure(frontier(*operating.points(), within), within).nauc
         draws[name] = metric_draws([operating], sample)[:, METRICS.index("nauc")]
-    return _Scale(
+    return Scale(
         constant=values[CONSTANT],
         oracle=values[ORACLE],
         constant_draws=draws[CONSTANT],

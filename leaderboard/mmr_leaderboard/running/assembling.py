@@ -108,7 +108,8 @@ def pool_digest_of(board: Board) -> str:
 
 
 def _table(board: Board, ruler: Ruler) -> TableFacts:
-    column, whole = board.column, ruler.whole.slice(())
+    column, whole = board.column, ruler.whole
+    names = [model.name for model in ruler.tested.models]
     own = ruler.datasets or (column.spec.name,)
     specs = [column.table.spec_of(name) for name in own]
     tested = list(ruler.tested.datasets)
@@ -135,9 +136,9 @@ def _table(board: Board, ruler: Ruler) -> TableFacts:
             for spec in specs
         ),
         models=ruler.models_of(column.spec.name),
-        cheapest=whole.cheapest,
-        dearest=whole.dearest,
-        best=whole.best,
+        cheapest=names[whole.singles.cheapest],
+        dearest=names[whole.singles.dearest],
+        best=names[whole.singles.best],
         cost_low=whole.within.low,
         cost_high=whole.within.high,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,13 @@ from mmr_core.atomic import write_atomically
 
 Kept = TypeVar("Kept", bound=BaseModel)
 
+SOURCES = (
+    "mmr_core",
+    "mmr_plugins",
+    *(f"mmr_leaderboard.{room}" for room in ("audit", "child", "jobs", "running", "standing", "submission")),
+)
+"""Packages whose sources go into every verdict; how it is published does not."""
+
 
 def key(parts: Mapping[str, Any]) -> str:
     """A digest of everything that goes into a verdict, whatever the order of its parts."""
@@ -26,10 +34,11 @@ def key(parts: Mapping[str, Any]) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def sources_digest(*packages: str) -> str:
-    """A digest of every source file of some packages, so that a changed program computes anew."""
+@cache
+def sources_digest() -> str:
+    """A digest of every source file that figures depend on, so that a changed program computes anew."""
     state = blake2b(digest_size=16)
-    for package in packages:
+    for package in SOURCES:
         root = Path(str(files(package)))
         for file in sorted(root.rglob("*")):
             if file.suffix in (".py", ".toml", ".csv", ".json") and file.is_file():

@@ -6,7 +6,7 @@ becomes findings of its verdict, so that the other entries are not touched by it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -66,20 +66,27 @@ class Surroundings:
 
 @dataclass(kw_only=True, eq=False)
 class Referee:
-    """Judges the submissions of one board.
+    """Judges the submissions of one board; several threads may ask it at once.
 
-    :param material: what jobs are made of.
-    :param frame: what rows are audited against; None where the board is too small to be audited.
+    What takes time to make is made when the first submission that is not in the cache needs it.
+
+    :param make_material: makes what jobs are made of.
+    :param make_frame: makes what rows are audited against; None where the board is too small to be audited.
     """
 
     board: Board
     ruler: Ruler
-    material: Material
-    frame: AuditFrame | None
+    make_material: Callable[[], Material]
+    make_frame: Callable[[], AuditFrame | None]
     surroundings: Surroundings
     cache: VerdictCache
-    _sources: str = field(default_factory=lambda: sources_digest("mmr_core", "mmr_plugins", "mmr_leaderboard"))
+    _table: str = field(init=False)
+    _sources: str = field(default_factory=sources_digest)
     _preparing: Lock = field(default_factory=Lock)
+    _measuring: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._table = self.board.table.digest()
 
     def judge(self, submission: Submission, previous: Choices, progress: Progress = no_progress) -> Verdict:
         """The verdict on a submission that validation let through, from the cache where nothing has changed.
@@ -91,7 +98,11 @@ class Referee:
             raise ValueError(f"{submission.slug} was refused and cannot be judged")
         if manifest.router is None:
             at = self._key(submission, "decisions", previous)
-            return self.cache.get(Verdict, at) or self._keep(self._read(submission, previous), at)
+            known = self.cache.get(Verdict, at)
+            if known is not None:
+                return known
+            with self._measuring:  # one at a time: measuring holds the interpreter, and what it needs is made once
+                return self._keep(self._read(submission, previous), at)
         try:
             runtime = self._runtime(submission, manifest.router)
         except EnvironmentRefused as error:
@@ -105,17 +116,20 @@ class Referee:
         known = self.cache.get(Verdict, at)
         if known is not None:
             return known
+        with self._preparing:
+            material = self._material
         run = run_entry(
             request_of(manifest.router),
             runtime,
-            self.material,
+            material,
             sandbox,
             self.surroundings.limits,
             modality=manifest.track,
             workspace=self.surroundings.workspace,
             progress=progress,
         )
-        verdict = self._scored(submission.slug, run, previous)
+        with self._measuring:
+            verdict = self._scored(submission.slug, run, previous)
         return verdict if _by_chance.intersection(found.code for found in run.findings) else self._keep(verdict, at)
 
     def _runtime(self, submission: Submission, router: Router) -> Runtime:
@@ -152,7 +166,7 @@ class Referee:
                 for check in run.checks
             ),
             isolation=run.method,
-            router=RouterRun.model_validate(dict(run.router)),
+            router=RouterRun.stated(run.router),
         )
         if run.policy is None or refused(run.findings):
             return ran
@@ -162,27 +176,35 @@ class Referee:
         return self._audited(measured, run.policy, self._placebo(run), previous)
 
     def _placebo(self, run: EntryRun) -> PlaceboTest | None:
-        if run.placebo is None or self.frame is None or self._placebo_reference is None:
+        if run.placebo is None or self._frame is None or self._placebo_reference is None:
             return None
         try:
-            return placebo_test([run.placebo], self.frame, self._placebo_reference)
+            return placebo_test([run.placebo], self._frame, self._placebo_reference)
         except DegenerateError:
             return None  # dataset constants are as good as the oracle: there is nothing to carry in
 
     @cached_property
+    def _material(self) -> Material:
+        return self.make_material()
+
+    @cached_property
+    def _frame(self) -> AuditFrame | None:
+        return self.make_frame()
+
+    @cached_property
     def _placebo_reference(self) -> PlaceboReference | None:
-        return None if self.frame is None else PlaceboReference.of(self.frame, self.ruler.whole.sample)
+        return None if self._frame is None else PlaceboReference.of(self._frame, self.ruler.whole.sample)
 
     def _audited(self, verdict: Verdict, policy: Policy, placebo: PlaceboTest | None, previous: Choices) -> Verdict:
         """The verdict with what the audits say of the policy."""
         tested = self.ruler.tested
         matrices = representative_points(policy, tested.utility, tested.cost)
         choices = tuple(tuple(int(model) for model in point.argmax(axis=1)) for point in matrices)
-        if self.frame is None:
+        if self._frame is None:
             return verdict.model_copy(update={"choices": choices})
         report = audit(
             policy,
-            self.frame,
+            self._frame,
             self.ruler.whole.references[CONSTANT],
             placebo=placebo,
             previous=self._policy_of(previous),
@@ -205,7 +227,7 @@ class Referee:
                 "submission": submission.digest,
                 "how": how,
                 "sources": self._sources,
-                "table": self.board.table.digest(),
+                "table": self._table,
                 "column": column.spec.name,
                 "split": column.split_digest,
                 "features": repr(sorted(column.description.items())),

@@ -17,7 +17,7 @@ from mmr_core.features import cache_root
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.isolation.choosing import sandbox as way_of_isolation
-from mmr_leaderboard.isolation.running import stop_all
+from mmr_leaderboard.isolation.stopping import stop_all
 from mmr_leaderboard.isolation.terms import Limits, Method, Sandbox
 from mmr_leaderboard.isolation.unsafe import Unsafe
 from mmr_leaderboard.jobs.running import material
@@ -128,8 +128,8 @@ def _referee(
     return Referee(
         board=board,
         ruler=ruler,
-        material=material(board.column, board.source, workspace=workspace, progress=progress),
-        frame=_frame(board, ruler, warn),
+        make_material=lambda: material(board.column, board.source, workspace=workspace, progress=progress),
+        make_frame=lambda: _frame(board, ruler, warn),
         surroundings=Surroundings(
             sandbox=found,
             impossible=impossible,
@@ -176,13 +176,14 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
     board, ruler = referee.board, referee.ruler
     what = "measuring references"
     found = {}
+    sources, table = sources_digest(), board.table.digest()
     for done, name in enumerate(ruler.references):
         progress(what, done, len(ruler.references))
         at = key(
             {
                 "reference": name,
-                "sources": sources_digest("mmr_core", "mmr_leaderboard"),
-                "table": board.table.digest(),
+                "sources": sources,
+                "table": table,
                 "column": board.column.spec.name,
                 "draws": [board.settings.draws, board.settings.draw_seed],
             }

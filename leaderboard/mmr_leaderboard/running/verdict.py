@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from pydantic import Field, FiniteFloat, JsonValue
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, FiniteFloat, JsonValue, ValidationError
 
 from mmr_core.report.schema import Part
 from mmr_leaderboard.isolation.terms import Method
 from mmr_leaderboard.publishing.schema import Check, FindingDocument, Latency
 from mmr_leaderboard.standing.measuring import Figures
 
+LONGEST = 10_000
+"""Characters that a router may state its parameters in."""
+
 
 class RouterRun(Part):
-    """The router as it really ran."""
+    """The router as it ran, in the words of the isolated process: a statement, which nothing rests on."""
 
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     fusion: str | None = None
+
+    @classmethod
+    def stated(cls, words: Mapping[str, Any]) -> RouterRun | None:
+        """The statement as far as it is one; None where it is not, or is longer than one would be."""
+        try:
+            told = cls(parameters=words.get("parameters", {}), fusion=words.get("fusion"))
+        except ValidationError:
+            return None
+        return told if len(told.model_dump_json()) <= LONGEST else None
 
 
 class Verdict(Part):

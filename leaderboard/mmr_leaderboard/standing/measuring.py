@@ -91,7 +91,7 @@ class Ruler:
         yardstick = next((part.yardstick for part in self._parts if part.name == dataset), self.whole)
         return tuple(
             ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
-            for model in yardstick.slice(()).models
+            for model in yardstick.models
         )
 
     def entry(self, name: str, policy: Policy, trade_off: float | None, *, validated: bool) -> Figures:
