@@ -74,6 +74,9 @@ def landlock_version() -> int:
 def confine(rules: Mapping[str, list[str]]) -> None:
     """Lets the process read beneath `rules["read"]`, use `rules["devices"]`, and change all beneath `rules["change"]`.
 
+    It can list every folder: in the world that was made for it there is nothing to be found, and Python imports from
+    no folder that it cannot list.
+
     :raises OSError: if the kernel has no Landlock, or a path is absent.
     """
     version = landlock_version()
@@ -87,6 +90,7 @@ def confine(rules: Mapping[str, list[str]]) -> None:
     ruleset = checked(
         library.syscall(LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0)), "making a ruleset"
     )
+    allow_beneath(ruleset, "/", READ_FOLDER)
     for kind, rights in (("read", READ), ("devices", DEVICE), ("change", CHANGE)):
         for path in rules[kind]:
             allow_beneath(ruleset, path, rights & handled)
