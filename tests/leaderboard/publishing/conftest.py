@@ -105,7 +105,7 @@ def metrics(lift: float, shift: float = 0.0, width: float = 0.012) -> MetricsDoc
         skill=estimate(lift / 0.2, 0.05),
         nauc_log=absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found.nauc_log, width),
         peak=estimate(found.peak, width),
-        qnc=infinite() if never_reached else estimate(found.qnc, 0.1),
+        qnc=infinite() if never_reached else estimate(found.qnc, 0.06 * found.qnc),
     )
 
 
