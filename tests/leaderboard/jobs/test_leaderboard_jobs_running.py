@@ -16,9 +16,11 @@ from mmr_core.evaluate.column import prepare
 from mmr_core.evaluate.fitting import answer
 from mmr_core.evaluate.policies import Decided, Scored
 from mmr_core.features import EncodedFeatures
+from mmr_leaderboard.isolation.choosing import available, sandbox
 from mmr_leaderboard.isolation.terms import Limits
 from mmr_leaderboard.jobs.running import run_entry
 from mmr_leaderboard.jobs.terms import RouterRequest
+from mmr_leaderboard.packaging.runtime import runtime
 
 CODES = {"not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters"}
 
@@ -113,9 +115,9 @@ def test_the_real_driver_runs_a_third_party_router_on_an_engine_without_the_rest
     (engine / "mmr_leaderboard").mkdir()
     (engine / "mmr_leaderboard" / "__init__.py").touch()
     shutil.copytree(Path(mmr_leaderboard.__file__).parent / "child", engine / "mmr_leaderboard" / "child")
-    runtime = runtime_with(plugin("class Router(Base): pass"), engine=[engine])
+    place = runtime_with(plugin("class Router(Base): pass"), engine=[engine])
     request = RouterRequest(distribution="mmr-router-test", name="submitted")
-    done = run_entry(request, runtime, stuff, plain, Limits(), workspace=tmp_path)
+    done = run_entry(request, place, stuff, plain, Limits(), workspace=tmp_path)
     assert found(done) == []
     assert done.policy is not None
     assert done.trade_off is not None
@@ -302,9 +304,9 @@ def test_a_plugin_that_cannot_be_imported_is_a_finding(run):
 
 
 def test_only_the_named_distribution_is_trusted(stuff, forked, runtime_with, plugin, tmp_path):
-    runtime = runtime_with(plugin("raise SystemExit('imported')"))
+    place = runtime_with(plugin("raise SystemExit('imported')"))
     request = RouterRequest(distribution="mmr-bench", name="random")
-    assert run_entry(request, runtime, stuff, forked, Limits(), workspace=tmp_path).findings == ()
+    assert run_entry(request, place, stuff, forked, Limits(), workspace=tmp_path).findings == ()
 
 
 HARMLESS = """
@@ -341,4 +343,19 @@ def test_a_workspace_is_left_clean_when_the_sandbox_itself_fails(stuff, runtime_
     request = RouterRequest(distribution="mmr-bench", name="random")
     with pytest.raises(KeyboardInterrupt):
         run_entry(request, runtime_with(), stuff, Broken(), Limits(), workspace=workspace)
+    assert list(workspace.iterdir()) == []
+
+
+@pytest.mark.parametrize("method", ["bubblewrap", "landlock"])
+def test_an_entry_runs_in_real_isolation(method, stuff, column, registry, tmp_path):
+    if method not in available():
+        pytest.skip(f"{method} does not work on this machine")
+    request = RouterRequest(distribution="mmr-bench", name="knn")
+    on = runtime([], tmp_path / "environments")
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    done = run_entry(request, on, stuff, sandbox(method), Limits(), workspace=workspace)
+    assert done.findings == ()
+    assert done.method == method
+    demand_equal(done.policy, answer(column, Entrant(name="knn"), 0, registry, Options()).policy)
     assert list(workspace.iterdir()) == []

@@ -19,16 +19,16 @@ def test_white_space_changes_and_words_do_not(question, kind):
     assert changed.split() == question.split()
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16"])
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff"])
+PNG_MODES = ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")
+KINDS = [*((mode, "png") for mode in PNG_MODES), *((mode, "jpg") for mode in ("RGB", "L", "CMYK")), ("CMYK", "tiff")]
+
+
+@pytest.mark.parametrize(("mode", "suffix"), KINDS)
 def test_an_image_keeps_its_size_and_gets_other_bytes(mode, suffix, tmp_path):
     source, target = tmp_path / f"a.{suffix}", tmp_path / "b"
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8))
     image = Image.new(mode, (30, 20)) if mode == "I;16" else image.convert(mode)
-    try:
-        image.save(source)
-    except (OSError, KeyError):
-        pytest.skip(f"{suffix} cannot hold {mode}")
+    image.save(source)
     reencode(source, target)
     with Image.open(source) as before, Image.open(target) as after:
         assert after.size == before.size
