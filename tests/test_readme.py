@@ -57,7 +57,7 @@ def _installed() -> list[EntryPoint]:
 
 
 @pytest.mark.parametrize(
-    "command", sorted(set(re.findall(r"^\| `mmr ([a-z]+(?: [a-z]+)?)", README, flags=re.MULTILINE)))
+    "command", sorted(set(re.findall(r"^\| `mmr ([a-z]+(?: [a-z][a-z-]*)?)", README, flags=re.MULTILINE)))
 )
 def test_every_command_of_the_table_has_a_help_page(command, capsys):
     assert main([*command.split(), "--help"]) == 0
