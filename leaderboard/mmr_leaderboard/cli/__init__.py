@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from mmr_leaderboard.cli import initialise, validating
+from mmr_leaderboard.cli import initialise, running, validating
 
 app = typer.Typer(name="leaderboard", no_args_is_help=True, help="Start, validate, run and publish submissions.")
 
@@ -16,3 +16,6 @@ def leaderboard() -> None:
 
 app.command("init")(initialise.init)
 app.command("validate")(validating.validate)
+app.command("run")(running.run)
+app.command("publish")(running.publish)
+app.command("sign-off")(running.sign_off)

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from mmr_core.errors import WORK_FAILED, UsageError
+from mmr_leaderboard.cli.initialise import SUBMISSIONS
+from mmr_leaderboard.cli.validating import PUBLISHED
 
 Out = Annotated[Path, typer.Option("--out", help="The published folder.")]
-PUBLISHED = Path("leaderboard/published")
-SUBMISSIONS = Path("submissions")
 
 
 class Isolation(StrEnum):

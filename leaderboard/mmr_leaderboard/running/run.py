@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import DegenerateError, MMRError, UsageError
+from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
@@ -29,6 +29,7 @@ from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
 from mmr_leaderboard.running.refereeing import Referee, Surroundings, audit_features
 from mmr_leaderboard.running.verdict import Verdict
 from mmr_leaderboard.standing.measuring import Figures, Ruler
+from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.judging import Submission, judge_all
 from mmr_leaderboard.submission.pins import expected_of
 
@@ -103,20 +104,6 @@ def run_board(
             ),
         ),
     )
-
-
-def submission_folders(submissions: Path) -> list[Path]:
-    """The folders of all submissions, in the order of their names.
-
-    :raises UsageError: if there is no such folder.
-    """
-    if not submissions.is_dir():
-        raise UsageError("there is no such folder of submissions", where=str(submissions), fix="give --submissions")
-    return sorted(path for path in submissions.iterdir() if not path.name.startswith(".") and not _is_note(path))
-
-
-def _is_note(path: Path) -> bool:
-    return path.name == "README.md" and path.is_file()
 
 
 def _referee(
