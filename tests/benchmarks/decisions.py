@@ -104,9 +104,8 @@ def main() -> None:
     print("| file | rows | seconds | peak memory | pyarrow reads it in | ratio | kept |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for (instances, points), probabilities, missing, name in product(
-            SHAPES, (False, True), (0, 1), ("decisions.parquet", "decisions.csv.gz")
-        ):
+        cases = product(SHAPES, ((False, 0), (True, 0), (True, 1)), ("decisions.parquet", "decisions.csv.gz"))
+        for (instances, points), (probabilities, missing), name in cases:
             path = Path(folder) / name
             write(path, instances, points, probabilities=probabilities, missing=missing)
             seconds, memory = in_a_process("judge", path, instances)

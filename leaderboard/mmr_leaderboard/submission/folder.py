@@ -49,6 +49,7 @@ class Contents:
     """What a submission's folder holds, as it was read.
 
     :param slug: the folder's name.
+    :param is_folder: false where there is nothing to look into.
     :param manifest: the bytes of submission.toml; None if it is absent or was refused.
     :param decisions: the name and the bytes of the decisions file; None as above.
     :param wheels: the sha256 of each wheel by file name, for who installs them to compare with.
@@ -56,6 +57,7 @@ class Contents:
     """
 
     slug: str
+    is_folder: bool = True
     manifest: bytes | None = None
     decisions: tuple[str, bytes] | None = None
     wheels: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +82,7 @@ def look(folder: Path) -> Contents:
     findings = [] if SLUG.fullmatch(slug) else [finding("bad-slug", slug or ".", "the folder's name is no slug")]
     refusal = _not_a_folder(folder)
     if refusal is not None:
-        return Contents(slug=slug, digest=digest_of({}), findings=(*findings, refusal))
+        return Contents(slug=slug, is_folder=False, digest=digest_of({}), findings=(*findings, refusal))
     read: dict[str, bytes] = {}
     wheels: dict[str, _Digests] = {}
     place = slug

@@ -136,8 +136,8 @@ def _content(submission: Submission) -> object | None:
 def _manifest(contents: Contents) -> tuple[Manifest | None, list[Finding]]:
     if contents.manifest is not None:
         return read_manifest(contents.manifest)
-    if any(found.where == MANIFEST for found in contents.findings):
-        return None, []
+    if not contents.is_folder or any(found.where == MANIFEST for found in contents.findings):
+        return None, []  # told already
     return None, [finding("bad-manifest", MANIFEST, "there is no such file")]
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from mmr_core.plugins import HOME
 
@@ -120,6 +120,14 @@ class Manifest(_Part):
     source: Source | None = None
     router: Router | None = None
     pins: Pins
+
+    @field_validator("schema_version", mode="before")
+    @classmethod
+    def _is_a_number(cls, given: object) -> object:
+        """Python takes `true` and `1.0` for 1."""
+        if type(given) is not int:
+            raise ValueError(f"it should be {SCHEMA_VERSION}")
+        return given
 
     @model_validator(mode="after")
     def _router_goes_with_kind(self) -> Self:

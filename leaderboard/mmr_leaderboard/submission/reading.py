@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,9 @@ SHOWN = 20
 DEEPEST = 32
 """How deep tables and arrays may be nested."""
 
+_CHAIN = re.compile(r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){200}""")
+"""A key of hundreds of parts: it can mean nothing, and reading it takes the square of their number."""
+
 
 def read_manifest(content: bytes) -> tuple[Manifest | None, list[Finding]]:
     """The manifest, or what is wrong with it; one of the two is empty.
@@ -27,7 +31,10 @@ def read_manifest(content: bytes) -> tuple[Manifest | None, list[Finding]]:
     Types are taken strictly: `"5"` is no number and `"yes"` no truth value.
     """
     try:
-        stated = tomllib.loads(content.decode("utf-8").replace("\r\n", "\n"))
+        text = content.decode("utf-8").replace("\r\n", "\n")
+        if _CHAIN.search(text):
+            return None, [_bad("", "it is nested too deeply")]
+        stated = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return None, [_bad(f"line {line}", "it is not UTF-8")]
