@@ -925,3 +925,110 @@ def test_the_token_is_not_sent_where_a_redirection_leads(monkeypatch):
     [request] = seen
     assert request.unredirected_hdrs["Authorization"] == "Bearer word"
     assert "Authorization" not in request.headers
+
+
+# The steps of the validation, as they stand
+
+
+@pytest.mark.slow
+def test_the_steps_of_the_validation_judge_a_pull_request(tmp_path):
+    """Every script of the job but the installation, in a workspace whose `base` is a clone with a remote."""
+    origin = Repository(tmp_path / "origin")
+    for name in subprocess.check_output(["git", "-C", str(ROOT), "ls-files", "-z", ".github/scripts"]).split(b"\0")[
+        :-1
+    ]:
+        origin.write(name.decode(), (ROOT / name.decode()).read_text())
+    origin.write("submissions/README.md")
+    base = origin.commit()
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    subprocess.run(["git", "clone", "-q", str(origin.folder), str(workspace / "base")], check=True)
+    program = workspace / "venv" / "bin" / "mmr"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!{sys.executable}\nimport sys\n\nfrom mmr_core.cli import main\n\nsys.exit(main())\n")
+    program.chmod(0o755)
+
+    words = [str(program), "leaderboard", "init", "new", "--router", "kmeans", "--requirement", "mmr-bench==0.1.0"]
+    subprocess.run([*words, "--submissions", str(origin.folder / "submissions")], check=True)
+    origin.link("submissions/new/README.md", "/etc/passwd")
+    head = origin.commit()
+    origin.git("update-ref", "refs/pull/12/head", head)
+    origin.git("reset", "-q", "--hard", base)
+    facts = {"NUMBER": "12", "BASE": base, "HEAD": head, "GITHUB_OUTPUT": str(tmp_path / "output")}
+    scripts = [one for one in job_of("validate-submission.yml", "validate").scripts if "pip install" not in one]
+    said = []
+    (workspace / "bin").mkdir()
+    (workspace / "bin" / "python").symlink_to(sys.executable)
+    for script in scripts:
+        written = tmp_path / "output"
+        outputs = dict(line.split("=", 1) for line in written.read_text().splitlines()) if written.exists() else {}
+        environment = {**os.environ, **facts, "STATUS": outputs.get("status", "")}
+        environment["PATH"] = f"{workspace / 'bin'}:{environment['PATH']}"
+        # As GitHub runs a script without a shell of its own.
+        answer = subprocess.run(["bash", "-e", "-c", script], cwd=workspace, env=environment, capture_output=True)
+        said.append((answer.returncode, answer.stdout.decode(), answer.stderr.decode()))
+    assert [status for status, _, _ in said] == [0, 0, 0, 1], said
+    kept = workspace / "verdict"
+    assert sorted(path.name for path in kept.iterdir()) == ["left.json", "pull-request", "verdict.json"]
+    [judged] = json.loads((kept / "verdict.json").read_text())["submissions"]
+    assert (judged["slug"], judged["valid"]) == ("new", True)
+    assert "not-a-plain-file" in said[-1][1]
+
+
+def step(job: Job, start: str) -> str:
+    """The script of the step whose name begins so."""
+    [found] = [one["run"] for one in job.steps if one.get("name", "").startswith(start)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "goes_on"), [(0, True, True), (1, True, True), (1, False, False), (2, True, False)]
+)
+def test_a_refused_submission_stops_no_publication_and_a_failed_run_does(status, document, goes_on, tmp_path):
+    program = tmp_path / ".venv" / "bin" / "mmr"
+    program.parent.mkdir(parents=True)
+    writes = "echo '{}' > work/leaderboard.json" if document else "true"
+    program.write_text(f"#!/bin/sh\nls work > before\n{writes}\nexit {status}\n")
+    program.chmod(0o755)
+    published = tmp_path / "leaderboard" / "published"
+    published.mkdir(parents=True)
+    for name in ("audit.jsonl", "leaderboard.json"):
+        (published / name).write_text("what stood before")
+    script = step(job_of("leaderboard.yml", "run"), "Run every submission")
+    output = tmp_path / "output"
+    answer = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env={**os.environ, "GITHUB_OUTPUT": str(output)}
+    )
+    assert (answer.returncode == 0) == goes_on
+    assert (tmp_path / "before").read_text() == "audit.jsonl\n"
+    if goes_on:
+        assert output.read_text() == f"status={status}\n"
+
+
+def test_what_is_published_is_committed_once_and_after_what_came_in_between(repository, tmp_path):
+    repository.write("leaderboard/published/leaderboard.json", "old\n")
+    repository.commit()
+    server, own = tmp_path / "server", tmp_path / "own"
+    for source, target in ((repository.folder, server), (server, own)):
+        bare = ["--bare"] if target == server else []
+        subprocess.run(["git", "clone", "-q", *bare, str(source), str(target)], check=True)
+    script = step(job_of("leaderboard.yml", "publish"), "Commit what changed")
+
+    def committing() -> str:
+        return subprocess.run(["bash", "-e", "-c", script], cwd=own, capture_output=True, text=True, check=True).stdout
+
+    assert "what is published stands" in committing()
+    repository.git("remote", "add", "server", str(server))
+    repository.write("submissions/two/submission.toml", "meanwhile\n")
+    repository.commit()
+    repository.git("push", "-q", "server", "main")
+    (own / "leaderboard/published/leaderboard.json").write_text("new\n")
+    (own / "leaderboard/published/site").mkdir()
+    (own / "leaderboard/published/site/index.html").write_text("new\n")
+    (own / "stray").write_text("not published")
+    committing()
+    repository.git("pull", "-q", "server", "main")
+    assert (repository.folder / "leaderboard/published/site/index.html").read_text() == "new\n"
+    assert (repository.folder / "submissions/two/submission.toml").read_text() == "meanwhile\n"
+    assert not (repository.folder / "stray").exists()
+    assert repository.git("log", "-1", "--format=%an %s") == "github-actions[bot] Publish the leaderboard"
