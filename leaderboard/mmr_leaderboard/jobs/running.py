@@ -215,7 +215,7 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
             runtime,
             gallery=entry.material.galleries[_GALLERIES.get(kind, kind)],
             naming=naming,
-            shared=entry.sandbox.method == "bubblewrap",
+            shared=entry.sandbox.method != "unsafe",  # the others mount what they show read-only
         )
         command = [str(runtime.python), "-I", "-S", str(driver), str(job)]
         shown = (job,) if images.is_relative_to(job) else (job, images)

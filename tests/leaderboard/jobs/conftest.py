@@ -83,7 +83,7 @@ class Plain:
 class Forked:
     """Does the same in a fork of this process, which has imported everything: a tenth of the time.
 
-    It calls itself bubblewrap, so that jobs share the images of their kind.
+    It does not call itself unsafe, so that jobs share the images of their kind.
     """
 
     method = "bubblewrap"
