@@ -1,8 +1,8 @@
 """What every row of a board is audited against, computed once: the odds, the oracle's choices, the strata.
 
 The odds of a model on an instance are what the auditor's features say, and then how the *other* models fared on that
-instance: ten outcomes tell how hard it was better than any encoder can, so that a router with richer features than
-the auditor's has little left to be surprised by, while recorded outcomes of the chosen model itself still stand out.
+instance. Their outcomes tell much of how hard it was that the auditor's features do not, so that a router with richer
+features surprises less, while a choice copied from the recorded outcome of the chosen model still stands out.
 """
 
 from __future__ import annotations
