@@ -74,6 +74,8 @@ def start(command: list[str], keep: list[int]) -> int:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != launcher:
             os._exit(1)
+        os.setsid()  # else a signal to "my group" would reach the launcher
+        Path("/proc/self/oom_score_adj").write_text("1000")  # the first to go where the machine has no memory left
         for descriptor in keep:
             os.set_inheritable(descriptor, True)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def layout(view: View) -> Layout:
     scratch = _resolved(view.scratch, links)
     if Path("/") in real:
         raise DataError("the whole file system cannot be readable in a sandbox", fix="name what it has to read")
-    gathered, emptied = _gathered(real)
+    gathered, emptied = _gathered(real, links.keys())
     mounts = tuple(path for path in sorted(gathered) if not _covered(path, gathered, emptied))
     links[SHARED_MEMORY] = str(scratch)
     return Layout(
@@ -82,7 +83,7 @@ def _resolved(path: Path, links: dict[Path, str]) -> Path:
     return at
 
 
-def _gathered(real: set[Path]) -> tuple[set[Path], set[Path]]:
+def _gathered(real: set[Path], links: Set[Path]) -> tuple[set[Path], set[Path]]:
     """Mounts a folder at once where everything in it is listed but other people's packages, which are then covered.
 
     A standard library has two hundred entries and bubblewrap takes quadratic time over mounts.
@@ -91,7 +92,7 @@ def _gathered(real: set[Path]) -> tuple[set[Path], set[Path]]:
     for folder, listed in Counter(path.parent for path in real).items():
         if listed < MANY:
             continue
-        missing = [name for name in os.listdir(folder) if folder / name not in real]
+        missing = [name for name in os.listdir(folder) if folder / name not in real | links]
         if all(name in FOREIGN_PACKAGES for name in missing):
             gathered = {path for path in gathered if path.parent != folder} | {folder}
             emptied |= {folder / name for name in missing}

@@ -155,6 +155,7 @@ def first(told: Mapping[str, Any]) -> int:
     drop_capabilities()
     command = os.fork()
     if not command:
+        os.setsid()
         for descriptor in told["keep"]:
             os.set_inheritable(descriptor, True)
         os.execve(told["command"][0], told["command"], {})

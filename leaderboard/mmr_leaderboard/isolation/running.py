@@ -160,6 +160,7 @@ def _told(command: Sequence[str], inside: Inside, limits: Limits, answered: int)
         "FSIZE": limits.answer_bytes,
         "NOFILE": limits.open_files,
         "CORE": 1,  # 0 would still feed a core dump to a program of the host; 1 means none at all
+        "MEMLOCK": 8 << 20,
         "MSGQUEUE": 0,
         "RTPRIO": 0,
         "NICE": 0,

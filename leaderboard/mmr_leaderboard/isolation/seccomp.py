@@ -153,6 +153,9 @@ _MODE_SETTERS: Mapping[str, tuple[tuple[int | None, int | None], int]] = {
 }
 """Calls that set a mode, and which argument it is: none may make a set-user-id file of the answer."""
 
+_SET_LIMIT = (160, 164)
+_SET_LIMIT_OF = (302, 261)
+_CORE_LIMIT = 4  # stays at what makes the kernel dump nothing, neither to a file nor into a program of the host
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x7E020000
 _SET_ID_BITS = 0o6000
@@ -240,6 +243,19 @@ def instructions(machine: str) -> list[Instruction]:
         *((_IF_EQUAL, len(_QUESTIONS) - place, 0, question) for place, question in enumerate(_QUESTIONS.values())),
         _refuse(errno.ENOTTY),
         allow,
+    )
+    program += _when(_SET_LIMIT[column], _argument(0), (_IF_EQUAL, 1, 0, _CORE_LIMIT), allow, forbid)
+    program += _when(
+        _SET_LIMIT_OF[column],
+        _argument(1),
+        (_IF_EQUAL, 1, 0, _CORE_LIMIT),
+        allow,
+        _argument(2),  # the new limit; nowhere if the old one is only asked for
+        (_IF_EQUAL, 0, 3, 0),
+        _load(_ARGUMENTS + 8 * 2 + 4),
+        (_IF_EQUAL, 0, 1, 0),
+        allow,
+        forbid,
     )
     for numbers, index in _MODE_SETTERS.values():
         program += _when(numbers[column], _argument(index), (_IF_ANY_BIT, 1, 0, _SET_ID_BITS), allow, forbid)

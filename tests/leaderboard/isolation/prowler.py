@@ -487,6 +487,11 @@ def raise_the_limit_on_files():
     return resource.setrlimit(resource.RLIMIT_NOFILE, (most + 1, most + 1)) or "raised"
 
 
+@attempt
+def have_core_dumped_into_a_program_of_the_host():
+    return resource.setrlimit(resource.RLIMIT_CORE, (0, 1)) or "set"
+
+
 def outcome(function):
     try:
         got = function()

@@ -105,17 +105,26 @@ def test_nothing_outlives_a_runner_that_is_killed(runner, watch_descendants):
     assert watched.all_gone()
 
 
-def test_nothing_outlives_the_launcher_when_that_is_killed(runner, watch_descendants, any_cell):
-    if any_cell.sandbox.method == "unsafe":
-        watch_descendants(runner.pid)
-    launcher = next(each for each in children_of(runner.pid))
+def test_the_run_goes_before_the_runner_where_the_machine_has_no_memory_left(runner):
+    (launcher,) = children_of(runner.pid)
+    inside = below(launcher)
+    assert inside
+    assert {Path(f"/proc/{process}/oom_score_adj").read_text() for process in inside} == {"1000\n"}
+
+
+def below(process):
+    return [each for child in children_of(process) for each in (child, *below(child))]
+
+
+def test_nothing_outlives_the_launcher_when_that_is_killed(runner, watch_descendants):
+    (launcher,) = children_of(runner.pid)
     watched = watch_descendants(launcher)
     os.kill(launcher, signal.SIGKILL)
     assert watched.all_gone()
 
 
 def children_of(process):
-    return map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def test_an_interrupted_runner_ends_the_run_and_says_that_it_was_interrupted(runner, watch_descendants):

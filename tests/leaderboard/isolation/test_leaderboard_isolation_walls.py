@@ -297,6 +297,13 @@ open(3, "w").write("it went on")
     assert cell.answer.read_text() == ""
 
 
+def test_its_group_of_processes_is_one_of_the_sandbox(cell):
+    assert cell.run("import os; os.write(3, f'{os.getpgid(0)} {os.getsid(0)}'.encode())").end == "done"
+    group, session = map(int, cell.answer.read_text().split())
+    of_the_world_outside = 0
+    assert group == session != of_the_world_outside
+
+
 def test_killing_everything_it_can_ends_only_itself(cell):
     program = """
 import os, signal
