@@ -46,7 +46,7 @@ def test_holm_never_makes_a_difference_surer(p):
 
 def test_a_clear_leader_is_first_alone_and_the_others_share_the_second_place():
     values, draws = board(0.80, 0.70, 0.701)
-    places = standings(draws, paired(values, draws))
+    places = standings(values, draws, paired(values, draws))
     assert [place.rank for place in places] == [1, 2, 2]
     assert places[0].ties == ()
     assert places[1].ties == (2,)
@@ -69,7 +69,7 @@ def test_identical_entries_are_tied_for_certain():
     same = np.array([draws[0], draws[0], draws[1]])
     pairs = paired([values[0], values[0], values[1]], same)
     assert pairs[0].p == 1.0
-    assert [place.rank for place in standings(same, pairs)] == [1, 1, 3]
+    assert [place.rank for place in standings([values[0], values[0], values[1]], same, pairs)] == [1, 1, 3]
 
 
 def test_a_difference_without_any_spread_is_certain():
@@ -84,24 +84,24 @@ def test_draws_without_a_figure_are_left_out():
     draws[:, :10] = np.nan
     (pair,) = paired(values, draws)
     assert pair.decided
-    assert [(place.low, place.high) for place in standings(draws, [pair])] == [(1, 1), (2, 2)]
+    assert [(place.low, place.high) for place in standings(values, draws, [pair])] == [(1, 1), (2, 2)]
 
 
 def test_a_single_entry_is_first():
     values, draws = board(0.5)
     assert paired(values, draws) == ()
-    (place,) = standings(draws, ())
+    (place,) = standings(values, draws, ())
     assert (place.rank, place.low, place.high, place.ties) == (1, 1, 1, ())
 
 
 def test_no_entries_have_no_places():
-    assert standings(np.empty((0, DRAWS)), paired([], np.empty((0, DRAWS)))) == ()
+    assert standings([], np.empty((0, DRAWS)), paired([], np.empty((0, DRAWS)))) == ()
 
 
 @given(st.lists(st.floats(0.4, 0.9), min_size=2, max_size=6), st.integers(0, 50))
 def test_rank_intervals_are_those_of_places_counted_one_by_one(means, seed):
     values, draws = board(*means, spread=0.05, seed=seed)
-    places = standings(draws, paired(values, draws))
+    places = standings(values, draws, paired(values, draws))
     for entry, place in enumerate(places):
         counted = sorted(
             1 + sum(draws[other, b] > draws[entry, b] for other in range(len(means))) for b in range(DRAWS)
@@ -111,15 +111,30 @@ def test_rank_intervals_are_those_of_places_counted_one_by_one(means, seed):
 
 
 @given(st.lists(st.floats(0.4, 0.9), min_size=2, max_size=6), st.integers(0, 50))
-def test_ties_are_mutual_and_ranks_count_those_that_are_clearly_better(means, seed):
+def test_ties_are_mutual(means, seed):
     values, draws = board(*means, spread=0.02, seed=seed)
     pairs = paired(values, draws)
-    places = standings(draws, pairs)
+    places = standings(values, draws, pairs)
     told_apart = {frozenset((pair.better, pair.worse)) for pair in pairs if pair.decided}
     for i, j in combinations(range(len(means)), 2):
         tied = frozenset((i, j)) not in told_apart
         assert (j in places[i].ties) == (i in places[j].ties) == tied
-    for i, place in enumerate(places):
-        assert place.rank == 1 + sum(
-            frozenset((i, j)) in told_apart and values[j] > values[i] for j in range(len(means))
-        )
+
+
+@given(st.lists(st.floats(0.4, 0.9), min_size=2, max_size=7, unique=True), st.integers(0, 50))
+def test_a_rank_is_shared_with_the_best_entry_that_one_cannot_be_told_apart_from(means, seed):
+    values, draws = board(*means, spread=0.02, seed=seed)
+    pairs = paired(values, draws)
+    places = standings(values, draws, pairs)
+    clearly = {(pair.better, pair.worse) for pair in pairs if pair.decided}
+    waiting = sorted(range(len(means)), key=lambda i: -values[i])
+    done = 0
+    while waiting:  # the best that is left leads a group of all that follow without a gap
+        group = [waiting[0]]
+        for entry in waiting[1:]:
+            if (waiting[0], entry) in clearly:
+                break
+            group.append(entry)
+        assert {places[entry].rank for entry in group} == {done + 1}
+        done += len(group)
+        waiting = waiting[len(group) :]

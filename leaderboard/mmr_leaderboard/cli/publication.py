@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from joblib import cpu_count
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
@@ -136,25 +137,24 @@ def _show(board: Leaderboard, *, json: bool) -> None:
 
 def _table(board: Leaderboard) -> Table:
     kind = "synthetic outcomes" if board.table.synthetic else "observed outcomes"
-    table = Table(title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}")
-    for name in ("rank", "entry", "nAUC", "skill", "peak", "QNC", "tier"):
-        table.add_column(name, justify="left" if name in ("entry", "tier") else "right")
+    table = Table(title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}", box=SIMPLE)
+    for name in ("rank", "entry", "nAUC", "skill", "peak", "QNC"):
+        table.add_column(name, justify="left" if name == "entry" else "right", no_wrap=True)
     for entry in board.entries:
         metrics = entry.metrics
         table.add_row(
             _rank(entry),
-            escape(printable(entry.display_name, 40)),
+            escape(printable(entry.display_name, 24)),
             with_interval(metrics.nauc.estimate()),
             number(metrics.skill.estimate().value),
             number(metrics.peak.estimate().value),
             number(metrics.qnc.estimate().value),
-            entry.tier,
         )
     for reference in board.references:
         if ":" not in reference.name:
             values = [getattr(reference.metrics, name).estimate() for name in ("nauc", "skill", "peak", "qnc")]
             figures = [with_interval(values[0]), *(number(value.value) for value in values[1:])]
-            table.add_row("", escape(reference.title), *figures, "reference", style="dim")
+            table.add_row("", escape(reference.name), *figures, style="dim")
     return table
 
 

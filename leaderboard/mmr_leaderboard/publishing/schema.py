@@ -155,7 +155,10 @@ class Entry(Part):
     digest: str = Field(description="of the whole submission; what a later version names in `supersedes`")
     commit: str = Field(description="of the repository, that brought this version in; empty where unknown")
     isolation: Method | None = Field(description="how it was run; null where nothing was run")
-    rank: int | None = Field(description="1 + the number of entries that are clearly better; null: unranked")
+    rank: int | None = Field(
+        description="its place by nAUC; entries that cannot be told apart from the best of their group share its place; "
+        "null: unranked"
+    )
     rank_low: int | None = Field(description="lower end of the 95 % interval of its rank over the paired draws")
     rank_high: int | None
     ties: tuple[str, ...] = Field((), description="slugs that it cannot be told apart from (Holm, 5 %)")

@@ -76,8 +76,9 @@ def assemble(
     ranked = sorted((one for one in shown if not reasons[one.slug]), key=_standing_key)
     others = sorted((one for one in shown if reasons[one.slug]), key=_standing_key)
     draws = np.array([_draws(one) for one in ranked], dtype=np.float64).reshape(len(ranked), board.settings.draws)
-    pairs = paired([_nauc(one) for one in ranked], draws)
-    places = standings(draws, pairs)
+    values = [_nauc(one) for one in ranked]
+    pairs = paired(values, draws)
+    places = standings(values, draws, pairs)
     slugs = [one.slug for one in ranked]
     return Leaderboard(
         title=board.settings.title,

@@ -50,7 +50,8 @@ class Pair:
 class Standing:
     """Where one entry stands.
 
-    :param rank: 1 + how many entries are clearly better, so that entries which nothing tells apart may share it.
+    :param rank: the place of its group by figure. A group is led by its best entry and holds those after it that
+        cannot be told apart from the leader; all of them share the leader's place.
     :param low, high: the 95 % interval of its place among all entries over the draws.
     :param ties: positions of the entries that it cannot be told apart from.
     """
@@ -83,17 +84,18 @@ def paired(values: Sequence[float], draws: Floats) -> tuple[Pair, ...]:
     )
 
 
-def standings(draws: Floats, pairs: Sequence[Pair]) -> tuple[Standing, ...]:
+def standings(values: Sequence[float], draws: Floats, pairs: Sequence[Pair]) -> tuple[Standing, ...]:
     """Where each of E entries stands.
 
-    :param draws: [E, B] as in `paired`.
+    :param values: E figures, and draws [E, B], as in `paired`.
     :param pairs: what `paired` gave for them.
     """
+    ranks = _ranks(values, pairs)
     known = draws[:, ~np.isnan(draws).any(axis=0)]  # [E, B]
     places = 1 + (known[None, :, :] > known[:, None, :]).sum(axis=1)  # [E, B]
     return tuple(
         Standing(
-            rank=1 + sum(pair.decided and pair.worse == entry for pair in pairs),
+            rank=ranks[entry],
             low=_end(places[entry], 0),
             high=_end(places[entry], 1),
             ties=tuple(
@@ -115,6 +117,17 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p) - step) * p[at]))
         corrected[at] = largest
     return corrected
+
+
+def _ranks(values: Sequence[float], pairs: Sequence[Pair]) -> list[int]:
+    clearly_worse = {(pair.better, pair.worse) for pair in pairs if pair.decided}
+    ranks = [0] * len(values)
+    leader, place = -1, 0
+    for at, entry in enumerate(sorted(range(len(values)), key=lambda i: -values[i]), start=1):
+        if leader < 0 or (leader, entry) in clearly_worse:
+            leader, place = entry, at
+        ranks[entry] = place
+    return ranks
 
 
 def _compare(values: Sequence[float], draws: Floats, i: int, j: int) -> Pair:
