@@ -40,8 +40,10 @@ def open_parquet(name: str, content: bytes, most_rows: int) -> Opened:
     """
     if ENCRYPTED in (content[:4], content[-4:]):
         raise unreadable(name, "it is encrypted")
-    if len(content) < 12 or content[:4] != MAGIC or content[-4:] != MAGIC:
-        raise unreadable(name, f"it is no whole Parquet file{what_it_is(content)}")
+    if content[:4] != MAGIC:
+        raise unreadable(name, f"it is no Parquet file{what_it_is(content)}")
+    if len(content) < 12 or content[-4:] != MAGIC:
+        raise unreadable(name, "it does not end as a Parquet file does; it may have been cut off")
     if int.from_bytes(content[-8:-4], "little") > FOOTER:
         raise unreadable(name, f"its footer is larger than {FOOTER:,} bytes")
     with reading(name):
