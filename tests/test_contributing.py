@@ -20,7 +20,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"<!-- command: ([\w-]+) -->\n```bash\n(.*?)\n```", TEXT, flags=re.DOTALL))
 SUBMITTER = ("copy", "build", "init", "decisions", "rehearse", "send")
 MAINTAINER = ("review", "look", "try", "publish", "sign", "check")
-KEPT = {"baseline-kmeans", "baseline-linear", "soft-neighbours"}
+KEPT = {"baseline-kmeans", "baseline-linear"}
 """Entries that the copy keeps: the commands are the same with all of them, and take longer."""
 
 
@@ -126,5 +126,8 @@ def test_a_submitter_and_then_a_maintainer_paste_every_command(checkout, environ
     entries = {entry["slug"]: entry for entry in published["entries"]}
     assert {*entries} == {*KEPT, "my-idea", "my-choices"}
     assert (entries["my-choices"]["tier"], entries["my-choices"]["rank"]) == ("self-reported", None)
-    assert entries["my-idea"]["audit"]["signed_off"].keys() == {"placebo-skill"}
     assert entries["my-idea"]["rank"] is not None
+    record = [json.loads(line) for line in (own / "leaderboard/published/audit.jsonl").read_text().splitlines()]
+    [signed] = [event for event in record if event["event"] == "signed off"]
+    assert (signed["slug"], signed["code"], signed["by"]) == ("my-idea", "placebo-skill", "Your Name")
+    assert signed["digest"] == entries["my-idea"]["digest"]
