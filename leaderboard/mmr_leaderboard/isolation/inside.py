@@ -31,5 +31,5 @@ def inside_of(world: Layout, machine: str, *, rules_needed: bool) -> Inside:
         rules_needed=rules_needed,
         program=assembled(machine),
         processes=PROCESSES,
-        threads=THREADS,
+        bounded=True,
     )

@@ -11,12 +11,10 @@ from typing import Any
 
 from mmr_leaderboard.isolation.inside import inside_of, whole
 from mmr_leaderboard.isolation.layout import DEVICES, Layout, layout
-from mmr_leaderboard.isolation.running import HERE, Hand, run, script
+from mmr_leaderboard.isolation.running import FILES, HERE, Hand, run, script
 from mmr_leaderboard.isolation.terms import Ended, Limits, Method, View
 
 NAMESPACES = HERE / "namespaces.py"
-SCRATCH_FILES = 1 << 16
-"""How many files and folders the temporary folder may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +50,5 @@ def described(world: Layout, limits: Limits) -> dict[str, Any]:
         "devices": list(DEVICES),
         "scratch": str(world.scratch),
         "scratch_bytes": limits.scratch_bytes,
-        "scratch_files": SCRATCH_FILES,
+        "scratch_files": FILES + 1,
     }

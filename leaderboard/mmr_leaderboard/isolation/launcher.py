@@ -23,7 +23,7 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_SECONDS = 0.05
-"""How often the threads are counted."""
+"""How often threads and files are counted."""
 
 library = ctypes.CDLL(None, use_errno=True)
 
@@ -52,13 +52,27 @@ def children(process: int) -> list[int]:
     return [other for other in others if parent_of(other) == process]
 
 
-def threads(process: int) -> int:
-    """The threads of a process and of all that descend from it."""
-    try:
-        own = os.stat(f"/proc/{process}/task").st_nlink - 2
-    except OSError:
-        return 0
-    return own + sum(threads(child) for child in children(process))
+def line(process: int) -> list[int]:
+    """A process and all that descend from it."""
+    return [process, *(each for child in children(process) for each in line(child))]
+
+
+def crowd(first: int, bounds: Mapping[str, Any]) -> str:
+    """What there is too much of in a sandbox; empty where there is not.
+
+    :param bounds: "threads" that there may be in all, and "files" that there may be in "folder".
+    """
+    inside = line(first)
+    threads, files = 0, 0
+    for process in inside:
+        with contextlib.suppress(OSError):  # it has just ended
+            threads += os.stat(f"/proc/{process}/task").st_nlink - 2
+    with contextlib.suppress(OSError):  # the sandbox is not yet made, or is gone
+        room = os.statvfs(f"/proc/{inside[-1]}/root{bounds['folder']}")
+        files = room.f_files - room.f_ffree
+    if threads > bounds["threads"]:
+        return f"more than {bounds['threads']} threads"
+    return f"more than {bounds['files']} files" if files > bounds["files"] else ""
 
 
 def start(command: list[str], keep: list[int]) -> int:
@@ -121,14 +135,15 @@ def supervise(told: Mapping[str, Any]) -> dict[str, Any]:
     for descriptor in told["keep"]:
         os.close(descriptor)
     until = time.monotonic() + told["seconds"]
-    late, crowded, status = False, False, None
+    bounds = told["bounds"]
+    late, crowded, status = False, "", None
     while status is None and not late and not crowded:
-        left = until - time.monotonic()
-        happened = signal.sigtimedwait(awaited, max(0.0, min(left, LOOK_SECONDS) if told["threads"] else left))
+        left = max(0.0, until - time.monotonic())
+        happened = signal.sigtimedwait(awaited, min(left, LOOK_SECONDS) if bounds else left)
         if happened is not None and happened.si_signo == signal.SIGTERM:
             break
         status = reap(first)
-        crowded = bool(told["threads"]) and threads(first) > told["threads"]
+        crowded = crowd(first, bounds) if bounds and status is None else ""
         late = status is None and time.monotonic() >= until
     status = clear(first, status)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

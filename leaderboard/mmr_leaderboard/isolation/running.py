@@ -32,6 +32,9 @@ OUT_OF_MEMORY = 91
 THREADS = 512
 """How many threads a sandbox may have; one more ends it."""
 
+FILES = 1 << 16
+"""How many files and folders its temporary folder may hold; one more ends it."""
+
 
 FIRST_DESCRIPTOR = 10
 
@@ -64,7 +67,7 @@ class Inside:
     :param rules_needed: whether a kernel without Landlock is an error.
     :param program: the system-call filter; empty for none.
     :param processes: the limit on processes and threads of the user; None for none.
-    :param threads: how many threads there may be in all; 0 for any number.
+    :param bounded: whether threads, and files in `folder`, are counted.
     """
 
     folder: Path
@@ -72,7 +75,7 @@ class Inside:
     rules_needed: bool
     program: bytes
     processes: int | None
-    threads: int
+    bounded: bool
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -110,7 +113,7 @@ def run(
         order = {
             "command": wrapped,
             "keep": list(hand.kept),
-            "threads": inside.threads,
+            "bounds": {"threads": THREADS, "files": FILES, "folder": str(inside.folder)} if inside.bounded else {},
             "seconds": limits.wall_seconds,
             "parent": os.getpid(),
         }
@@ -197,7 +200,7 @@ def _judged(method: Method, watched: Watched, limits: Limits, full: bool, second
     if late:
         end = "timeout"
     elif ended.get("crowded"):
-        end, said = "killed", f"{said}\nmore than {THREADS} threads\n"
+        end, said = "killed", f"{said}\n{ended['crowded']}\n"
     else:
         end = _end_of(status, ended.get("processor", 0.0), limits, full)
     return Ended(end=end, status=status, said=said, seconds=seconds)

@@ -24,7 +24,7 @@ class Unsafe:
 
         :raises IsolationError: if the command cannot be started.
         """
-        inside = Inside(folder=view.scratch, rules=None, rules_needed=False, program=b"", processes=None, threads=0)
+        inside = Inside(folder=view.scratch, rules=None, rules_needed=False, program=b"", processes=None, bounded=False)
         try:
             return run(self.method, command, inside, limits, answer, lambda starter, hand: starter)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +31,8 @@ VARIED = 300
 """How many of these are also asked in other white space, and with other images."""
 
 SEED = 20250817
-"""Of the choice of queries and of the placebo, so that two runs publish the same counts. It is no secret: a plugin
-can know which queries are asked again. Names in a job come from secrets instead."""
+"""Of the placebo and of shuffles. Which queries are asked again is drawn anew in every run, as names are: no router can
+know them."""
 
 Rows = NDArray[np.intp]
 
@@ -76,16 +77,24 @@ class Material:
     placebo_cost: NDArray[np.float64]
 
 
-def material(column: Prepared, source: FeatureSource, *, workspace: Path, progress: Progress = no_progress) -> Material:
+def material(
+    column: Prepared,
+    source: FeatureSource,
+    *,
+    workspace: Path,
+    seed: int | None = None,
+    progress: Progress = no_progress,
+) -> Material:
     """Makes the material of a board.
 
     :param source: what made the features of the column; variants are encoded by it.
     :param workspace: an existing folder of this run; images are copied into it, and stay as long as it does.
+    :param seed: of the choice of queries that are asked again; None draws one that nobody knows.
     :raises DataError: if an image cannot be read.
     :raises MMRError: if variants cannot be encoded.
     """
     train, test = np.flatnonzero(column.train), np.flatnonzero(column.test)
-    stream = np.random.default_rng(SEED)
+    stream = np.random.default_rng(secrets.randbits(64) if seed is None else seed)
     rechecked = _some(stream, len(test), min(RECHECKED, max(1, len(test) // 2)))
     alone = _some(stream, len(rechecked), ALONE)
     varied = _some(stream, len(rechecked), VARIED)

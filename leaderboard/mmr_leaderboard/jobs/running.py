@@ -24,7 +24,7 @@ from mmr_leaderboard.child.driver import NO_DECISION, NO_PREDICTION, NOT_AVAILAB
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.isolation.terms import Ended, Limits, Sandbox
 from mmr_leaderboard.isolation.terms import View as FileView
-from mmr_leaderboard.jobs.answers import Answers, Due, read_answers
+from mmr_leaderboard.jobs.answers import Answers, Due, Reply, read_answers
 from mmr_leaderboard.jobs.behaviour import Pair, judge
 from mmr_leaderboard.jobs.material import Material, material
 from mmr_leaderboard.jobs.naming import Naming
@@ -74,7 +74,7 @@ class _Entry:
     trade_off: float | None = None
     placebo: Policy | None = None
     single_seconds: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    batch_seconds: float = float("nan")
+    batch_rates: list[float] = field(default_factory=list)
     checks: tuple[BehaviourCheck, ...] = ()
     findings: tuple[Finding, ...] = ()
     router: Mapping[str, Any] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class _Entry:
             trade_off=self.trade_off,
             placebo=self.placebo,
             single_seconds=self.single_seconds,
-            batch_seconds=self.batch_seconds,
+            batch_rates=np.array(self.batch_rates, dtype=np.float64),
             checks=self.checks,
             findings=self.findings,
             method=self.sandbox.method,
@@ -136,7 +136,8 @@ def _run_jobs(entry: _Entry, modality: View, progress: Progress) -> None:
     if answers is None:
         return
     (reply,) = answers.replies
-    entry.policy, entry.batch_seconds, entry.router = reply.policy, float(reply.seconds[0]), answers.stated
+    entry.policy, entry.router = reply.policy, answers.stated
+    entry.batch_rates += _rates([reply], [len(entry.material.test)])
     progress(what, 1, len(JOBS))
     if not _recheck(entry, reply.policy, recheck_job(entry.material, modality), content, naming):
         return
@@ -161,6 +162,8 @@ def _recheck(entry: _Entry, policy: Policy, plan: Recheck, content: JobContent, 
         return False
     replies = answers.replies
     entry.single_seconds = replies[SINGLE].seconds
+    batches = [reply for number, reply in enumerate(replies) if number != SINGLE]
+    entry.batch_rates += _rates(batches, [len(ask.rows) for ask in plan.content.asks if not ask.each])
     given = [reply.policy for reply in replies]
     canonical = given[CANONICAL]
     alone = entry.material.alone
@@ -182,6 +185,12 @@ def _recheck(entry: _Entry, policy: Policy, plan: Recheck, content: JobContent, 
         checks, found = _judged(pairs)
     entry.checks, entry.findings = checks, (*entry.findings, *found)
     return True
+
+
+def _rates(replies: Sequence[Reply], queries: Sequence[int]) -> list[float]:
+    """Queries per second of each batch; a clock that stood still tells nothing."""
+    seconds = [float(reply.seconds[0]) for reply in replies]
+    return [n / spent for n, spent in zip(queries, seconds, strict=True) if spent > 0]
 
 
 def _judged(pairs: Mapping[str, Sequence[Pair]]) -> tuple[tuple[BehaviourCheck, ...], tuple[Finding, ...]]:

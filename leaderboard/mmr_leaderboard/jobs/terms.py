@@ -78,7 +78,7 @@ class EntryRun:
     :param trade_off: the weight chosen on validation, as `mmr_core.evaluate.fitting` chooses it; None if there is none.
     :param placebo: its answers after training outcomes were permuted within their dataset.
     :param single_seconds: [m] seconds for each query that was asked by itself.
-    :param batch_seconds: seconds for all queries at once.
+    :param batch_rates: [b] queries per second of each batch of queries that was asked at once.
     :param method: how it was isolated.
     :param router: the parameters that the router really ran with, as the process states them, and its default fusion.
     """
@@ -87,7 +87,7 @@ class EntryRun:
     trade_off: float | None
     placebo: Policy | None
     single_seconds: NDArray[np.float64]
-    batch_seconds: float
+    batch_rates: NDArray[np.float64]
     checks: tuple[BehaviourCheck, ...]
     findings: tuple[Finding, ...]
     method: Method

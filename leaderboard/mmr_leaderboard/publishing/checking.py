@@ -24,11 +24,21 @@ COSTS = {"cost", "cost_low", "cost_high"}
 CURVES = {"frontier", "points", "dataset_frontiers"}
 """Fields of (cost, utility) points, which are compared as curves: a corner more or less is no difference."""
 
-UNDETERMINED = {
-    "entries": {"latency", "isolation", "commit", "rank", "rank_low", "rank_high", "ties"},
-    "settings": {"versions"},
+UNDETERMINED: dict[str, Any] = {
+    "entries": {
+        "latency": True,
+        "isolation": True,
+        "commit": True,
+        "rank": True,
+        "rank_low": True,
+        "rank_high": True,
+        "ties": True,
+        "checks": {"__all__": {"compared", "changed", "share"}},
+    },
+    "settings": {"versions": True},
 }
-"""Fields that a run does not determine, or that are compared by another rule."""
+"""Fields that a run does not determine, or that are compared by another rule. Which queries are asked again is drawn
+anew in every run, so that no router can know them: what the checks counted differs, what they found must not."""
 
 Place = tuple[str, ...]
 
@@ -43,7 +53,7 @@ def differences(published: Leaderboard, fresh: Leaderboard) -> list[str]:
         found += [f"entry {slug!r}, {line}" for line in _entry(old[slug], new[slug])]
     found += _order(published, fresh)
     for name in ("schema_version", "title", "table", "settings", "references", "refused"):
-        parts = [_plain(getattr(board, name), UNDETERMINED.get(name, set())) for board in (published, fresh)]
+        parts = [_plain(getattr(board, name), UNDETERMINED.get(name, {})) for board in (published, fresh)]
         found += [_line((name, *place), *pair) for place, *pair in _unequal(parts[0], parts[1], ())]
     return sorted(found)
 
@@ -78,7 +88,7 @@ def _order(published: Leaderboard, fresh: Leaderboard) -> list[str]:
     ]
 
 
-def _plain(part: Any, without: set[str]) -> Any:
+def _plain(part: Any, without: dict[str, Any]) -> Any:
     if isinstance(part, Sequence) and not isinstance(part, str):
         return [_plain(each, without) for each in part]
     return part.model_dump(mode="json", exclude=without) if hasattr(part, "model_dump") else part

@@ -111,7 +111,7 @@ class Latency(Part):
 
     median_ms: EstimateDocument = Field(description="one query asked by itself")
     p99_ms: EstimateDocument
-    queries_per_second: EstimateDocument = Field(description="all queries asked at once")
+    queries_per_second: EstimateDocument = Field(description="queries asked at once; over several batches")
     asked: Count = Field(description="how many queries were asked one by one")
 
 
@@ -156,8 +156,8 @@ class Entry(Part):
     commit: str = Field(description="of the repository, that brought this version in; empty where unknown")
     isolation: Method | None = Field(description="how it was run; null where nothing was run")
     rank: int | None = Field(
-        description="its place by nAUC; entries that cannot be told apart from the best of their group share its place; "
-        "null: unranked"
+        description="its place by nAUC; those that cannot be told apart from the best of their group share "
+        "its place; null: unranked"
     )
     rank_low: int | None = Field(description="lower end of the 95 % interval of its rank over the paired draws")
     rank_high: int | None

@@ -49,8 +49,8 @@ SYNTHETIC = "Synthetic outcomes: they were generated, not observed, and say noth
 NOT_PINNED = "A trial: this is not the table that submissions pin."
 
 READING = (
-    "Entries are ranked by nAUC. A rank is 1 plus the number of entries that are clearly better; the range beside it "
-    "holds the ranks that the entry had in 95 % of the paired bootstrap draws.",
+    "Entries are ranked by nAUC. Those that cannot be told apart from the best of their group share its rank; the "
+    "range beside it holds the places that the entry had in 95 % of the paired bootstrap draws.",
     "Entries whose difference is not significant (paired bootstrap, Holm, 5 %) are ties, marked =.",
     "Brackets hold 95 % intervals from a bootstrap over test instances, stratified by dataset.",
     "Utility and cost are those at the trade-off chosen on the validation part of the training split; "

@@ -171,7 +171,7 @@ class Referee:
         if run.policy is None or refused(run.findings):
             return ran
         figures = self.ruler.entry(slug, run.policy, run.trade_off, validated=True)
-        timed = latency(run.single_seconds, run.batch_seconds, len(self.ruler.tested.utility))
+        timed = latency(run.single_seconds, run.batch_rates)
         measured = ran.model_copy(update={"figures": figures, "latency": timed})
         return self._audited(measured, run.policy, self._placebo(run), previous)
 
@@ -207,7 +207,7 @@ class Referee:
             self._frame,
             self.ruler.whole.references[CONSTANT],
             placebo=placebo,
-            previous=self._policy_of(previous),
+            previous=self._policy_of(previous) if _decides(matrices) else None,
         )
         update = {"choices": choices, "statistics": report.statistics(), "flags": report.flags}
         return verdict.model_copy(update=update)
@@ -265,6 +265,11 @@ def audit_features(board: Board) -> NDArray[np.float64]:
         norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
         scaled.append(np.divide(rows, norms, out=np.zeros(rows.shape), where=norms > 0))
     return np.concatenate(scaled, axis=1)
+
+
+def _decides(matrices: NDArray[np.float64]) -> bool:
+    """Whether choices are decisions, so that two versions can be compared by them."""
+    return bool((matrices.max(axis=2) == 1).all())
 
 
 def _failure(findings: Sequence[Finding]) -> Verdict:

@@ -1,4 +1,4 @@
-"""How long a router takes per query, with intervals: from the seconds of queries asked one by one and all at once."""
+"""How long a router takes per query, with intervals: from queries asked one by one and in batches."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ Floats = NDArray[np.float64]
 
 DRAWS = 1000
 SEED = 0
-MEASURED_ONCE = "all queries were asked at once, one time"
 
 
-def latency(single_seconds: Floats, batch_seconds: float, queries: int) -> Latency | None:
+def latency(single_seconds: Floats, batch_rates: Floats) -> Latency | None:
     """Median and 99th percentile of single queries, and throughput; None where nothing was timed.
 
-    Intervals are percentiles of the figure over bootstrap draws of the queries that were asked one by one.
+    Intervals are percentiles of the figure over bootstrap draws: of the queries that were asked one by one, and of
+    the batches that were asked at once.
 
-    :param single_seconds: [m] seconds of each.
-    :param batch_seconds: seconds for all `queries` at once.
+    :param single_seconds: [m] seconds of each query that was asked by itself.
+    :param batch_rates: [b] queries per second of each batch.
     """
-    known = single_seconds[np.isfinite(single_seconds)]
-    if len(known) == 0 or not batch_seconds > 0:
+    known, rates = (times[np.isfinite(times)] for times in (single_seconds, batch_rates))
+    if len(known) == 0 or len(rates) == 0:
         return None
-    stream = np.random.default_rng(SEED)
-    drawn = known[stream.integers(0, len(known), (DRAWS, len(known)))]  # [B, m]
+    drawn, drawn_rates = (_drawn(times) for times in (known, rates))
+    ends = interval(np.median(drawn_rates, axis=1))
+    low, high = ends or (None, None)
     return Latency(
         median_ms=_milliseconds(known, drawn, 0.5),
         p99_ms=_milliseconds(known, drawn, 0.99),
-        queries_per_second=EstimateDocument(value=queries / batch_seconds, reason=MEASURED_ONCE),
+        queries_per_second=EstimateDocument(value=float(np.median(rates)), low=low, high=high),
         asked=len(known),
     )
+
+
+def _drawn(times: Floats) -> Floats:
+    """[B, m] bootstrap draws of [m] figures."""
+    return times[np.random.default_rng(SEED).integers(0, len(times), (DRAWS, len(times)))]
 
 
 def _milliseconds(known: Floats, drawn: Floats, share: float) -> EstimateDocument:

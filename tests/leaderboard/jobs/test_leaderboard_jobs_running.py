@@ -53,7 +53,7 @@ def test_a_built_in_answers_as_in_the_engine_and_passes_every_check(name, run, c
     assert done.router["canonical_id"] == f"mmr-bench/{name}"
     assert len(done.single_seconds) == len(column.table.utility[column.test]) // 2
     assert (done.single_seconds > 0).all()
-    assert done.batch_seconds > 0
+    assert len(done.batch_rates) >= 1
 
 
 @pytest.mark.parametrize("modality", ["text", "image"])
