@@ -268,14 +268,6 @@ def test_a_flag_asks_for_more_than_the_limit():
     assert not beyond(replace(excess, error=0.03), 0.05)
 
 
-def test_limits_of_a_board_widen_to_its_own_honest_rows_and_never_shrink():
-    strong = Excess(per_decision=0.1, share=0.3, error=0.02, z=5.0, p=0.0)
-    weak = replace(strong, share=-0.3)
-    widened = LIMITS.widened([strong, weak], [weak])
-
-    assert (widened.residual, widened.permutation) == (0.3, LIMITS.permutation)
-
-
 def test_representative_points_are_spread_over_the_costs_that_a_row_reaches(board):
     utility, cost = board.frame.utility, board.frame.cost
     policy = board.knn()

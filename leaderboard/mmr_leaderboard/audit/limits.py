@@ -8,8 +8,7 @@ more than chance at the 1 % level.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,18 +35,6 @@ class Limits:
     permutation: float
     placebo: float
     revision: float
-
-    def widened(self, residual: Iterable[Excess], permutation: Iterable[Excess]) -> Limits:
-        """The limits of one board: never below these, and never below what its own honest rows reach.
-
-        :param residual, permutation: of rows that were reproduced in isolation and whose placebo did not block; give
-            the built-in baselines, never the row that is being judged.
-        """
-        return replace(
-            self,
-            residual=max([self.residual, *(excess.share for excess in residual)]),
-            permutation=max([self.permutation, *(excess.share for excess in permutation)]),
-        )
 
 
 LIMITS = Limits(residual=0.05, permutation=0.02, placebo=0.01, revision=0.75)

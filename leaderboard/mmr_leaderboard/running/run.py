@@ -26,6 +26,7 @@ from mmr_leaderboard.publishing.log import Log, read_log
 from mmr_leaderboard.publishing.schema import FindingDocument, Leaderboard, Refused
 from mmr_leaderboard.running.assembling import Judged, assemble
 from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
+from mmr_leaderboard.running.honest_range import read_against
 from mmr_leaderboard.running.refereeing import Referee, Surroundings, audit_features
 from mmr_leaderboard.running.verdict import Verdict
 from mmr_leaderboard.standing.measuring import Figures, Ruler
@@ -86,7 +87,16 @@ def run_board(
         references = _references(referee, progress)
         valid = [one for one in submissions if not one.refused]
         verdicts = _verdicts(referee, valid, before, request.jobs, progress)
-    judged = [_judged(one, verdicts[one.slug], log, request.submissions) for one in valid]
+    honest = {one.slug: verdicts[one.slug] for one in valid if _is_home(one)}
+    judged = [
+        _judged(
+            one,
+            read_against(verdicts[one.slug], [verdict for slug, verdict in honest.items() if slug != one.slug]),
+            log,
+            request.submissions,
+        )
+        for one in valid
+    ]
     document = assemble(board, referee.ruler, references, judged, [_refused(one) for one in submissions if one.refused])
     shown = {entry.slug for entry in document.entries}
     return RunResult(
@@ -235,6 +245,11 @@ def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Pat
         verdict=verdict,
         signed_off=log.signed_off(submission.slug, submission.digest),
     )
+
+
+def _is_home(submission: Submission) -> bool:
+    manifest = submission.manifest
+    return manifest is not None and manifest.router is not None and manifest.router.is_home
 
 
 def _refused(submission: Submission) -> Refused:
