@@ -125,7 +125,9 @@ def build(world: Mapping[str, Any]) -> None:
             mount(old, place, "", BIND | WITH_MOUNTS)
             seal(place, NO_DEVICES, recursive=True)
     for path in world["devices"]:
-        mount(f"/old{path}", spot(path, folder=False), "", BIND)
+        place = spot(path, folder=False)
+        mount(f"/old{path}", place, "", BIND)
+        seal(place, 0, recursive=False)
     for path in world["emptied"]:
         seal(f"/new{path}", NO_DEVICES, recursive=False)
     room = f"mode=700,size={world['scratch_bytes']},nr_inodes={world['scratch_files']}"

@@ -76,6 +76,8 @@ _NOT_PERMITTED: Mapping[str, tuple[int | None, int | None]] = {
     "open_by_handle_at": (304, 265),
     "fanotify_init": (300, 262),
     "fanotify_mark": (301, 263),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
     "setxattr": (188, 5),
     "lsetxattr": (189, 6),
     "fsetxattr": (190, 7),
@@ -143,23 +145,38 @@ _NOT_THERE: Mapping[str, tuple[int, int]] = {
     "clone3": (435, 435),
 }
 
+_PRETENDED: Mapping[str, tuple[int | None, int | None]] = {
+    # The devices are those of the host, and where root runs this they are its own; nobody is in the sandbox from whom
+    # a mode would protect anything, and much code sets modes and times after copying.
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    # these would hold up the whole machine
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+}
+"""Calls that are answered as if they had been done, and are not."""
+
 _CLONE = (56, 220)
 _SOCKETPAIR = (53, 199)
 _IOCTL = (16, 29)
-_MODE_SETTERS: Mapping[str, tuple[tuple[int | None, int | None], int]] = {
-    "chmod": ((90, None), 1),
-    "fchmod": ((91, 52), 1),
-    "fchmodat": ((268, 53), 2),
-    "fchmodat2": ((452, 452), 2),
-}
-"""Calls that set a mode, and which argument it is: none may make a set-user-id file of the answer."""
-
+_FILE_CONTROL = (72, 25)
+_FILE_ORDERS = {"F_SETLEASE": 1024, "F_NOTIFY": 1026}
+"""A lease on a file that others read as well holds up everybody else who opens it."""
 _SET_LIMIT = (160, 164)
 _SET_LIMIT_OF = (302, 261)
 _CORE_LIMIT = 4  # stays at what makes the kernel dump nothing, neither to a file nor into a program of the host
 _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x7E020000
-_SET_ID_BITS = 0o6000
 _UNIX_FAMILY = 1
 _STREAM_TYPE = 1
 _TYPE_MASK = 0xF
@@ -177,7 +194,7 @@ _QUESTIONS = {
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
-_IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x35, 0x45
+_IF_EQUAL, _IF_AT_LEAST = 0x15, 0x35
 
 _ALLOW = 0x7FFF0000
 _KILL = 0x80000000
@@ -258,9 +275,19 @@ def instructions(machine: str) -> list[Instruction]:
         allow,
         forbid,
     )
-    for numbers, index in _MODE_SETTERS.values():
-        program += _when(numbers[column], _argument(index), (_IF_ANY_BIT, 1, 0, _SET_ID_BITS), allow, forbid)
-    tables = ((_NOT_THERE, errno.ENOSYS), (_NOT_SUPPORTED, errno.EOPNOTSUPP), (_NOT_PERMITTED, errno.EPERM))
+    program += _when(
+        _FILE_CONTROL[column],
+        _argument(1),
+        *((_IF_EQUAL, len(_FILE_ORDERS) - place, 0, order) for place, order in enumerate(_FILE_ORDERS.values())),
+        allow,
+        forbid,
+    )
+    tables = (
+        (_PRETENDED, 0),
+        (_NOT_THERE, errno.ENOSYS),
+        (_NOT_SUPPORTED, errno.EOPNOTSUPP),
+        (_NOT_PERMITTED, errno.EPERM),
+    )
     for table, answer in tables:
         for numbers in table.values():
             program += _when(numbers[column], _refuse(answer))

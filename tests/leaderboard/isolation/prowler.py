@@ -43,6 +43,16 @@ def wide(argument):
     return ctypes.c_long(argument) if isinstance(argument, int) else argument
 
 
+def changed(path, change):
+    """What became of a file's attributes; an error where nothing did, whatever the call said."""
+    before = os.stat(path)
+    change(path)
+    after = os.stat(path)
+    if (before.st_mode, before.st_mtime) == (after.st_mode, after.st_mtime):
+        raise OSError(errno.EPERM, "nothing changed")
+    return oct(after.st_mode)
+
+
 # Reading
 
 
@@ -194,12 +204,12 @@ def truncate_a_file_outside():
 
 @attempt
 def change_the_mode_of_a_file_outside():
-    return os.chmod(WITNESS, 0) or "changed"
+    return changed(WITNESS, lambda path: os.chmod(path, 0o640))
 
 
 @attempt
 def change_the_times_of_a_file_outside():
-    return os.utime(WITNESS, (1, 1)) or "changed"
+    return changed(WITNESS, lambda path: os.utime(path, (1, 1)))
 
 
 @attempt
@@ -219,12 +229,12 @@ def write_to_a_readable_file():
 
 @attempt
 def change_the_mode_of_a_readable_file():
-    return os.chmod(READABLE / "file", 0) or "changed"
+    return changed(READABLE / "file", lambda path: os.chmod(path, 0))
 
 
 @attempt
 def change_the_times_of_a_readable_file():
-    return os.utime(READABLE / "file", (1, 1)) or "changed"
+    return changed(READABLE / "file", lambda path: os.utime(path, (1, 1)))
 
 
 @attempt
@@ -263,14 +273,58 @@ def make_a_device():
 
 
 @attempt
+def change_the_mode_of_a_device():
+    usual = os.stat("/dev/full").st_mode & 0o7777
+    try:
+        return changed("/dev/full", lambda path: os.chmod(path, usual ^ 0o1000))
+    finally:
+        os.chmod("/dev/full", usual)
+
+
+@attempt
+def change_the_times_of_a_device():
+    usual = os.stat("/dev/full")
+    try:
+        return changed("/dev/full", lambda path: os.utime(path, (1, 1)))
+    finally:
+        os.utime("/dev/full", ns=(usual.st_atime_ns, usual.st_mtime_ns))
+
+
+@attempt
+def make_others_wait_for_a_file():
+    import fcntl
+
+    with open(READABLE / "file") as file:
+        return fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK) or "taken"
+
+
+@attempt
+def be_told_what_others_do_in_a_folder():
+    import fcntl
+
+    return fcntl.fcntl(os.open(READABLE, os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_ACCESS) or "told"
+
+
+@attempt
+def be_told_what_others_do_to_files():
+    return call(294, 26, 0)
+
+
+@attempt
+def fill_the_memory_of_sockets():
+    first, _second = socket.socketpair()
+    return first.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20) or "grown"
+
+
+@attempt
 def make_the_answer_a_program_of_its_owner():
-    return os.fchmod(3, 0o4755) or "made"
+    return changed(3, lambda file: os.fchmod(file, 0o4755))
 
 
 @attempt
 def reserve_disk_beyond_the_end_of_the_answer():
     keep_size = 1
-    return call(285, 47, 3, keep_size, 0, 1 << 32)
+    return call(285, 47, 3, keep_size, 0, 1 << 22)
 
 
 @attempt

@@ -122,6 +122,35 @@ except OSError as error:
     assert int(cell.answer.read_text()) <= cell.limits.scratch_bytes >> 20
 
 
+def test_the_temporary_folder_holds_only_so_many_files(cell, monkeypatch):
+    for module in ("running", "landlock"):
+        monkeypatch.setattr(f"mmr_leaderboard.isolation.{module}.FILES", 500)
+    program = """
+import os, time
+for number in range(1000):
+    os.close(os.open(str(number), os.O_CREAT))
+time.sleep(60)
+"""
+    ended = cell.run(program)
+    assert ended.end in ("killed", "raised")
+    assert "more than 500 files" in ended.said or "No space left" in ended.said
+
+
+def test_files_can_be_copied_with_their_modes_and_times(cell):
+    program = """
+import shutil, tempfile
+from pathlib import Path
+with tempfile.TemporaryDirectory() as folder:
+    (Path(folder) / "one").write_text("as it was")
+    shutil.copytree(folder, "copied")
+shutil.copy2("copied/one", "two")
+open(3, "w").write(Path("two").read_text())
+"""
+    ended = cell.run(program)
+    assert (ended.end, ended.said) == ("done", "")
+    assert cell.answer.read_text() == "as it was"
+
+
 def test_no_more_files_can_be_open_than_allowed(any_cell):
     program = """
 import errno, os

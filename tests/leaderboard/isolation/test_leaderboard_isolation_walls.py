@@ -25,6 +25,7 @@ ATTEMPTS = [
 ]
 
 POSSIBLE_OUTSIDE = (
+    "make_others_wait_for_a_file",
     "read_a_file_outside",
     "list_the_folder_of_a_file_outside",
     "ask_whether_a_file_outside_exists",
@@ -38,6 +39,13 @@ POSSIBLE_OUTSIDE = (
     "change_the_times_of_a_file_outside",
     "write_a_file_outside",
     "write_to_a_readable_file",
+    "change_the_mode_of_a_file_outside",
+    "change_the_mode_of_a_readable_file",
+    "make_the_answer_a_program_of_its_owner",
+    "reserve_disk_beyond_the_end_of_the_answer",
+    "be_told_what_others_do_in_a_folder",
+    "be_told_what_others_do_to_files",
+    "fill_the_memory_of_sockets",
     "connect_to_the_network",
     "connect_to_a_path",
     "connect_to_an_abstract_name",
