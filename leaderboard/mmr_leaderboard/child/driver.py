@@ -6,6 +6,7 @@ can hold it. The exit status says how it went; the last line on standard error s
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -48,7 +49,7 @@ def main(folder: str) -> int:
     except BadAnswer as error:
         return _say(NO_DECISION if error.about_decisions else NO_PREDICTION, str(error))
     except BaseException as error:
-        return _say(RAISED, _reason(error))
+        return _say(OUT_OF_MEMORY if _is_out_of_memory(error) else RAISED, _reason(error))
     return DONE
 
 
@@ -63,9 +64,14 @@ def _reason(error: BaseException) -> str:
     name = type(error).__name__
     try:
         message = " ".join(str(error).split())
-    except Exception:
+    except BaseException:  # even SystemExit, by which this process would end as if all were well
         message = "(it cannot be printed)"
     return f"{name}: {message}" if message else name
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether the kernel said that there is no memory, where Python did not."""
+    return isinstance(error, OSError) and error.errno == errno.ENOMEM
 
 
 def _say(status: int, reason: str) -> int:

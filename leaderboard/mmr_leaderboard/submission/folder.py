@@ -78,7 +78,8 @@ def submission_folders(submissions: Path) -> list[Path]:
 
 def look(folder: Path) -> Contents:
     """Checks a submission's folder and reads what may be in it; nothing that is refused is opened."""
-    slug = folder.name
+    # a name that is no slug may hold anything, bytes that no text has included; it is published in letters that do
+    slug = folder.name if SLUG.fullmatch(folder.name) else _shown(folder.name)
     findings = [] if SLUG.fullmatch(slug) else [finding("bad-slug", slug or ".", "the folder's name is no slug")]
     refusal = _not_a_folder(folder)
     if refusal is not None:

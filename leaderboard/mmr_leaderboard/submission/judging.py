@@ -98,7 +98,8 @@ def beside_each_other(submissions: Sequence[Submission], scored: Mapping[str, st
 
     Of entries with the same decisions (or, for plugins, the same router made the same way) the one that is published
     stays as it is and the others are refused; where none is published, all are. A published entry that has changed
-    must name the published digest in `supersedes`, and counts as new where it now repeats another entry.
+    must name the published digest in `supersedes`, and counts as new where it now repeats another entry. Submissions
+    that are refused anyway repeat nothing, so that a broken copy takes nobody's place away.
     """
     more: dict[int, list[Finding]] = {i: [] for i in range(len(submissions))}
     for i, one in enumerate(submissions):
@@ -110,7 +111,7 @@ def beside_each_other(submissions: Sequence[Submission], scored: Mapping[str, st
             more[i].append(finding("changed-without-supersedes", f"{MANIFEST}, supersedes", told))
     alike: dict[object, list[int]] = {}
     for i, one in enumerate(submissions):
-        alike.setdefault(_content(one) or i, []).append(i)
+        alike.setdefault((None if one.refused else _content(one)) or i, []).append(i)
     for group in alike.values():
         published = [i for i in group if scored.get(submissions[i].slug) == submissions[i].digest]
         for i in group if len(group) > 1 else []:
