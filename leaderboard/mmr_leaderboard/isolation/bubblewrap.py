@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from mmr_leaderboard.isolation.inside import inside_of, whole
+from mmr_leaderboard.isolation.interpreter import interpreter
 from mmr_leaderboard.isolation.layout import DEVICES, Layout, layout
 from mmr_leaderboard.isolation.running import Hand, IsolationError, run
 from mmr_leaderboard.isolation.terms import Ended, Limits, Method, View
@@ -21,6 +22,8 @@ BASIC = (
     "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
 )  # fmt: skip
 WELCOME = ("--disable-userns",)
+"""Left out where it is unknown or impossible: the system-call filter refuses new user namespaces as well."""
+
 NEEDED = ("--size", "--clearenv", "--args", "--remount-ro")
 OLD = "update bubblewrap to 0.7 or newer"
 
@@ -95,4 +98,11 @@ def _options(program: Path) -> tuple[str, ...]:
     if missing:
         said = "" if told.returncode == 0 else f": {told.stderr.strip()}"
         raise IsolationError(f"bubblewrap has no {' '.join(missing)}{said}", where=str(program), fix=OLD)
-    return (*BASIC, *(option for option in WELCOME if option in known))
+    return (*BASIC, *(option for option in WELCOME if option in known and _works(program, option)))
+
+
+def _works(program: Path, option: str) -> bool:
+    """Whether an option that needs more of the machine than the others is possible here."""
+    nothing = [str(interpreter()), "-I", "-S", "-c", ""]
+    trial = [str(program), "--unshare-user", option, "--ro-bind", "/", "/", "--", *nothing]
+    return subprocess.run(trial, capture_output=True, check=False, timeout=30, env={}).returncode == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 import tempfile
 from contextlib import ExitStack
 from functools import cache
@@ -83,8 +82,6 @@ def _candidates() -> tuple[Bubblewrap | Landlock, ...]:
 @cache
 def _obstacle(candidate: Bubblewrap | Landlock) -> str:
     """Why a method does not isolate here, found by running it; empty where it does."""
-    if sys.platform != "linux":
-        return f"{candidate.method}: this is {sys.platform}, not Linux"
     try:
         managed = escapes(candidate)
     except (IsolationError, OSError) as error:

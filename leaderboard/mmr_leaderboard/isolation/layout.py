@@ -42,13 +42,16 @@ class Layout:
 def layout(view: View) -> Layout:
     """The file system in which a view holds.
 
-    :raises DataError: if a path of the view is relative, absent, or the root.
+    :raises DataError: if a path of the view is relative, absent, the root, or lies in the scratch folder.
     """
     links: dict[Path, str] = {}
     real = {_resolved(path, links) for path in view.readable if str(path) not in DEVICES}
     scratch = _resolved(view.scratch, links)
     if Path("/") in real:
         raise DataError("the whole file system cannot be readable in a sandbox", fix="name what it has to read")
+    hidden = sorted(path for path in real if scratch in (path, *path.parents))
+    if hidden:
+        raise DataError(f"'{hidden[0]}' lies in the temporary folder of a sandbox and would be covered by it")
     gathered, emptied = _gathered(real, links.keys())
     mounts = tuple(path for path in sorted(gathered) if not _covered(path, gathered, emptied))
     links[SHARED_MEMORY] = str(scratch)

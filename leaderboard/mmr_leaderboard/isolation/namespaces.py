@@ -34,6 +34,7 @@ CAPABILITY_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 
 USER = 1000
+NAME = b"sandbox"
 BASE = "/tmp"
 """Any folder that is on every machine: the new root is built over it, seen by nobody else."""
 
@@ -153,6 +154,7 @@ def drop_capabilities() -> None:
 def first(told: Mapping[str, Any]) -> int:
     """The first process of the namespace; the exit status of the command, or 128 and its signal."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL, "tying to the parent")
+    checked(library.sethostname(NAME, ctypes.c_size_t(len(NAME))), "naming the sandbox")
     build(told["world"])
     drop_capabilities()
     command = os.fork()

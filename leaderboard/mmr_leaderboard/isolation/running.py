@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -102,6 +103,8 @@ def run(
 
     :raises IsolationError: if the sandbox cannot be made; `command` was not started then.
     """
+    if sys.platform != "linux":
+        raise IsolationError(f"submitted code runs on Linux only, and this is {sys.platform}", where=method)
     with ExitStack() as stack:
         hand = _Hand(stack)
         answered = hand.keep(_made_anew(answer))

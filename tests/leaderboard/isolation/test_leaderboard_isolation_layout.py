@@ -112,6 +112,12 @@ def test_the_whole_file_system_is_refused(place):
         layout_of(place, place / "all")
 
 
+def test_what_the_temporary_folder_would_cover_is_refused(place):
+    (place / "scratch" / "file").touch()
+    with pytest.raises(DataError, match="would be covered"):
+        layout_of(place, place / "scratch" / "file")
+
+
 def test_links_that_go_round_are_refused(place):
     (place / "one").symlink_to("two")
     (place / "two").symlink_to("one")

@@ -16,13 +16,16 @@ from mmr_leaderboard.isolation.stopping import stop_all
 
 DAEMON = """
 import os, time
+told, tell = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.write(3, b"here")
+        os.write(tell, b"1")
         os.closerange(0, 64)
         time.sleep(1000)
     os._exit(0)
+os.read(told, 1)
 os.wait()
 """
 

@@ -277,6 +277,23 @@ def test_it_starts_in_its_temporary_folder_which_is_empty_and_its_own(cell):
     assert cell.run(program).end == "done"
 
 
+def test_the_temporary_folder_can_lie_in_a_readable_one(cell, make_cell, tmp_path):
+    given = make_cell(cell.sandbox.method, tmp_path / "job", (tmp_path / "job",))
+    (given.folder / "query").write_text("a question")
+    program = """
+import sys
+open("kept", "w").write(open(sys.argv[1]).read())
+open(3, "w").write(open("kept").read())
+"""
+    ended = given.run(program, given.folder / "query")
+    assert (ended.end, given.answer.read_text()) == ("done", "a question"), ended.said
+
+
+def test_it_learns_neither_who_runs_it_nor_on_which_machine(cell):
+    assert cell.run("import os, socket; open(3, 'w').write(f'{os.getuid()} {socket.gethostname()}')").end == "done"
+    assert cell.answer.read_text() == "1000 sandbox"
+
+
 def test_it_has_no_capabilities_and_cannot_gain_any(cell):
     program = """
 import ctypes, os
