@@ -1,6 +1,6 @@
 """Every code that validation knows has an example here, which is refused for that and says where.
 
-`COVERED` are the stages of this file; codes of later stages have their examples where submissions are run and audited.
+`COVERED` are the stages of this file; codes of later stages have their examples in the attack suite, `attacks/`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -228,7 +228,8 @@ def _(folder: Path) -> tuple[Finding, ...]:
     return judge_change(b"submissions/my-entry/submission.toml\0leaderboard/board.py\0").findings
 
 
-def test_every_code_of_validation_has_an_example() -> None:
+def test_every_code_of_validation_has_an_example(stages_shown: Mapping[str, tuple[str, ...]]) -> None:
+    assert stages_shown["submission"] == COVERED
     assert set(MADE) == {code.name for code in CODES.values() if code.stage in COVERED}
 
 

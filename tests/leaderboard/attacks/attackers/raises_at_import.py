@@ -1,0 +1,3 @@
+"""A router that cannot be imported."""
+
+raise RuntimeError("not today")

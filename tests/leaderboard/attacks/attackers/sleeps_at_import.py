@@ -1,0 +1,5 @@
+"""A router whose import never ends."""
+
+import time
+
+time.sleep(10_000)
