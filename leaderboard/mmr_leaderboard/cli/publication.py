@@ -15,7 +15,7 @@ from mmr_core.report.numbers import number, with_interval
 from mmr_leaderboard.cli.running import failed
 from mmr_leaderboard.findings import printable
 from mmr_leaderboard.isolation.terms import Method
-from mmr_leaderboard.publishing.checking import differences, stale_files
+from mmr_leaderboard.publishing.checking import choice_differences, differences, stale_files
 from mmr_leaderboard.publishing.choices import FILE as CHOICES
 from mmr_leaderboard.publishing.choices import Choices, choices_text, read_choices
 from mmr_leaderboard.publishing.files import publish, read_board, render
@@ -60,8 +60,7 @@ def checked(
     result = _run(data, out, submissions, jobs, wheelhouse, method, unsafe, json)
     _show(result.board, json=json)
     found += differences(board, result.board)
-    if result.choices != read_choices(out):
-        found.append(f"{CHOICES} is not what a fresh run gives")
+    found += choice_differences(read_choices(out), result.choices)
     found += [f"{event.event} is not in the record: {event.slug}" for event in _news(out, board)]
     for line in found:
         warn(printable(line))

@@ -25,10 +25,12 @@ class EntryChoices(Part):
 
     :ivar digest: of the submission.
     :ivar points: for each operating point, cheapest first, one index into the pool per test instance.
+    :ivar superseded: the same of the version that this one replaced; kept, so that every later run compares the two.
     """
 
     digest: str
     points: tuple[tuple[Index, ...], ...]
+    superseded: tuple[tuple[Index, ...], ...] = ()
 
 
 class Choices(Part):
@@ -43,10 +45,17 @@ class Choices(Part):
     models: tuple[str, ...]
     entries: dict[str, EntryChoices]
 
-    def of(self, slug: str, *, table: str, split_digest: str, models: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-        """The choices of an entry; empty where there are none about this table, split and pool."""
-        same = (self.table, self.split_digest, self.models) == (table, split_digest, tuple(models))
-        return self.entries[slug].points if same and slug in self.entries else ()
+    def before(
+        self, slug: str, digest: str, *, table: str, split_digest: str, models: Sequence[str]
+    ) -> tuple[tuple[int, ...], ...]:
+        """The choices of the version that the version of this digest replaces, be it published yet or not.
+
+        Empty where there are none about this table, split and pool.
+        """
+        entry = self.entries.get(slug)
+        if entry is None or (self.table, self.split_digest, self.models) != (table, split_digest, tuple(models)):
+            return ()
+        return entry.superseded if entry.digest == digest else entry.points
 
 
 def choices_text(choices: Choices) -> str:
@@ -55,7 +64,8 @@ def choices_text(choices: Choices) -> str:
         {"table": choices.table, "split_digest": choices.split_digest, "models": list(choices.models)}, indent=1
     ).rstrip("}\n ")
     entries = ",\n".join(
-        f'  {json.dumps(slug)}: {{"digest": {json.dumps(entry.digest)}, "points": [\n{_lines(entry.points)}\n  ]}}'
+        f'  {json.dumps(slug)}: {{"digest": {json.dumps(entry.digest)}, "points": [\n{_lines(entry.points)}\n  ]'
+        f"{_superseded(entry)}}}"
         for slug, entry in sorted(choices.entries.items())
     )
     return f'{head},\n "entries": {{\n{entries}\n }}\n}}\n'
@@ -72,6 +82,10 @@ def read_choices(folder: Path) -> Choices | None:
 def kept_choices(choices: Mapping[str, EntryChoices]) -> dict[str, EntryChoices]:
     """Those entries that have any choices."""
     return {slug: entry for slug, entry in choices.items() if entry.points}
+
+
+def _superseded(entry: EntryChoices) -> str:
+    return f', "superseded": [\n{_lines(entry.superseded)}\n  ]' if entry.superseded else ""
 
 
 def _lines(points: Sequence[Sequence[int]]) -> str:

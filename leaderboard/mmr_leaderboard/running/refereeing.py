@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError
+from mmr_core.evaluate.column import Prepared
 from mmr_core.evaluate.policies import Decided, Policy
 from mmr_core.evaluate.references import CONSTANT
+from mmr_core.evaluate.run import library_versions
 from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
 from mmr_leaderboard.audit.placebo import PlaceboReference
 from mmr_leaderboard.audit.points import representative_points
@@ -81,12 +84,16 @@ class Referee:
     surroundings: Surroundings
     cache: VerdictCache
     _table: str = field(init=False)
+    _features: str = field(init=False)
+    _versions: dict[str, str] = field(init=False)
     _sources: str = field(default_factory=sources_digest)
     _preparing: Lock = field(default_factory=Lock)
     _measuring: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._table = self.board.table.digest()
+        self._features = features_digest(self.board.column)
+        self._versions = library_versions()
 
     def judge(self, submission: Submission, previous: Choices, progress: Progress = no_progress) -> Verdict:
         """The verdict on a submission that validation let through, from the cache where nothing has changed.
@@ -230,7 +237,8 @@ class Referee:
                 "table": self._table,
                 "column": column.spec.name,
                 "split": column.split_digest,
-                "features": repr(sorted(column.description.items())),
+                "features": self._features,
+                "versions": self._versions,
                 "draws": [settings.draws, settings.draw_seed],
                 "limits": asdict(self.surroundings.limits),
                 "previous": [list(point) for point in previous],
@@ -254,6 +262,17 @@ def request_of(router: Router) -> RouterRequest:
         encoder=router.encoder,
         encoder_parameters=dict(router.encoder_params),
     )
+
+
+def features_digest(column: Prepared) -> str:
+    """A digest of what made the embeddings of a column and of the embeddings themselves: images are no part of a
+    table's digest."""
+    state = blake2b(repr(sorted(column.description.items())).encode(), digest_size=16)
+    for features in (column.features_train, column.features_test):
+        embeddings = features.embeddings
+        for rows in (embeddings.text, embeddings.image, embeddings.mask):
+            state.update(b"none" if rows is None else np.ascontiguousarray(rows).tobytes())
+    return state.hexdigest()
 
 
 def audit_features(board: Board) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
+from mmr_core.evaluate.run import library_versions
 from mmr_core.features import cache_root
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
@@ -35,6 +36,9 @@ from mmr_leaderboard.submission.judging import Submission, judge_all
 from mmr_leaderboard.submission.pins import expected_of
 
 TASK = "judging submissions"
+
+Points = tuple[tuple[int, ...], ...]
+"""For each operating point, the model chosen for each test instance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +90,8 @@ def run_board(
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
         references = _references(referee, progress)
         valid = [one for one in submissions if not one.refused]
-        verdicts = _verdicts(referee, valid, before, request.jobs, progress)
+        superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
+        verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
     honest = {one.slug: verdicts[one.slug] for one in valid if _is_home(one)}
     judged = [
         _judged(
@@ -107,7 +112,9 @@ def run_board(
             models=tuple(model.name for model in board.table.models),
             entries=kept_choices(
                 {
-                    one.slug: EntryChoices(digest=one.digest, points=one.verdict.choices)
+                    one.slug: EntryChoices(
+                        digest=one.digest, points=one.verdict.choices, superseded=superseded[one.slug]
+                    )
                     for one in judged
                     if one.slug in shown
                 }
@@ -173,13 +180,14 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
     board, ruler = referee.board, referee.ruler
     what = "measuring references"
     found = {}
-    sources, table = sources_digest(), board.table.digest()
+    sources, versions, table = sources_digest(), library_versions(), board.table.digest()
     for done, name in enumerate(ruler.references):
         progress(what, done, len(ruler.references))
         at = key(
             {
                 "reference": name,
                 "sources": sources,
+                "versions": versions,
                 "table": table,
                 "column": board.column.spec.name,
                 "draws": [board.settings.draws, board.settings.draw_seed],
@@ -195,7 +203,7 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
 
 
 def _verdicts(
-    referee: Referee, submissions: Sequence[Submission], before: Choices | None, jobs: int, progress: Progress
+    referee: Referee, submissions: Sequence[Submission], superseded: Mapping[str, Points], jobs: int, progress: Progress
 ) -> dict[str, Verdict]:
     """The verdict on each submission, by slug; an interruption stops everything that was started."""
     progress(TASK, 0, len(submissions))
@@ -203,8 +211,7 @@ def _verdicts(
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
         running: dict[Future[Verdict], str] = {
-            pool.submit(referee.judge, one, _previous(one, referee.board, before), progress): one.slug
-            for one in submissions
+            pool.submit(referee.judge, one, superseded[one.slug], progress): one.slug for one in submissions
         }
         for done, future in enumerate(as_completed(running), start=1):
             verdicts[running[future]] = future.result()
@@ -218,20 +225,23 @@ def _verdicts(
     return verdicts
 
 
-def _previous(submission: Submission, board: Board, before: Choices | None) -> tuple[tuple[int, ...], ...]:
-    """The published choices of the version that a submission supersedes; empty where it supersedes none."""
+def _superseded(submission: Submission, board: Board, before: Choices | None, warn: Callable[[str], None]) -> Points:
+    """The published choices of the version that a submission supersedes; empty where there are none."""
     manifest = submission.manifest
-    if before is None or manifest is None or manifest.supersedes is None:
+    if not board.pinned or manifest is None or manifest.supersedes is None:
         return ()
-    entry = before.entries.get(submission.slug)
-    if entry is None or entry.digest == submission.digest:
-        return ()
-    return before.of(
-        submission.slug,
-        table=board.table.digest(),
-        split_digest=board.column.split_digest,
-        models=[model.name for model in board.table.models],
-    )
+    found: Points = ()
+    if before is not None:
+        found = before.before(
+            submission.slug,
+            submission.digest,
+            table=board.table.digest(),
+            split_digest=board.column.split_digest,
+            models=[model.name for model in board.table.models],
+        )
+    if not found:
+        warn(f"{submission.slug} supersedes a version whose choices are not published; changes are not audited")
+    return found
 
 
 def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Path) -> Judged:
