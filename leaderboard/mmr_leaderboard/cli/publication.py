@@ -136,7 +136,7 @@ def _show(board: Leaderboard, *, json: bool) -> None:
 
 def _table(board: Leaderboard) -> Table:
     kind = "synthetic outcomes" if board.table.synthetic else "observed outcomes"
-    table = Table(title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}", box=SIMPLE)
+    table = Table(title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}", box=SIMPLE, pad_edge=False)
     for name in ("rank", "entry", "nAUC", "skill", "peak", "QNC"):
         table.add_column(name, justify="left" if name == "entry" else "right", no_wrap=True)
     for entry in board.entries:
