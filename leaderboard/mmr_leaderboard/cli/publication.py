@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
-from joblib import cpu_count
 from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
@@ -14,7 +12,6 @@ from mmr_core.cli.console import console, note, progress, warn
 from mmr_core.report.numbers import number, with_interval
 from mmr_leaderboard.cli.running import failed
 from mmr_leaderboard.findings import printable
-from mmr_leaderboard.isolation.terms import Method
 from mmr_leaderboard.publishing.checking import choice_differences, differences, stale_files
 from mmr_leaderboard.publishing.choices import FILE as CHOICES
 from mmr_leaderboard.publishing.choices import Choices, choices_text, read_choices
@@ -24,43 +21,22 @@ from mmr_leaderboard.publishing.schema import Entry, Leaderboard
 from mmr_leaderboard.running.run import RunRequest, RunResult, run_board
 
 
-def published(
-    *,
-    data: str | None,
-    out: Path,
-    submissions: Path,
-    jobs: int | None,
-    wheelhouse: Path | None,
-    method: str | None,
-    unsafe: bool,
-    json: bool,
-) -> None:
+def published(request: RunRequest, *, json: bool) -> None:
     """Runs, prints and publishes; ends with exit code 1 if a submission has no row."""
-    result = _run(data, out, submissions, jobs, wheelhouse, method, unsafe, json)
-    _show(result.board, json=json)
-    _write(result.board, result.choices, out)
+    result = _run(request, json=json)
+    _write(result.board, result.choices, request.published)
     if result.board.refused:
         raise failed()
 
 
-def checked(
-    *,
-    data: str | None,
-    out: Path,
-    submissions: Path,
-    jobs: int | None,
-    wheelhouse: Path | None,
-    method: str | None,
-    unsafe: bool,
-    json: bool,
-) -> None:
+def checked(request: RunRequest, *, json: bool) -> None:
     """Runs and compares with what is published; ends with exit code 1 where it differs."""
-    board = read_board(out)
-    found = stale_files(out, {**render(board), **_choices(read_choices(out))})
-    result = _run(data, out, submissions, jobs, wheelhouse, method, unsafe, json)
-    _show(result.board, json=json)
+    out = request.published
+    board, choices = read_board(out), read_choices(out)
+    found = stale_files(out, {**render(board), **_choices(choices)})
+    result = _run(request, json=json)
     found += differences(board, result.board)
-    found += choice_differences(read_choices(out), result.choices)
+    found += choice_differences(choices, result.choices)
     found += [f"{event.event} is not in the record: {event.slug}" for event in _news(out, board)]
     for line in found:
         warn(printable(line))
@@ -80,27 +56,11 @@ def republished(document: Path, out: Path) -> None:
     _write(board, choices, out)
 
 
-def _run(
-    data: str | None,
-    out: Path,
-    submissions: Path,
-    jobs: int | None,
-    wheelhouse: Path | None,
-    method: str | None,
-    unsafe: bool,
-    json: bool,
-) -> RunResult:
-    request = RunRequest(
-        data=data,
-        submissions=submissions,
-        published=out,
-        jobs=jobs or cpu_count(),
-        wheelhouse=wheelhouse,
-        method=cast("Method | None", method),
-        unsafe=unsafe,
-    )
+def _run(request: RunRequest, *, json: bool) -> RunResult:
     with progress(shown=not json) as watch:
-        return run_board(request, warn=warn, progress=watch)
+        result = run_board(request, warn=warn, progress=watch)
+    _show(result.board, json=json)
+    return result
 
 
 def _write(board: Leaderboard, choices: Choices | None, out: Path) -> None:
@@ -136,7 +96,11 @@ def _show(board: Leaderboard, *, json: bool) -> None:
 
 def _table(board: Leaderboard) -> Table:
     kind = "synthetic outcomes" if board.table.synthetic else "observed outcomes"
-    table = Table(title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}", box=SIMPLE, pad_edge=False)
+    table = Table(
+        title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}",
+        box=SIMPLE,
+        pad_edge=False,
+    )
     for name in ("rank", "entry", "nAUC", "skill", "peak", "QNC"):
         table.add_column(name, justify="left" if name == "entry" else "right", no_wrap=True)
     for entry in board.entries:

@@ -44,23 +44,25 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print leaderboard.json and nothing else.")] = False,
 ) -> None:
     """Validate, run, score, audit, rank and publish every submission."""
+    from joblib import cpu_count
+
     from mmr_leaderboard.cli.publication import checked, published
+    from mmr_leaderboard.running.run import RunRequest
 
     if unsafe and isolation is not None:
         raise UsageError("--unsafe and --isolation exclude each other", fix="leave one out")
     if wheelhouse is not None and not wheelhouse.is_dir():
         raise UsageError("there is no such folder", where=f"--wheelhouse {wheelhouse}", fix="make it, or leave it out")
-    finish = checked if check else published
-    finish(
+    request = RunRequest(
         data=data,
-        out=out,
         submissions=submissions,
-        jobs=jobs,
+        published=out,
+        jobs=jobs or cpu_count(),
         wheelhouse=wheelhouse,
         method=None if isolation is None else isolation.value,
         unsafe=unsafe,
-        json=json,
     )
+    (checked if check else published)(request, json=json)
 
 
 def publish(
