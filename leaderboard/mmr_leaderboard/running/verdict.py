@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, FiniteFloat, JsonValue, ValidationError
+from pydantic import Field, FiniteFloat, JsonValue
 
 from mmr_core.report.schema import Part
 from mmr_leaderboard.isolation.terms import Method
@@ -13,7 +14,7 @@ from mmr_leaderboard.publishing.schema import Check, FindingDocument, Latency
 from mmr_leaderboard.standing.measuring import Figures
 
 LONGEST = 10_000
-"""Characters that a router may state its parameters in."""
+"""Bytes that a router may state its parameters in."""
 
 
 class RouterRun(Part):
@@ -24,12 +25,16 @@ class RouterRun(Part):
 
     @classmethod
     def stated(cls, words: Mapping[str, Any]) -> RouterRun | None:
-        """The statement as far as it is one; None where it is not, or is longer than one would be."""
+        """The statement as far as it is one; None where it is not, or is longer than one would be.
+
+        What JSON has no word for is none, so that what is kept and published reads back as it was.
+        """
         try:
             told = cls(parameters=words.get("parameters", {}), fusion=words.get("fusion"))
-        except ValidationError:
+            text = json.dumps(told.model_dump(), allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             return None
-        return told if len(told.model_dump_json()) <= LONGEST else None
+        return told if len(text) <= LONGEST else None
 
 
 class Verdict(Part):
