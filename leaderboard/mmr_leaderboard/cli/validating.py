@@ -66,8 +66,15 @@ def _change(source: str) -> Change:
     if source == "-":
         listed = sys.stdin.buffer.read(CHANGES + 1)
     else:
-        with open(source, "rb") as file:
-            listed = file.read(CHANGES + 1)
+        try:
+            with open(source, "rb") as file:
+                listed = file.read(CHANGES + 1)
+        except OSError as error:
+            raise UsageError(
+                f"it cannot be read: {error.strerror or error}",
+                where=f"--changed-files {source}",
+                fix="name a file that 'git diff --name-only --no-renames -z' wrote, or '-'",
+            ) from error
     if len(listed) > CHANGES:
         raise DataError(f"has more than {CHANGES:,} bytes", where="--changed-files", fix="list the files of one change")
     return judge_change(listed)

@@ -117,7 +117,7 @@ def news(log: Log, standing: Mapping[str, str], reasons: Mapping[str, str]) -> l
     found = []
     for slug, digest in sorted(standing.items()):
         if slug not in before:
-            found.append(_event("added", slug, digest, why=reasons.get(slug, "")))
+            found.append(_event("added", slug, digest, why=reasons.get(slug, "a new entry")))
         elif before[slug] != digest:
             found.append(
                 _event("superseded", slug, digest, replaces=before[slug], why=reasons.get(slug, "a new version"))
@@ -134,8 +134,8 @@ def sign_off(folder: Path, slug: str, code: str, *, by: str, why: str) -> Event:
 
     :raises UsageError: if there is no such entry or code, or nobody or nothing is named.
     """
-    if code not in CODES or CODES[code].stage not in ("audit", "behaviour"):
-        known = [name for name, each in CODES.items() if each.stage == "audit"]
+    known = [name for name, each in CODES.items() if each.stage == "audit"]
+    if code not in known:
         raise UsageError(f"{code!r} cannot be signed off", fix=f"use one of {', '.join(known)}")
     if not by.strip() or not why.strip():
         raise UsageError("a sign-off needs a name and a reason", fix="give --by and --why")

@@ -100,14 +100,19 @@ class RouterFacts(Part):
 
     requirement: str
     name: str
-    parameters: dict[str, JsonValue]
+    parameters: dict[str, JsonValue] = Field(
+        description="defaults included, as the isolated process states them; those of the manifest where it does not"
+    )
     seed: int
-    fusion: str | None
+    fusion: str | None = Field(description="as the isolated process states it; null: none, or not stated")
     encoder: str | None
 
 
 class Latency(Part):
-    """How long the router takes; wall-clock figures, which differ from machine to machine."""
+    """How long the router takes; wall-clock figures, which differ from machine to machine.
+
+    The clock is read in the isolated process, where submitted code runs too: nothing that is ranked rests on it.
+    """
 
     median_ms: EstimateDocument = Field(description="one query asked by itself")
     p99_ms: EstimateDocument
@@ -159,8 +164,11 @@ class Entry(Part):
         description="its place by nAUC; those that cannot be told apart from the best of their group share "
         "its place; null: unranked"
     )
-    rank_low: int | None = Field(description="lower end of the 95 % interval of its rank over the paired draws")
-    rank_high: int | None
+    rank_low: int | None = Field(
+        description="lower end of the 95 % interval of its place among all ranked entries over the "
+        "paired draws; entries that share a rank have places of their own, so rank may lie below it"
+    )
+    rank_high: int | None = Field(description="its upper end")
     ties: tuple[str, ...] = Field((), description="slugs that it cannot be told apart from (Holm, 5 %)")
     unranked_because: str = Field("", description="why it has no rank")
     metrics: MetricsDocument
@@ -206,8 +214,10 @@ class Comparison(Part):
     difference: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
-    p: Share = Field(description="two-sided, from the paired draws")
-    p_holm: Share
+    p: Share = Field(
+        description="two-sided, from the difference over its standard deviation among the paired draws (normal)"
+    )
+    p_holm: Share = Field(description="after Holm's correction for all pairs of ranked entries")
     decided: bool = Field(description="p_holm below 0.05")
 
 

@@ -37,7 +37,7 @@ TIERS = {
 TIER_MEANINGS = {
     "reproduced": "the router was run again in isolation and passed every behaviour check; only these are ranked",
     "self-reported": "decisions that somebody made elsewhere and handed in; scored, never ranked",
-    "unverified": "run without isolation, or with checks that failed; never ranked",
+    "unverified": "the router was run without isolation; never ranked",
 }
 
 TRACKS = {"multimodal": "Multimodal", "text": "Text only", "image": "Image only"}

@@ -114,7 +114,11 @@ def _wheels(paths: Sequence[Path]) -> list[Wheel]:
     for path in paths:
         if not (NAME.fullmatch(path.name) and path.suffix == ".whl" and path.name.count("-") in (4, 5)):
             raise DataError("is not named as a wheel is", where=printable(str(path)), fix="give a .whl file")
-        wheel = Wheel(name=path.name, content=path.read_bytes())
+        try:
+            wheel = Wheel(name=path.name, content=path.read_bytes())
+        except OSError as error:
+            where = f"--wheel {printable(str(path))}"
+            raise DataError(f"cannot be read: {error.strerror or error}", where=where, fix="name a wheel") from error
         if not REQUIREMENT.fullmatch(wheel.requirement):
             raise DataError("says no name and version", where=printable(str(path)), fix="build it again")
         wheels.append(wheel)
