@@ -130,10 +130,9 @@ def open_flags(entry: Entry) -> tuple[str, ...]:
 
 
 def flag_words(entry: Entry) -> str:
-    """Flags in words, such as "excess-residual, placebo-skill (signed off)"; empty without flags."""
-    return ", ".join(
-        f"{shown(flag)} (signed off)" if flag in entry.audit.signed_off else shown(flag) for flag in entry.audit.flags
-    )
+    """What audits and behaviour checks flagged, such as "placebo-skill (signed off), whitespace-flips"."""
+    codes = dict.fromkeys((*entry.audit.flags, *(found.code for found in entry.findings)))
+    return ", ".join(f"{shown(code)} (signed off)" if code in entry.audit.signed_off else shown(code) for code in codes)
 
 
 def code_meaning(code: str) -> str:
