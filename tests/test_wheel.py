@@ -48,9 +48,21 @@ def mmr(wheel, tmp_path_factory):
     return run
 
 
-def test_the_wheel_holds_two_packages_and_nothing_else(wheel):
+def test_the_wheel_holds_three_packages_and_nothing_else(wheel):
     top = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {name for name in top if not name.endswith(".dist-info")} == {"mmr_core", "mmr_plugins"}
+    packages = {"mmr_core", "mmr_plugins", "mmr_leaderboard"}
+    assert {name for name in top if not name.endswith(".dist-info")} == packages
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
+    held = set(zipfile.ZipFile(wheel).namelist())
+    for folder in ("mmr_core", "plugins/mmr_plugins", "leaderboard/mmr_leaderboard"):
+        root = ROOT / folder
+        files = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert {path.relative_to(root.parent).as_posix() for path in files} <= held
+    assert "mmr_leaderboard/board.toml" in held
+    assert any(name.startswith("mmr_leaderboard/publishing/site/templates/") for name in held)
+    assert any(name.startswith("mmr_leaderboard/publishing/site/assets/") for name in held)
 
 
 def test_the_installed_wheel_finds_its_built_ins(mmr):
@@ -64,3 +76,19 @@ def test_the_installed_wheel_runs_the_benchmark(mmr):
     results = json.loads(printed)
     assert results["data"]["synthetic"] is True
     assert results["columns"][0]["failures"] == []
+
+
+def test_the_installed_wheel_has_the_leaderboard(mmr):
+    shown = mmr("leaderboard", "--help")
+    for command in ("init", "validate", "run", "publish", "sign-off"):
+        assert command in shown
+
+
+def test_the_installed_wheel_publishes_a_board(mmr, tmp_path):
+    """From the settings, templates and assets that the wheel brings, with a reference table and no submission."""
+    (tmp_path / "submissions").mkdir()
+    mmr("leaderboard", "run", "--submissions", str(tmp_path / "submissions"), "--out", str(tmp_path / "published"))
+    board = json.loads((tmp_path / "published" / "leaderboard.json").read_text())
+    assert board["table"]["column"] == "full"
+    assert "random" in [row["name"] for row in board["references"]]
+    assert "<html" in (tmp_path / "published" / "site" / "index.html").read_text()

@@ -57,14 +57,22 @@ def republished(document: Path, out: Path) -> None:
 
 
 def _run(request: RunRequest, *, json: bool) -> RunResult:
-    with progress(shown=not json) as watch:
-        result = run_board(request, warn=warn, progress=watch)
+    try:
+        with progress(shown=not json) as watch:
+            result = run_board(request, warn=warn, progress=watch)
+    except KeyboardInterrupt:
+        warn("interrupted: what was running was stopped, and what is published is as it was")
+        raise
     _show(result.board, json=json)
     return result
 
 
 def _write(board: Leaderboard, choices: Choices | None, out: Path) -> None:
-    """What is published first, then the record: a kill in between leaves a line to be added by the next run."""
+    """What is published first, then the record: a kill in between leaves a line to be added by the next run.
+
+    A broken record is told before anything is replaced.
+    """
+    read_log(out)
     for path in publish(board, out, also=_choices(choices)):
         if path.parent == out:
             note(f"wrote {path}")

@@ -51,6 +51,8 @@ def run(
 
     if unsafe and isolation is not None:
         raise UsageError("--unsafe and --isolation exclude each other", fix="leave one out")
+    if out.exists() and not out.is_dir():
+        raise UsageError("it is a file", where=f"--out {out}", fix="name a folder")
     if wheelhouse is not None and not wheelhouse.is_dir():
         raise UsageError("there is no such folder", where=f"--wheelhouse {wheelhouse}", fix="make it, or leave it out")
     request = RunRequest(

@@ -88,7 +88,7 @@ def read_log(folder: Path) -> Log:
         return Log()
     events: list[Event] = []
     chain = ""
-    for number, text in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, text in enumerate(path.read_bytes().splitlines(), start=1):
         where = f"{path}, line {number}"
         try:
             event = Event.model_validate_json(text)
