@@ -48,7 +48,7 @@ def example(code: str, where: str) -> Callable[[Example], Example]:
 
 def plugin(folder: Path, slug: str = SLUG) -> Path:
     """A valid plugin submission."""
-    write_skeleton(slug, folder, EXPECTED, "plugin")
+    write_skeleton(slug, folder, EXPECTED, "plugin", router=slug)
     return folder / slug
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from mmr_core.cli import main
 from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable
+from mmr_core.plugins import HOME
 from mmr_core.store import OutcomeStore
 from mmr_leaderboard.submission.documenting import page
 from mmr_leaderboard.submission.judging import judge
@@ -159,8 +161,9 @@ def test_what_a_submitter_types_cannot_leave_its_string(tmp_path: Path) -> None:
 def test_a_change_outside_is_refused_and_the_changed_submission_is_judged(
     mmr: Call, store: Path, tmp_path: Path
 ) -> None:
-    for slug in ("my-entry", "other-entry"):
-        assert mmr("init", slug, "--data", store)[0] == 0
+    assert mmr("init", "my-entry", "--data", store)[0] == 0
+    own = f"{HOME}=={version(HOME)}"
+    assert mmr("init", "other-entry", "--data", store, "--router", "linear", "--requirement", own)[0] == 0
     listed = tmp_path / "changed"
     listed.write_bytes(b"submissions/my-entry/submission.toml\0")
     code, out, _ = mmr("validate", "--changed-files", listed, "--data", store)
@@ -199,3 +202,29 @@ def test_the_page_on_submissions_is_up_to_date() -> None:
 def test_a_page_without_markers_is_told() -> None:
     with pytest.raises(DataError, match="markers"):
         page("nothing here")
+
+
+def test_wheels_are_looked_at_before_anything_runs(mmr: Call, store: Path, tmp_path: Path) -> None:
+    import zipfile
+
+    wheel = tmp_path / "mmr_router_mine-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("mine.pth", "import os")
+    assert mmr("init", "my-entry", "--data", store, "--router", "mine", "--wheel", wheel)[0] == 0
+    code, out, _ = mmr("validate", "my-entry", "--data", store)
+    assert code == 1
+    assert out.startswith("my-entry: hostile-wheel: ")
+
+
+def test_a_requirement_without_hashes_is_refused_and_one_that_may_be_on_the_index_is_not(
+    mmr: Call, store: Path, tmp_path: Path
+) -> None:
+    asked = ("--data", store, "--router", "mine", "--requirement", "mmr-router-mine==0.1.0")
+    assert mmr("init", "my-entry", *asked)[0] == 0
+    code, out, _ = mmr("validate", "my-entry", "--data", store)
+    assert code == 1
+    assert out.startswith("my-entry: bad-requirement: ")
+    path = tmp_path / "submissions" / "my-entry" / "submission.toml"
+    path.write_text(path.read_text().replace("hashes = []", f'hashes = ["sha256:{"0" * 64}"]'))
+    code, out, _ = mmr("validate", "my-entry", "--data", store)
+    assert code == 0

@@ -105,7 +105,21 @@ def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Pa
         expected = expected_without_features(table, headline(table, found))
         scored: Mapping[str, str] = read_log(out).entries if pinned else {}
         judged = judge_all(folders, expected, scored, pinned=pinned, progress=watch)
-    return [one for one in judged if asked is None or one.slug in asked]
+    return [_with_wheels(one) for one in judged if asked is None or one.slug in asked]
+
+
+def _with_wheels(submission: Submission) -> Submission:
+    """The submission with what is wrong with its wheels; an index is asked by `run` alone."""
+    from dataclasses import replace
+
+    from mmr_leaderboard.packaging.finding_wheels import WheelSources
+    from mmr_leaderboard.packaging.looking import wheel_findings
+
+    manifest = submission.manifest
+    if manifest is None or manifest.router is None or submission.refused:
+        return submission
+    found = wheel_findings(manifest.router, WheelSources(submission=submission.folder))
+    return replace(submission, findings=(*submission.findings, *found))
 
 
 def _document(judged: Sequence[Submission], change: Sequence[Finding], withdrawn: Sequence[str]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from mmr_core.report.schema import EstimateDocument, MetricsDocument
 from mmr_leaderboard.publishing.schema import Entry, Leaderboard, Reference
-from mmr_leaderboard.publishing.words import METRICS, metric, scenarios, shown
+from mmr_leaderboard.publishing.words import METRICS, flags, metric, scenarios, shown
 
 Cell = str | int | float
 
@@ -25,7 +25,7 @@ _TEXT = (
     "unranked_because",
 )  # fmt: skip
 _RUN = (
-    "audit_flags", "signed_off", "isolation", "requirement", "router", "seed", "source_url", "source_commit",
+    "flags", "signed_off", "isolation", "requirement", "router", "seed", "source_url", "source_commit",
     "license", "open_source", "digest", "commit", "synthetic",
 )  # fmt: skip
 _ENDS = ("", "_low", "_high")
@@ -75,7 +75,7 @@ def _entry(entry: Entry) -> dict[str, Cell]:
         "rank_high": _whole(entry.rank_high),
         "ties": _list(entry.ties),
         "unranked_because": harmless(entry.unranked_because),
-        "audit_flags": _list(entry.audit.flags),
+        "flags": _list(flags(entry)),
         "signed_off": _list(f"{flag}: {why}" for flag, why in entry.audit.signed_off.items()),
         "isolation": entry.isolation or "",
         "digest": harmless(entry.digest),

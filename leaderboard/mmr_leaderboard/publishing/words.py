@@ -125,14 +125,19 @@ def rank_range(entry: Entry) -> str:
 
 
 def open_flags(entry: Entry) -> tuple[str, ...]:
-    """Flags that no maintainer has signed off."""
-    return tuple(flag for flag in entry.audit.flags if flag not in entry.audit.signed_off)
+    """What audits and behaviour checks flagged and no maintainer has signed off."""
+    return tuple(code for code in flags(entry) if code not in entry.audit.signed_off)
+
+
+def flags(entry: Entry) -> tuple[str, ...]:
+    """The codes that audits and behaviour checks flagged, each once."""
+    return tuple(dict.fromkeys((*entry.audit.flags, *(found.code for found in entry.findings))))
 
 
 def flag_words(entry: Entry) -> str:
     """What audits and behaviour checks flagged, such as "placebo-skill (signed off), whitespace-flips"."""
-    codes = dict.fromkeys((*entry.audit.flags, *(found.code for found in entry.findings)))
-    return ", ".join(f"{shown(code)} (signed off)" if code in entry.audit.signed_off else shown(code) for code in codes)
+    signed = entry.audit.signed_off
+    return ", ".join(f"{shown(code)} (signed off)" if code in signed else shown(code) for code in flags(entry))
 
 
 def code_meaning(code: str) -> str:

@@ -20,6 +20,7 @@ from mmr_leaderboard.publishing.schema import (
     Entry,
     FindingDocument,
     Leaderboard,
+    ModelFacts,
     Reference,
     Refused,
     RouterFacts,
@@ -132,16 +133,23 @@ def _table(board: Board, ruler: Ruler) -> TableFacts:
                 title=spec.title,
                 scenario=spec.scenario,
                 test=tested.count(spec.name),
-                models=ruler.models_of(spec.name),
+                models=_models(ruler, spec.name),
             )
             for spec in specs
         ),
-        models=ruler.models_of(column.spec.name),
+        models=_models(ruler, column.spec.name),
         cheapest=names[whole.singles.cheapest],
         dearest=names[whole.singles.dearest],
         best=names[whole.singles.best],
         cost_low=whole.within.low,
         cost_high=whole.within.high,
+    )
+
+
+def _models(ruler: Ruler, dataset: str) -> tuple[ModelFacts, ...]:
+    return tuple(
+        ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
+        for model in ruler.models_of(dataset)
     )
 
 

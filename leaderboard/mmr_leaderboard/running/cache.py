@@ -17,13 +17,17 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mmr_core.atomic import write_atomically
+from mmr_core.errors import MMRError
 
 Kept = TypeVar("Kept", bound=BaseModel)
 
 SOURCES = (
     "mmr_core",
     "mmr_plugins",
-    *(f"mmr_leaderboard.{room}" for room in ("audit", "child", "jobs", "running", "standing", "submission")),
+    *(
+        f"mmr_leaderboard.{room}"
+        for room in ("audit", "child", "isolation", "jobs", "packaging", "running", "standing", "submission")
+    ),
 )
 """Packages whose sources go into every verdict; how it is published does not."""
 
@@ -51,11 +55,15 @@ class VerdictCache:
     """A folder of verdicts.
 
     :param folder: made where it does not exist.
+    :raises MMRError: if it cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(folder, error) from error
 
     def get(self, kind: type[Kept], at: str) -> Kept | None:
         """What is kept under a key; None where nothing is, or it cannot be read."""
@@ -67,9 +75,20 @@ class VerdictCache:
     def put(self, value: BaseModel, at: str) -> None:
         """Keeps a value under a key.
 
-        :raises OSError: if it cannot be written.
+        :raises MMRError: if it cannot be written.
         """
-        write_atomically(self._file(at), value.model_dump_json())
+        try:
+            write_atomically(self._file(at), value.model_dump_json())
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
 
     def _file(self, at: str) -> Path:
         return self._folder / at[:2] / f"{at}.json"
+
+
+def _unusable(folder: Path, error: OSError) -> MMRError:
+    return MMRError(
+        f"the cache cannot be written: {error.strerror or error}",
+        where=str(folder),
+        fix="make room there, or set MMR_CACHE_DIR to another folder",
+    )

@@ -50,7 +50,7 @@ class RunRequest:
     :param published: the folder that holds what is published now; read only.
     :param jobs: how many submissions are run at once.
     :param method: a way of isolation; None takes the best that works.
-    :param unsafe: run without isolation where no way works; such entries are not ranked.
+    :param unsafe: run without isolation; such entries are not ranked.
     """
 
     data: str | None
@@ -92,7 +92,9 @@ def run_board(
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
-    honest = {one.slug: verdicts[one.slug] for one in valid if _is_home(one)}
+    honest = {
+        one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
+    }
     judged = [
         _judged(
             one,
@@ -128,7 +130,8 @@ def _referee(
 ) -> Referee:
     ruler = Ruler(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
     found, impossible = _isolation(request, warn)
-    kept = cache_root() / "leaderboard"
+    # What ran without isolation could have written where it runs: nothing that it could reach is trusted later.
+    kept = cache_root() / ("leaderboard-unsafe" if request.unsafe else "leaderboard")
     return Referee(
         board=board,
         ruler=ruler,
@@ -187,6 +190,7 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
             {
                 "reference": name,
                 "sources": sources,
+                "split": board.column.split_digest,
                 "versions": versions,
                 "table": table,
                 "column": board.column.spec.name,

@@ -14,15 +14,16 @@ from mmr_core.errors import DegenerateError
 from mmr_core.evaluate.column import Prepared
 from mmr_core.evaluate.measuring import Answers, TestSet, Yardstick
 from mmr_core.evaluate.policies import Decided, Policy
-from mmr_core.evaluate.results import Row
+from mmr_core.evaluate.results import Row, SingleModel
 from mmr_core.evaluate.slices import parts_of, test_set
 from mmr_core.evaluate.summary import averaged
 from mmr_core.metrics import CostRange, frontier
 from mmr_core.report.document import estimate_document, metrics_document
 from mmr_core.report.schema import ChosenDocument, MetricsDocument, Part
-from mmr_leaderboard.publishing.schema import ModelFacts, Point
 
 Floats = NDArray[np.float64]
+Point = tuple[FiniteFloat, FiniteFloat]
+"""Cost and utility."""
 
 POINTS = 200
 """How many operating points, and how many corners of a frontier, are published of a row."""
@@ -86,13 +87,10 @@ class Ruler:
         """The datasets that rows have figures for."""
         return tuple(part.name for part in self._parts)
 
-    def models_of(self, dataset: str) -> tuple[ModelFacts, ...]:
+    def models_of(self, dataset: str) -> tuple[SingleModel, ...]:
         """The single models on one of `datasets`; those on the whole column where there are no parts."""
         yardstick = next((part.yardstick for part in self._parts if part.name == dataset), self.whole)
-        return tuple(
-            ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
-            for model in yardstick.models
-        )
+        return yardstick.models
 
     def entry(self, name: str, policy: Policy, trade_off: float | None, *, validated: bool) -> Figures:
         """The figures of an entry.

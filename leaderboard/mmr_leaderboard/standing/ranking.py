@@ -52,7 +52,7 @@ class Standing:
 
     :param rank: the place of its group by figure. A group is led by its best entry and holds those after it that
         cannot be told apart from the leader; all of them share the leader's place.
-    :param low, high: the 95 % interval of its place among all entries over the draws.
+    :param low, high: the 95 % interval of its place among all entries over the draws, with the rank within it.
     :param ties: positions of the entries that it cannot be told apart from.
     """
 
@@ -96,8 +96,8 @@ def standings(values: Sequence[float], draws: Floats, pairs: Sequence[Pair]) -> 
     return tuple(
         Standing(
             rank=ranks[entry],
-            low=_end(places[entry], 0),
-            high=_end(places[entry], 1),
+            low=min(ranks[entry], _end(places[entry], 0)),
+            high=max(ranks[entry], _end(places[entry], 1)),
             ties=tuple(
                 pair.worse if pair.better == entry else pair.better
                 for pair in pairs

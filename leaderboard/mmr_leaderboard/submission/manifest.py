@@ -107,7 +107,7 @@ class Manifest(_Part):
     slug: str = Field(pattern=f"^{SLUG.pattern}$", description="the name of the folder")
     display_name: Annotated[OneLine, Field(min_length=1, max_length=80, description="what the entry is called")]
     authors: tuple[Line, ...] = Field(min_length=1, max_length=50, description="who made it")
-    contact: Line = Field(description="where maintainers can ask; published")
+    contact: Line = Field(description="where maintainers can ask; it stands in the submission and on no page")
     kind: Kind = Field(description="'plugin' or 'decisions'")
     track: Track = Field(description="what the router looks at: 'multimodal', 'text' or 'image'")
     data_used: tuple[Line, ...] = Field((), max_length=50, description="what the router was fitted on")

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 from mmr_core.errors import DataError, UsageError
@@ -58,7 +59,8 @@ def write_skeleton(
 ) -> list[Path]:
     """Makes `submissions/<slug>/`, whole or not at all.
 
-    :param router: the router's name in the registry; the slug where None. For kind "plugin".
+    :param router: the router's name in the registry; the slug where None. For kind "plugin"; where neither router nor
+        requirement nor wheels are given, a built-in router stands there as an example.
     :param requirement: `name==version` of the distribution that has it; taken from the first wheel where None.
     :param wheels: files that are copied to wheels/, with their hashes in the manifest.
     :param template: for kind "decisions": decisions.csv.gz with every test instance and no model yet.
@@ -140,7 +142,7 @@ slug = {_quoted(slug)}
 display_name = {_quoted(title)}
 authors = ["Your Name"]
 
-# Where maintainers can reach you: published as it stands.
+# Where maintainers can reach you; it stands here, and on no page.
 contact = "you@example.org"
 
 # "plugin": the runner fits and asks your router; ranked. "decisions": you give decisions; shown, not ranked.
@@ -172,6 +174,8 @@ notes = ""
 
 
 def _router_part(slug: str, name: str | None, requirement: str | None, wheels: Sequence[Wheel]) -> str:
+    if not (name or requirement or wheels):
+        return _example_part()
     pinned = requirement or (wheels[0].requirement if wheels else f"mmr-router-{slug.strip('-')}==0.1.0")
     own = Requirement(requirement=pinned)
     at_home = own.distribution == HOME
@@ -203,6 +207,25 @@ requirement = {_quoted(other_requirement)}
 hashes = {_list(known)}
 """
     return lines
+
+
+def _example_part() -> str:
+    """A router of the benchmark itself, so that what `init` writes can be validated and run before it is changed."""
+    return f"""
+# To begin with, a built-in router, which runs as it stands. Put your own in its place: its distribution, pinned by
+# version and by the sha256 of its wheels ('pip hash FILE.whl' prints them; 'mmr leaderboard init --wheel' writes them).
+[router]
+requirement = {_quoted(f"{HOME}=={version(HOME)}")}
+hashes = []
+
+# The router's name in the registry: what 'mmr run --router' would say.
+name = "knn"
+
+# What it is made with.
+seed = 0
+params = {{ neighbours = 30 }}
+# fusion = "concat"
+"""
 
 
 def _decisions_part() -> str:
