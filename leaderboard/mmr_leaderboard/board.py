@@ -62,6 +62,11 @@ def board_settings() -> BoardSettings:
     return BoardSettings.model_validate(tomllib.loads((files(__package__) / "board.toml").read_text("utf-8")))
 
 
+def is_official(data: str | None) -> bool:
+    """Whether `--data` means the official table."""
+    return data is None or data == board_settings().data
+
+
 def own_registry() -> Registry:
     """The registry of the benchmark's own plugins: no other distribution is imported."""
     return Registry.discover(trusts=lambda distribution: distribution == HOME)

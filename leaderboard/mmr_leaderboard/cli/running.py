@@ -13,6 +13,8 @@ from mmr_leaderboard.cli.initialise import SUBMISSIONS
 from mmr_leaderboard.cli.validating import PUBLISHED
 
 Out = Annotated[Path, typer.Option("--out", help="The published folder.")]
+TRIAL = Path("leaderboard/trial")
+"""Where a run goes that is not about the official board."""
 
 
 class Isolation(StrEnum):
@@ -26,7 +28,14 @@ def run(
     data: Annotated[
         str | None, typer.Option(help="A table, as for 'mmr run'; the official one if it is left out.")
     ] = None,
-    out: Out = PUBLISHED,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help=f"The folder to publish into: {PUBLISHED}; {TRIAL} for another table and for --unsafe, "
+            "so that a trial never replaces the official board.",
+        ),
+    ] = None,
     submissions: Annotated[Path, typer.Option(help="The folder of submissions.")] = SUBMISSIONS,
     jobs: Annotated[int | None, typer.Option(min=1, help="Submissions run at once; one per core if left out.")] = None,
     wheelhouse: Annotated[
@@ -46,19 +55,21 @@ def run(
     """Validate, run, score, audit, rank and publish every submission."""
     from joblib import cpu_count
 
+    from mmr_leaderboard.board import is_official
     from mmr_leaderboard.cli.publication import checked, published
     from mmr_leaderboard.running.run import RunRequest
 
     if unsafe and isolation is not None:
         raise UsageError("--unsafe and --isolation exclude each other", fix="leave one out")
-    if out.exists() and not out.is_dir():
-        raise UsageError("it is a file", where=f"--out {out}", fix="name a folder")
+    into = out or (PUBLISHED if is_official(data) and not unsafe else TRIAL)
+    if into.exists() and not into.is_dir():
+        raise UsageError("it is a file", where=f"--out {into}", fix="name a folder")
     if wheelhouse is not None and not wheelhouse.is_dir():
         raise UsageError("there is no such folder", where=f"--wheelhouse {wheelhouse}", fix="make it, or leave it out")
     request = RunRequest(
         data=data,
         submissions=submissions,
-        published=out,
+        published=into,
         jobs=jobs or cpu_count(),
         wheelhouse=wheelhouse,
         method=None if isolation is None else isolation.value,

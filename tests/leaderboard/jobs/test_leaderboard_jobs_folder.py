@@ -231,10 +231,19 @@ def test_the_recheck_asks_about_half_of_the_test_rows_and_variants_of_some(stuff
     np.testing.assert_array_equal(embeddings.text[reencoded.rows], embeddings.text[plan.variants["image-flips"]])
 
 
-def test_the_choice_of_rows_is_the_same_in_every_run(stuff, column, source, tmp_path):
+def test_the_placebo_is_the_same_in_every_run(stuff, column, source, tmp_path):
     again = material(column, source, workspace=tmp_path)
-    for name in ("train", "test", "rechecked", "alone", "placebo_utility", "placebo_cost"):
+    for name in ("train", "test", "placebo_utility", "placebo_cost"):
         np.testing.assert_array_equal(getattr(again, name), getattr(stuff, name))
+
+
+def test_which_queries_are_asked_again_follows_from_a_seed_that_nobody_knows(column, source, tmp_path):
+    chosen = []
+    for number, seed in enumerate((7, 7, None, None)):
+        (tmp_path / str(number)).mkdir()
+        chosen.append(material(column, source, workspace=tmp_path / str(number), seed=seed).rechecked.tolist())
+    assert chosen[0] == chosen[1]
+    assert chosen[2] != chosen[3]
 
 
 def test_every_folder_is_gone_whatever_happens_to_its_process(stuff, runtime_with, tmp_path):
