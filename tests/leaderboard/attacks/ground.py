@@ -189,7 +189,7 @@ def decision_lines(rows: Rows, model_of: Mapping[str, str] | str, *, cost: bool 
 
 def gzipped(lines: Iterator[str]) -> bytes:
     """A decisions file."""
-    return gzip.compress(("\n".join(lines) + "\n").encode())
+    return gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0)
 
 
 ROUTER = """

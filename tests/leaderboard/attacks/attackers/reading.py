@@ -67,7 +67,8 @@ class ProcOfTheParent(Means):
         process = f"/proc/{TOLD['parent']}"
         self.read_all(f"{process}/{name}" for name in ("environ", "cmdline", "maps", f"root{TOLD['table']}"))
         with contextlib.suppress(OSError):
-            self.read_all(f"{process}/fd/{name}" for name in os.listdir(f"{process}/fd"))
+            # files alone: what is read from a pipe is lost to the parent, and an empty one would be waited for
+            self.read_all(path for path in Path(f"{process}/fd").iterdir() if path.is_file())
         with contextlib.suppress(OSError):
             self.read_all(path for path in Path(f"{process}/cwd").iterdir() if path.is_file())
         self.try_all(lambda: os.listdir(f"{process}/cwd"))
