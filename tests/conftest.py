@@ -19,6 +19,19 @@ TOPICS = ("a sum", "a chart", "a receipt", "a proof")
 SIZE = 24
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests are spread over processes, those of one file stay together, and those of one arena of attacks too."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        file = item.path.relative_to(config.rootpath)
+        method = next(
+            (name for name in ("bubblewrap", "landlock") if f"{name}]" in item.name or f"[{name}" in item.name), ""
+        )
+        group = f"attacks {method}" if "attacks" in file.parts else file.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _draw(path: Path, rng: np.random.Generator) -> None:
     from PIL import Image
 
