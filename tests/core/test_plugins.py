@@ -223,7 +223,7 @@ def test_every_hook_of_the_specification_is_asked():
 def test_the_built_ins_come_in_through_the_entry_point_of_this_distribution():
     registry = Registry.discover()
     own = [p for p in registry.discovery.providers if p.distribution == "mmr-bench"]
-    assert [provider.plugin for provider in own] == ["builtin"]
+    assert [provider.plugin for provider in own] == ["builtin", "leaderboard"]
     assert {"kmeans", "knn", "linear", "linear-mf", "mlp", "mlp-mf", "cmr", "random"} <= set(registry.routers.names())
 
 
