@@ -14,6 +14,7 @@ ROOT = Path(mmr_core.__file__).parent
 LEVELS = [
     {"cli"},
     {"report"},
+    {"studies"},
     {"checks", "authors"},
     {"evaluate"},
     {"features", "splits", "pricing", "sources", "description"},

@@ -1,0 +1,36 @@
+"""The machinery of studies: grids of fits, run in parallel and resumed, whose one result table becomes exhibits.
+
+A study says which cells it needs and what it shows of their results; everything between is done here. The studies
+themselves are plugins.
+"""
+
+from __future__ import annotations
+
+from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
+from mmr_core.studies.figures import Axis, Case, Chart, Gallery, Panel, Series
+from mmr_core.studies.grid import Cell, EncoderPair
+from mmr_core.studies.results import Record, Results
+from mmr_core.studies.terms import Finding, Gap, Setting, Study, StudyReport, Unavailable
+
+__all__ = [
+    "Axis",
+    "Case",
+    "Cell",
+    "Chart",
+    "EncoderPair",
+    "Entry",
+    "Exhibit",
+    "Finding",
+    "Gallery",
+    "Gap",
+    "Line",
+    "Panel",
+    "Record",
+    "Results",
+    "Series",
+    "Setting",
+    "Sheet",
+    "Study",
+    "StudyReport",
+    "Unavailable",
+]

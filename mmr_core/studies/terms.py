@@ -1,0 +1,110 @@
+"""What a study is: the cells it wants, and what it shows and concludes once they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from mmr_core.errors import MMRError
+from mmr_core.evaluate.results import Estimate
+from mmr_core.outcomes import OutcomeTable
+from mmr_core.registry import Registry
+from mmr_core.specs import DatasetSpec
+from mmr_core.studies.exhibits import Exhibit
+from mmr_core.studies.grid import Cell
+from mmr_core.studies.results import Results
+
+
+class Unavailable(MMRError):
+    """A study that cannot be made on this table, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What a study knows of the run before anything is fitted.
+
+    :param table: all outcomes; studies read facts and test outcomes from it, routers never see it.
+    :param columns: every dataset of the table, then every mixture of which it has two members or more.
+    :param routers: names of the routers in the run, in the order in which tables show them.
+    :param seeds: of routers; figures are averaged over them within each draw.
+    :param paper_table: whether the table is the one that the published figures were made of.
+    """
+
+    table: OutcomeTable
+    columns: tuple[DatasetSpec, ...]
+    registry: Registry
+    routers: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    paper_table: bool = False
+
+    @property
+    def datasets(self) -> tuple[DatasetSpec, ...]:
+        """The plain datasets."""
+        return tuple(spec for spec in self.columns if not spec.members)
+
+    @property
+    def mixtures(self) -> tuple[DatasetSpec, ...]:
+        """The mixtures."""
+        return tuple(spec for spec in self.columns if spec.members)
+
+    @property
+    def widest(self) -> DatasetSpec:
+        """The column that stands for the whole table: the mixture with most members, else the first dataset."""
+        return max(self.columns, key=lambda spec: len(spec.members))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One claim, and whether it holds on this table.
+
+    :param name: a short title, such as "multimodal signals matter".
+    :param rule: the rule that decides, in a sentence.
+    :param holds: None where it could not be tested; `words` then says why.
+    :param estimate: the figure that the rule looks at, with its interval.
+    :param words: the verdict in sentences, with the figures.
+    :param published: what the paper reports, in words; "" where it reports nothing.
+    """
+
+    name: str
+    rule: str
+    holds: bool | None
+    estimate: Estimate | None
+    words: str
+    published: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A part of an exhibit that this table cannot give, with the reason."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyReport:
+    """All that a study shows."""
+
+    exhibits: tuple[Exhibit, ...]
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@runtime_checkable
+class Study(Protocol):
+    """A grid and what is made of it. Registered by `mmr_register_studies` as a `ComponentSpec` of kind "study"."""
+
+    title: str
+
+    def cells(self, setting: Setting) -> Iterable[Cell]:
+        """The cells it needs; those that several studies need are run once.
+
+        :raises Unavailable: if nothing of it can be made on this table.
+        """
+
+    def report(self, setting: Setting, results: Results) -> StudyReport:
+        """The exhibits, made of the measured cells and of nothing else that was fitted.
+
+        :raises Unavailable: if what was measured gives nothing to show.
+        """
