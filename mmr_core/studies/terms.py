@@ -28,7 +28,6 @@ class Setting:
     :param columns: every dataset of the table, then every mixture of which it has two members or more.
     :param routers: names of the routers in the run, in the order in which tables show them.
     :param seeds: of routers; figures are averaged over them within each draw.
-    :param paper_table: whether the table is the one that the published figures were made of.
     """
 
     table: OutcomeTable
@@ -36,7 +35,6 @@ class Setting:
     registry: Registry
     routers: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
-    paper_table: bool = False
 
     @property
     def datasets(self) -> tuple[DatasetSpec, ...]:
@@ -84,11 +82,15 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyReport:
-    """All that a study shows."""
+    """All that a study shows.
+
+    :param remarks: sentences for the head of the whole report; equal ones of several studies are printed once.
+    """
 
     exhibits: tuple[Exhibit, ...]
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @runtime_checkable
