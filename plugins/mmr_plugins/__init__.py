@@ -1,4 +1,4 @@
-"""The built-in plugin: the paper's datasets, models, encoders, fusions and routers.
+"""The built-in plugin: the paper's datasets, models, encoders, fusions, routers and studies.
 
 It comes in through the entry point of this very distribution, like anybody's plugin. This module only describes;
 nothing it names is imported until somebody asks for it.
@@ -41,3 +41,8 @@ def mmr_register_routers() -> Iterable[ComponentSpec]:
 @hookimpl
 def mmr_register_importers() -> Iterable[ComponentSpec]:
     return components.IMPORTERS
+
+
+@hookimpl
+def mmr_register_studies() -> Iterable[ComponentSpec]:
+    return components.STUDIES

@@ -1,4 +1,4 @@
-"""The built-in encoders, fusions, routers and importers, described without importing any of them."""
+"""The built-in encoders, fusions, routers, importers and studies, described without importing any of them."""
 
 from __future__ import annotations
 
@@ -181,3 +181,5 @@ IMPORTERS = (
         is_default=True,
     ),
 )
+
+STUDIES: tuple[ComponentSpec, ...] = ()
