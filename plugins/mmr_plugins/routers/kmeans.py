@@ -1,4 +1,8 @@
-"""Routing by clusters: a query is expected to go as its cluster's training queries went."""
+"""Routing by clusters: a query is expected to go as its cluster's training queries went.
+
+Which training queries speak for a cluster can be chosen: all of them, or those of the validation part alone, which
+then had no say in where the clusters lie.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from mmr_core.contracts import Prediction
+from mmr_core.errors import DegenerateError
 from mmr_core.means import observed_mean
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
-from mmr_plugins.routers.parameters import seed_of, whole
+from mmr_plugins.routers.parameters import one_of, seed_of, whole
 from mmr_plugins.routers.training_means import training_means
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from mmr_core.contracts import Queries, TrainingData
 
 ROWS_AT_ONCE = 256
+MEANS_ON = ("training", "validation")
 
 
 class KMeansRouter(FusedFeatureRouter):
@@ -27,7 +33,15 @@ class KMeansRouter(FusedFeatureRouter):
     Clusters are found by k-means++ and Lloyd's iterations; there are at most as many as distinct training rows.
     Missing outcomes are left out of the means; where a cluster has none of a model, that model's training mean stands.
 
+    With `means_on="validation"` it is the lightweight procedure of section 3.2 instead: the training split without its
+    validation part gives the clusters, and its validation part the means. The choice u - lambda c of these means is
+    that of Eq. 4, argmax over j of the mean of S_ij = u_ij - lambda c_ij over the validation instances of the
+    cluster, for every lambda at once, since the mean of a difference is the difference of the means. A cluster without
+    validation instances takes the means of the whole validation part. Such a fit needs that part, so the trade-off
+    weight cannot be chosen on it as well.
+
     :param clusters: the number of clusters.
+    :param means_on: "training" or "validation", the instances whose outcomes are averaged.
     :ivar centres_: float64 [C, p].
     :ivar utility_, cost_: float64 [C, K], the clusters' means; cost in USD.
     """
@@ -35,26 +49,44 @@ class KMeansRouter(FusedFeatureRouter):
     name: ClassVar[str] = "kmeans"
     default_fusion: ClassVar[str | None] = "adaptive"
 
-    def __init__(self, *, seed: int = 0, clusters: int = 20) -> None:
+    def __init__(self, *, seed: int = 0, clusters: int = 20, means_on: str = "training") -> None:
         self.seed = seed_of(self.name, seed)
         self.clusters = whole(self.name, "clusters", clusters)
+        self.means_on = one_of(self.name, "means_on", means_on, MEANS_ON)
 
     def fit(self, training: TrainingData) -> Self:
         """Finds the clusters and their means.
 
         :raises UsageError: if there are no fused features.
-        :raises DegenerateError: if there are no training rows.
+        :raises DegenerateError: if there are no training rows; with `means_on="validation"`, if the split has no
+            validation part, or nothing besides.
         """
         means = training_means(training)
         z = self._learn_features(training.queries)
-        clusters = min(self.clusters, len(np.unique(z, axis=0)))
-        found = KMeans(clusters, init="k-means++", n_init="auto", random_state=self.seed).fit(z)
+        utility, cost = means.utility, means.cost
+        clustered = averaged = np.ones(len(z), dtype=np.bool_)
+        if self.means_on == "validation":
+            clustered, averaged = ~training.validation, training.validation
+            self._demand_both_parts(training.validation)
+            utility = observed_mean(training.utility[averaged], means.utility)
+            cost = observed_mean(training.cost[averaged], means.cost)
+        clusters = min(self.clusters, len(np.unique(z[clustered], axis=0)))
+        found = KMeans(clusters, init="k-means++", n_init="auto", random_state=self.seed).fit(z[clustered])
         self.centres_ = np.array(found.cluster_centers_)
         assigned = nearest(z, self.centres_)
-        members = [assigned == cluster for cluster in range(clusters)]
-        self.utility_ = np.stack([observed_mean(training.utility[rows], means.utility) for rows in members])
-        self.cost_ = np.stack([observed_mean(training.cost[rows], means.cost) for rows in members])
+        members = [averaged & (assigned == cluster) for cluster in range(clusters)]
+        self.utility_ = np.stack([observed_mean(training.utility[rows], utility) for rows in members])
+        self.cost_ = np.stack([observed_mean(training.cost[rows], cost) for rows in members])
         return self
+
+    def _demand_both_parts(self, validation: NDArray[np.bool_]) -> None:
+        if not validation.any() or validation.all():
+            raise DegenerateError(
+                f"{int(validation.sum())} of {len(validation)} training instances are in the validation part, and "
+                "clusters need some outside it and their means some inside",
+                where=f"router {self.name!r}",
+                fix="use means_on='training', or learn from more instances",
+            )
 
     def predict(self, queries: Queries) -> Prediction:
         """The means of each query's nearest cluster, [n, K].

@@ -78,5 +78,15 @@ def flag(router: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
+def one_of(router: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """`value` as one of some words.
+
+    :raises UsageError: if it is none of them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        _refuse(router, name, value, f"give {' or '.join(repr(choice) for choice in choices)}")
+    return value
+
+
 def _refuse(router: str, name: str, value: Any, fix: str) -> Never:
     raise UsageError(f"{value!r} is no value for {name!r}", where=f"router {router!r}", fix=fix)
