@@ -1,7 +1,8 @@
 """Prepares one column of the results: which rows train, which are tested, and what routers may see of them.
 
 A column is a dataset, or a mixture whose members' rows are pooled. Preparing it does everything that does not depend
-on a router: selection, frozen split, incomplete instances, features under the modality masks, the cost scale.
+on a router: selection, frozen split, incomplete instances, features under the modality masks, the cost scale. What is
+learned from may be something else than the column's own training split (`Learning`); what is tested never is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNameError
+from mmr_core.evaluate.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.evaluate.options import Options
 from mmr_core.evaluate.queries import opaque_ids
 from mmr_core.evaluate.results import LeftOut
@@ -27,17 +29,15 @@ TOLERATED = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared:
-    """One column, ready for routers. Rows stand in canonical order.
+class Parted:
+    """The rows of one column, parted. They stand in canonical order.
 
-    :param table: all instances of the column.
-    :param train: bool [n], the training split, its validation part included.
+    :param table: all n instances of the column; of a column that learns from elsewhere, those that train or are tested.
+    :param train: bool [n], what is learned from, its validation part included.
     :param validation: bool [n], the validation part.
     :param test: bool [n], the test instances whose outcomes are complete.
-    :param features_train: of all n instances, as routers see them in training.
-    :param features_test: of all n instances, as routers see them when they decide.
     :param ids: n opaque ids.
-    :param cost_scale: USD; the largest cost of the training split.
+    :param cost_scale: USD; the largest cost of the rows that are learned from.
     """
 
     spec: DatasetSpec
@@ -47,50 +47,90 @@ class Prepared:
     test: NDArray[np.bool_]
     left_out: tuple[LeftOut, ...]
     split_digest: str
-    features_train: Features
-    features_test: Features
     ids: tuple[str, ...]
     cost_scale: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared(Parted):
+    """One column, ready for routers.
+
+    :param features_train: of all n instances, as routers see them in training.
+    :param features_test: of all n instances, as routers see them when they decide.
+    """
+
+    features_train: Features
+    features_test: Features
     description: dict[str, object]
 
 
-def prepare(table: OutcomeTable, spec: DatasetSpec, source: FeatureSource, options: Options) -> Prepared:
-    """Selects, splits and encodes the rows of one column.
+IN_DOMAIN = Learning()
+"""A column learns from its own whole training split."""
 
-    :raises UnknownNameError: if the table has no instance of the dataset.
+
+def parted(table: OutcomeTable, spec: DatasetSpec, options: Options, learning: Learning = IN_DOMAIN) -> Parted:
+    """Selects and splits the rows of one column, before anybody looks at what is in them.
+
+    :raises UnknownNameError: if the table has no instance of a dataset.
     :raises DegenerateError: if the training or the test split is empty, or no test instance is complete.
-    :raises FeatureError: if no training or no test instance has a feature in the modality looked at.
     :raises DataError: if more than 5 % of a dataset's test instances are incomplete and that is not allowed.
+    :raises UsageError: if there are not as many calibration instances.
     """
-    own = select(table, spec)
-    train = train_mask(own.dataset, own.instance_id)
+    sources = learning.sources or (spec,)
+    own = _selected(table, (spec, *sources))
+    split = train_mask(own.dataset, own.instance_id)
+    train, tested = np.zeros_like(split), ~split & _rows_of(own, spec)
+    for source in sources:
+        taught = split & _rows_of(own, source)
+        _demand(taught.any(), source, "training", own)
+        train |= taught
+    _demand(tested.any(), spec, "test", own)
+    if learning.sources:
+        used = train | tested
+        own, train, tested = own.take(used), train[used], tested[used]
     validation = validation_mask(own.dataset, own.instance_id)
-    _demand(train.any(), spec, "training", own)
-    _demand((~train).any(), spec, "test", own)
-    left_out = _left_out(own, ~train)
+    train = rows_learned_from(own, train, validation, learning.share)
+    left_out = _left_out(own, tested)
     if not options.allow_incomplete:
         _demand_few_left_out(left_out)
-    test = ~train & own.complete
+    test = tested & own.complete
     if not test.any():
         raise DegenerateError("no test instance has the outcomes of all models", where=f"dataset {spec.name!r}")
-    scale = cost_scale(own.cost[train])
-    features = source.features(own, train)
-    learned_from = features.restricted(options.train_modality or options.modality)
-    asked_about = features.restricted(options.modality)
-    _demand_seen(learned_from, train, "training", spec)
-    _demand_seen(asked_about, test, "test", spec)
-    return Prepared(
+    if learning.newcomer is not None:
+        own = known_only_from(own, train, learning.newcomer, learning.calibration)
+    return Parted(
         spec=spec,
         table=own,
         train=train,
-        validation=validation,
+        validation=validation & train,
         test=test,
         left_out=left_out,
         split_digest=split_digest(own.dataset, own.instance_id),
+        ids=opaque_ids(own.dataset.tolist(), own.instance_id.tolist()),
+        cost_scale=cost_scale(own.cost[train]),
+    )
+
+
+def prepare(
+    table: OutcomeTable, spec: DatasetSpec, source: FeatureSource, options: Options, learning: Learning = IN_DOMAIN
+) -> Prepared:
+    """Selects, splits and encodes the rows of one column.
+
+    :param learning: what is learned from, where that is not the column's own whole training split.
+    :raises FeatureError: if no training or no test instance has a feature in the modality looked at.
+
+    Further errors are those of `parted`.
+    """
+    rows = parted(table, spec, options, learning)
+    features = source.features(rows.table, rows.train)
+    learned_from = features.restricted(options.train_modality or options.modality)
+    asked_about = features.restricted(options.modality)
+    _demand_seen(learned_from, rows.train, "training", spec)
+    _demand_seen(asked_about, rows.test, "test", spec)
+    return Prepared(
+        **vars(rows),
         features_train=learned_from,
         features_test=asked_about,
-        ids=opaque_ids(own.dataset.tolist(), own.instance_id.tolist()),
-        cost_scale=scale,
         description=dict(source.describe()),
     )
 
@@ -100,14 +140,26 @@ def select(table: OutcomeTable, spec: DatasetSpec) -> OutcomeTable:
 
     :raises UnknownNameError: if there is none.
     """
-    names = spec.members or (spec.name,)
-    rows = np.flatnonzero(np.isin(table.dataset.astype(str), names))
-    if len(rows) == 0:
-        raise UnknownNameError(
-            f"no instance of dataset {spec.name!r}", where=table.source, fix=f"it has {', '.join(table.dataset_names)}"
-        )
-    own = table.take(rows)
+    return _selected(table, (spec,))
+
+
+def _selected(table: OutcomeTable, specs: Sequence[DatasetSpec]) -> OutcomeTable:
+    wanted = np.zeros(len(table), dtype=np.bool_)
+    for spec in specs:
+        mine = _rows_of(table, spec)
+        if not mine.any():
+            raise UnknownNameError(
+                f"no instance of dataset {spec.name!r}",
+                where=table.source,
+                fix=f"it has {', '.join(table.dataset_names)}",
+            )
+        wanted |= mine
+    own = table.take(np.flatnonzero(wanted))
     return own.take(own.canonical_order())
+
+
+def _rows_of(table: OutcomeTable, spec: DatasetSpec) -> NDArray[np.bool_]:
+    return np.isin(table.dataset.astype(str), spec.members or (spec.name,))
 
 
 def columns_of(table: OutcomeTable, datasets: Sequence[DatasetSpec]) -> list[DatasetSpec]:
@@ -121,7 +173,7 @@ def columns_of(table: OutcomeTable, datasets: Sequence[DatasetSpec]) -> list[Dat
 def _demand(holds: np.bool_, spec: DatasetSpec, part: str, table: OutcomeTable) -> None:
     if not holds:
         raise DegenerateError(
-            f"none of its {len(table)} instances falls into the {part} split",
+            f"none of its {_rows_of(table, spec).sum()} instances falls into the {part} split",
             where=f"dataset {spec.name!r}",
             fix="the split is frozen by instance id: import more instances",
         )

@@ -84,7 +84,7 @@ def learn(router: Any, fusion: Fusion | None, lesson: Lesson) -> Fitted:
 def answer(column: Prepared, entrant: Entrant, seed: int, registry: Registry, options: Options) -> Answer:
     """Chooses the operating point on validation, refits on all of train, and predicts the test split."""
     trade_off, first_fit = _choose_on_validation(column, entrant, seed, registry, options)
-    policy, fit_seconds, predict_seconds = _predict(
+    policy, fit_seconds, predict_seconds = fit_and_ask(
         column, entrant, seed, registry, options, fit_on=column.train, ask_about=column.test
     )
     return Answer(
@@ -102,7 +102,7 @@ def _choose_on_validation(
     if rows is None:
         return None, 0.0
     rest, held_out = rows
-    policy, seconds, _ = _predict(column, entrant, seed, registry, options, fit_on=rest, ask_about=held_out)
+    policy, seconds, _ = fit_and_ask(column, entrant, seed, registry, options, fit_on=rest, ask_about=held_out)
     return best_trade_off(policy, column.table.utility[held_out], column.table.cost[held_out]), seconds
 
 
@@ -128,7 +128,7 @@ def middle_of_interval(trade_off: NDArray[np.float64], point: int) -> float:
     return 2 * left or 1.0
 
 
-def _predict(
+def fit_and_ask(
     column: Prepared,
     entrant: Entrant,
     seed: int,
@@ -140,7 +140,8 @@ def _predict(
 ) -> tuple[Policy, float, float]:
     """Fits on some rows and asks about others: the policy, seconds of fitting, seconds of predicting."""
     router = registry.routers.create(entrant.name, seed=seed, **entrant.parameters)
-    fusion = _fusion_for(router, registry, options)
+    name = fusion_name(router, options)
+    fusion = None if name is None else registry.fusions.create(name, **options.fusion_parameters.get(name, {}))
     started = time.perf_counter()
     lesson = Lesson(
         features=_rows(column.features_train, fit_on),
@@ -158,13 +159,10 @@ def _predict(
     return policy, learned - started, time.perf_counter() - learned
 
 
-def _fusion_for(router: Any, registry: Registry, options: Options) -> Fusion | None:
+def fusion_name(router: Any, options: Options) -> str | None:
+    """The fusion that a router, or its class, runs with; None where it wants none."""
     default = getattr(router, "default_fusion", None)
-    if default is None:
-        return None
-    name = options.fusion or default
-    fusion: Fusion = registry.fusions.create(name, **options.fusion_parameters.get(name, {}))
-    return fusion
+    return None if default is None else options.fusion or default
 
 
 def _rows(features: Features, rows: NDArray[np.bool_]) -> Features:

@@ -155,9 +155,9 @@ class Yardstick:
         """The row of a router's answers about this slice."""
         return _row(answers.name, "router", answers.policies, self, answers.trade_offs)
 
-    def reference(self, name: str) -> Row:
-        """The row of a reference by its name."""
-        return _row(name, "reference", (self.references[name],), self, ())
+    def reference(self, name: str, policy: Policy | None = None) -> Row:
+        """The row of a reference by its name; of another policy than this slice's own, where one is given."""
+        return _row(name, "reference", (policy or self.references[name],), self, ())
 
     def slice(self, rows: Sequence[Row]) -> Slice:
         """The rows with what they were measured against."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from joblib import Parallel, delayed
@@ -144,10 +145,17 @@ def watched(tasks: Sequence[Any], jobs: int, progress: Progress, what: str) -> I
     :raises PluginError: if a process dies, which no exception tells.
     """
     progress(what, 0, len(tasks))
-    try:
+    with deaths_told(what):
         for done, result in enumerate(Parallel(n_jobs=jobs, return_as="generator")(tasks), start=1):
             progress(what, done, len(tasks))
             yield result
+
+
+@contextmanager
+def deaths_told(what: str) -> Iterator[None]:
+    """:raises PluginError: if a process dies in here, which no exception of a router tells."""
+    try:
+        yield
     except TerminatedWorkerError as error:
         raise PluginError(
             "a process died: a router ended it, or the machine ran out of memory",
@@ -165,10 +173,15 @@ def _timing(name: str, given: Sequence[Answer]) -> Timing:
 
 
 def _failure(router: str, dataset: str, error: BaseException) -> RouterFailure:
+    return RouterFailure(router=router, dataset=dataset, reason=reason_of(error), traceback=traceback_of(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """What was raised, on one line."""
     reason = str(error) if isinstance(error, MMRError) else f"{type(error).__name__}: {error}"
-    return RouterFailure(
-        router=router,
-        dataset=dataset,
-        reason=" ".join(reason.split()),
-        traceback="".join(traceback.format_exception(error)),
-    )
+    return " ".join(reason.split())
+
+
+def traceback_of(error: BaseException) -> str:
+    """The whole traceback, as Python prints it."""
+    return "".join(traceback.format_exception(error))

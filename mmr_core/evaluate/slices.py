@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.column import Prepared
+from mmr_core.evaluate.column import Parted
 from mmr_core.evaluate.measuring import TestSet
 from mmr_core.evaluate.results import SliceKind
 from mmr_core.means import training_means
 
 
-def test_set(column: Prepared) -> TestSet:
+def test_set(column: Parted) -> TestSet:
     """All complete test instances of a column, with what references are made of."""
     table, test = column.table, column.test
     return TestSet(
@@ -26,7 +26,7 @@ def test_set(column: Prepared) -> TestSet:
     )
 
 
-def parts_of(column: Prepared) -> tuple[SliceKind, dict[str, NDArray[np.intp]]]:
+def parts_of(column: Parted) -> tuple[SliceKind, dict[str, NDArray[np.intp]]]:
     """The datasets of a mixture, or the categories of a dataset, by name: which of the test instances each has.
 
     None where there is only one.
