@@ -162,6 +162,8 @@ class ComponentSpec:
     :param defaults: keyword parameters the class is made with unless the caller says otherwise.
     :param protocol: the evaluation protocol it belongs to; names are unique within one protocol.
     :param is_default: this component is what a command takes when nobody names one (honoured for built-ins).
+    :param slow: a fit takes minutes rather than seconds on a processor; grids of many fits take such a router only
+        where somebody names it.
     """
 
     kind: Kind
@@ -173,6 +175,7 @@ class ComponentSpec:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     protocol: Protocol = "paper"
     is_default: bool = False
+    slow: bool = False
 
     def __post_init__(self) -> None:
         owner = f"{self.kind} {self.name!r}"

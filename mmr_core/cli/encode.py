@@ -9,22 +9,28 @@ import typer
 
 from mmr_core.cli.choices import ALL, listed, settings
 from mmr_core.cli.console import note, progress, registry, warn
-from mmr_core.cli.run import Alignment, BadImages
+from mmr_core.cli.options import (
+    Align,
+    Assignments,
+    BadImages,
+    Data,
+    Encoder,
+    ImageEncoder,
+    OnBadImages,
+    TextEncoder,
+)
 
 
 def encode(
     out: Annotated[Path, typer.Option(help="The file to write: .npz with ids, text, image (float32).")],
-    data: Annotated[
-        str | None,
-        typer.Option(help="Folder or file with outcomes, or an embedded table by name. (default: embedded)"),
-    ] = None,
+    data: Data = None,
     dataset: Annotated[str, typer.Option(help="Datasets or mixtures, separated by commas.")] = ALL,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of text and images. (default: the built-in one)")] = None,
-    text_encoder: Annotated[str | None, typer.Option(help="Another encoder for text.")] = None,
-    image_encoder: Annotated[str | None, typer.Option(help="Another encoder for images.")] = None,
-    align: Annotated[Alignment | None, typer.Option(help="What to do with embeddings of unequal widths.")] = None,
-    bad_images: Annotated[BadImages, typer.Option(help="Refuse broken images, or mask them.")] = BadImages.ERROR,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter: NAME.PARAMETER=VALUE.")] = None,
+    encoder: Encoder = None,
+    text_encoder: TextEncoder = None,
+    image_encoder: ImageEncoder = None,
+    align: Align = None,
+    bad_images: OnBadImages = BadImages.ERROR,
+    set_: Assignments = None,
 ) -> None:
     """Encode texts and images once, for `mmr run --features FILE`."""
     import numpy as np

@@ -5,7 +5,7 @@ Apart from `run` so that parsing the command line imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,21 @@ from joblib import cpu_count
 from mmr_core.authors.run import run_authors
 from mmr_core.cli.choices import ALL, listed
 from mmr_core.cli.console import console, note, print_json, progress, registry, warn
+from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED, UsageError
-from mmr_core.evaluate import Entrant, Options, columns_of
+from mmr_core.evaluate import Options, columns_of
 from mmr_core.evaluate.options import ModalityChoice
 from mmr_core.evaluate.results import RunResult
-from mmr_core.evaluate.run import all_entrants, entrant_name, run_paper
-from mmr_core.features import FeatureCache, FeatureSource, cache_folder, cache_root
+from mmr_core.evaluate.run import run_paper
+from mmr_core.features import FeatureCache, FeatureSource, cache_folder
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.pricing import read_price_sheet, reprice
-from mmr_core.registry import ComponentShelf, Registry
+from mmr_core.registry import Registry
 from mmr_core.report.authors import authors_document, authors_table, write_authors
 from mmr_core.report.document import document
 from mmr_core.report.files import write_run
 from mmr_core.report.tables import run_tables
-from mmr_core.sources import open_table
 from mmr_core.specs import DatasetSpec
 
 PAPER_SEED, AUTHORS_SEED = 0, 42
@@ -68,8 +67,7 @@ class Request:
 
 def run_request(request: Request, protocol: str) -> None:
     """Runs, prints and writes; ends with exit code 1 if a router failed."""
-    if request.out is not None and request.out.exists() and not request.out.is_dir():
-        raise UsageError(f"{str(request.out)!r} is a file", where="--out", fix="name a folder")
+    demand_folder(request.out)
     run = _run_authors if protocol == "authors" else _run_paper
     with progress(shown=not request.json) as watch:
         finish = run(request, registry(), watch)
@@ -77,8 +75,8 @@ def run_request(request: Request, protocol: str) -> None:
 
 
 def _run_paper(request: Request, found: Registry, watch: Progress) -> Callable[[], None]:
-    entrants, skipped = _entrants(request, found.routers)
-    table = _table(request, found, watch)
+    entrants, skipped = lineup(request.routers, found.routers, request.parameters)
+    table = prepared_table(request.data, found, watch, models=request.models, prices=request.prices)
     cache = FeatureCache(cache_folder())
     source = _source(request, found, cache, watch)
     first = PAPER_SEED if request.first_seed is None else request.first_seed
@@ -100,7 +98,7 @@ def _run_paper(request: Request, found: Registry, watch: Progress) -> Callable[[
         options=options,
         jobs=request.jobs or cpu_count(),
         skipped_routers=skipped,
-        price_sheet=None if request.prices is None else read_price_sheet(request.prices).version,
+        price_sheet=price_sheet_version(request.prices),
         progress=watch,
     )
     return lambda: _finish_paper(request, result)
@@ -147,7 +145,7 @@ def _run_authors(request: Request, found: Registry, watch: Progress) -> Callable
     _refuse_for_authors(request)
     shelf = found.components("router", "authors")
     names = None if request.routers == ALL else listed(request.routers)
-    table = _table(request, found, watch)
+    table = prepared_table(request.data, found, watch, models=request.models, prices=request.prices)
     result = run_authors(
         table,
         _columns(request, table, found),
@@ -188,17 +186,6 @@ def _refuse_for_authors(request: Request) -> None:
             raise UsageError(f"{option} has no place in --protocol authors", fix="leave it out")
 
 
-def _table(request: Request, found: Registry, watch: Progress) -> OutcomeTable:
-    table = open_table(request.data, found, cache=cache_root(), warn=warn, progress=watch)
-    if request.models is not None:
-        table = table.take_models(listed(request.models))
-    if request.prices is not None:
-        table = reprice(table, read_price_sheet(request.prices), warn=warn)
-    if table.synthetic:
-        note(f"{table.source}: outcomes are synthetic and say nothing about real models")
-    return table
-
-
 def _columns(request: Request, table: OutcomeTable, found: Registry) -> list[DatasetSpec]:
     if request.datasets == ALL:
         return columns_of(table, found.datasets.all())
@@ -206,19 +193,6 @@ def _columns(request: Request, table: OutcomeTable, found: Registry) -> list[Dat
     return [
         table.spec_of(name) if name in present else found.find_dataset(name).spec for name in listed(request.datasets)
     ]
-
-
-def _entrants(request: Request, shelf: ComponentShelf) -> tuple[Sequence[Entrant], dict[str, str]]:
-    """The routers with their parameters, each made once, so that what cannot be made is refused before any work."""
-    if request.routers == ALL:
-        entrants, skipped = all_entrants(shelf)
-    else:
-        entrants, skipped = [Entrant(name=entrant_name(shelf, name)) for name in listed(request.routers)], {}
-    chosen = [Entrant(name=e.name, parameters=request.parameters.get(e.name, {})) for e in entrants]
-    for entrant in chosen:
-        if entrant.parameters or request.routers != ALL:
-            shelf.create(entrant.name, **entrant.parameters)
-    return chosen, skipped
 
 
 def _source(request: Request, found: Registry, cache: FeatureCache, watch: Progress) -> FeatureSource:

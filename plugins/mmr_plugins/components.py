@@ -127,6 +127,7 @@ ROUTERS = (
         name="cmr",
         target="mmr_plugins.routers.cmr:CrossModalRouter",
         summary="attention over text and image tokens with heads per model",
+        slow=True,
         **_TORCH,
     ),
     ComponentSpec(
