@@ -183,4 +183,47 @@ IMPORTERS = (
     ),
 )
 
-STUDIES: tuple[ComponentSpec, ...] = ()
+STUDIES: tuple[ComponentSpec, ...] = (
+    ComponentSpec(
+        kind="study",
+        name="figure2",
+        target="mmr_plugins.studies.modalities:Figure2",
+        summary="frontiers of routing on text, on images and on both (section 3.2)",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="clusters",
+        target="mmr_plugins.studies.clusters:ClusterAblation",
+        summary="the ablation over clusters and trade-off weights (section 3.2)",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="figure3",
+        target="mmr_plugins.studies.composition:Figure3",
+        summary="composition by scenario and dataset",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="figure4",
+        target="mmr_plugins.studies.pareto:Figure4",
+        summary="frontiers of cost and utility on the whole table",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="s-figure1",
+        target="mmr_plugins.studies.pareto:FigureS1",
+        summary="frontiers of cost and utility on every dataset",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="shares",
+        target="mmr_plugins.studies.model_shares:ModelShares",
+        summary="the share of queries sent to each model along the frontier",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="s-figure2",
+        target="mmr_plugins.studies.cases:CaseStudies",
+        summary="two queries per scenario with what was chosen for them",
+    ),
+)

@@ -1,0 +1,155 @@
+"""The share of queries that each router sends to each model, along its frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.evaluate.references import ORACLE
+from mmr_core.outcomes import OutcomeTable
+from mmr_core.studies import (
+    Axis,
+    Cell,
+    Chart,
+    Entry,
+    Exhibit,
+    Line,
+    Panel,
+    Record,
+    Results,
+    Series,
+    Setting,
+    Sheet,
+    StudyReport,
+    Unavailable,
+)
+from mmr_plugins.studies.frontiers import Standing, dearest_title, in_domain, standing, titles_of
+from mmr_plugins.studies.measured import Measured
+
+Floats = NDArray[np.float64]
+
+BUDGETS = (0.05, 1 / 3, 1.0)
+"""Mean costs for which the sheet shows the shares, relative to the best single model's; the paper speaks of a third."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mixing:
+    """What a policy sends where, at each trade-off weight, ascending in mean cost; equal costs stand once.
+
+    :param cost: [m] relative to the dearest single model; :param utility: [m]; :param share: [m, K], rows sum to 1.
+    """
+
+    cost: Floats
+    utility: Floats
+    share: Floats
+
+
+def mixing(records: Sequence[Record]) -> Mixing | None:
+    """The policy of one router, averaged over its seeds at each weight of the grid.
+
+    None where it does the same at every weight, or was not followed along the grid.
+
+    :param records: of one column, one per seed.
+    """
+    along = [record.along for record in records if record.along is not None]
+    if not along or len(along) < len(records):
+        return None
+    cost = np.mean([policy.cost for policy in along], axis=0) / records[0].within.high
+    utility = np.mean([policy.utility for policy in along], axis=0)
+    share = np.mean([policy.share for policy in along], axis=0)
+    _, first = np.unique(np.round(cost, 12), return_index=True)
+    if len(first) < 2:
+        return None
+    return Mixing(cost=cost[first], utility=utility[first], share=share[first])
+
+
+class ModelShares:
+    """Stacked shares over cost, a panel per router."""
+
+    title: ClassVar[str] = "The share of queries sent to each model"
+
+    def cells(self, setting: Setting) -> Iterable[Cell]:
+        """The routers of the run on the widest column."""
+        return in_domain(setting, setting.widest)
+
+    def report(self, setting: Setting, results: Results) -> StudyReport:
+        """A panel per router that does different things at different weights, and the oracle.
+
+        :raises Unavailable: if the column was not measured, or no router was followed along the weights.
+        """
+        place = standing(Measured(setting, results), setting.widest)
+        policies = {name: mixing(records) for name, records in place.routers.items()}
+        followed = {name: policy for name, policy in policies.items() if policy is not None}
+        if not followed:
+            raise Unavailable("no router of the run does different things at different trade-off weights")
+        bound = mixing([place.references[ORACLE]]) if ORACLE in place.references else None
+        if bound is not None:
+            followed[ORACLE] = bound
+        panels = [_panel(name, policy, place, setting.table) for name, policy in followed.items()]
+        exhibit = Exhibit(
+            name="shares",
+            title=f"The share of queries sent to each model on {place.column.title}",
+            caption=(
+                "Shares of the test queries that each router sends to each model, over its mean cost, as the trade-off "
+                "weight falls from left to right; averaged over seeds. Models are stacked from the cheapest at the "
+                "bottom to the dearest. A router that does the same at every weight, such as a random one, has no "
+                "panel."
+            ),
+            sheet=_sheet(followed, place, setting.table),
+            drawing=Chart(panels=tuple(panels), columns=min(len(panels), 3), legend_title="sent to"),
+        )
+        return StudyReport(exhibits=(exhibit,), gaps=place.gaps)
+
+
+def _panel(name: str, policy: Mixing, place: Standing, table: OutcomeTable) -> Panel:
+    titles = titles_of(table)
+    record = next(iter(place.references.values()))
+    x = tuple(policy.cost.tolist())
+    stacked = [
+        Series(name=titles[model], kind="stack", x=x, y=tuple(policy.share[:, record.models.index(model)].tolist()))
+        for model in place.singles
+    ]
+    return Panel(
+        title=name,
+        x=Axis(label=f"mean cost (1 = always {dearest_title(place, table)})", scale="log" if x[0] > 0 else "linear"),
+        y=Axis(label="share of queries", low=0.0, high=1.0),
+        series=tuple(stacked),
+    )
+
+
+def at_budget(policy: Mixing, budget: float) -> int | None:
+    """The place of greatest utility among those of at most this relative cost; of equals the cheapest."""
+    within = np.flatnonzero(policy.cost <= budget * (1 + 1e-9))
+    return None if len(within) == 0 else int(within[np.argmax(policy.utility[within])])
+
+
+def _sheet(followed: Mapping[str, Mixing], place: Standing, table: OutcomeTable) -> Sheet:
+    record = next(iter(place.references.values()))
+    titles = titles_of(table)
+    best = record.within.best_cost / record.within.high
+    lines = []
+    for name, policy in followed.items():
+        for budget in BUDGETS:
+            at = at_budget(policy, budget * best)
+            label = f"at most {budget:.0%} of {titles[record.best_single]}"
+            lines.append(Line(label=label, entries=_entries(policy, at, place), group=name, reference=name == ORACLE))
+    return Sheet(
+        header=("mean cost", "utility", "cost", *(titles[model] for model in place.singles)),
+        lines=tuple(lines),
+        notes=(
+            "The operating point of greatest utility on the grid of trade-off weights within the mean cost; cost is "
+            "relative to the dearest single model, shares are in %. A dash: no point of the grid is as cheap.",
+        ),
+    )
+
+
+def _entries(policy: Mixing, at: int | None, place: Standing) -> tuple[Entry, ...]:
+    record = next(iter(place.references.values()))
+    if at is None:
+        return (Entry(),) * (2 + len(place.singles))
+    shares = [Entry(value=100 * policy.share[at, record.models.index(m)], digits=1) for m in place.singles]
+    return (Entry(value=float(policy.utility[at])), Entry(value=float(policy.cost[at])), *shares)
