@@ -54,6 +54,16 @@ RULE = (
     f"'{DEAR.capitalize()}': of those that went to a dear model which was right where every model of lower mean cost "
     "was wrong, the one with most such models. Of equals the first in canonical order is shown."
 )
+HEADER = (
+    "case",
+    "instance",
+    "sent to",
+    "its cost",
+    "best single model",
+    "its cost there",
+    "saved in %",
+    "models right",
+)
 NONE_CHEAP = "no test query of it went to a cheap model that was right at less than the best single model's cost"
 NONE_DEAR = "no test query of it went to a dear model that was right where every cheaper model was wrong"
 
@@ -187,18 +197,6 @@ class CaseStudies:
         return StudyReport(exhibits=(exhibit,), gaps=tuple(gaps))
 
 
-HEADER = (
-    "case",
-    "instance",
-    "sent to",
-    "its cost",
-    "best single model",
-    "its cost there",
-    "saved in %",
-    "models right",
-)
-
-
 def scenarios_of(setting: Setting) -> tuple[str, ...]:
     """The scenarios of the table, in the order of their first datasets."""
     return tuple(dict.fromkeys(spec.scenario for spec in setting.datasets))
@@ -245,6 +243,7 @@ def _facts(routed: Routed, row: int, model: int) -> tuple[tuple[str, str], ...]:
     by_cost = np.argsort(routed.rank)
     right = [titles[j] for j in by_cost if asked.utility[row, j] >= RIGHT]
     wrong = [titles[j] for j in by_cost if asked.utility[row, j] < RIGHT]
+    saved = _saved(routed, row, model)
     best = "right" if asked.utility[row, routed.best] >= RIGHT else "wrong"
     facts = [
         ("dataset", asked.spec_of(asked.dataset[row]).title),
@@ -253,7 +252,7 @@ def _facts(routed: Routed, row: int, model: int) -> tuple[tuple[str, str], ...]:
         ("its answer", _short(asked.response[row, model] if asked.response is not None else None)),
         ("reference answer", _short(asked.answer[row])),
         ("best single model", f"{titles[routed.best]}, {best}, {_usd(asked.cost[row, routed.best])}"),
-        ("saved", f"{_saved(routed, row, model):.1f} %" if model != routed.best else ""),
+        ("saved", f"{saved:.1f} %" if saved is not None and saved > 0 else ""),
         ("right", ", ".join(right)),
         ("wrong", ", ".join(wrong) or "none"),
     ]
