@@ -186,6 +186,12 @@ IMPORTERS = (
 STUDIES: tuple[ComponentSpec, ...] = (
     ComponentSpec(
         kind="study",
+        name="table1",
+        target="mmr_plugins.studies.table1:BenchmarkComparison",
+        summary="this table among the benchmarks of routing",
+    ),
+    ComponentSpec(
+        kind="study",
         name="figure2",
         target="mmr_plugins.studies.modalities:Figure2",
         summary="frontiers of routing on text, on images and on both (section 3.2)",
@@ -204,6 +210,30 @@ STUDIES: tuple[ComponentSpec, ...] = (
     ),
     ComponentSpec(
         kind="study",
+        name="s1",
+        target="mmr_plugins.studies.data_tables:DatasetFacts",
+        summary="the datasets and how they are split",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="s2",
+        target="mmr_plugins.studies.data_tables:ModelFacts",
+        summary="the candidate models: prices, cost and utility",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="table2",
+        target="mmr_plugins.studies.overall:OverallResults",
+        summary="routers on every dataset: nAUC, skill and peak score",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="s4",
+        target="mmr_plugins.studies.quality_neutral_cost:QualityNeutralCost",
+        summary="quality-neutral cost of routers on every dataset",
+    ),
+    ComponentSpec(
+        kind="study",
         name="figure4",
         target="mmr_plugins.studies.pareto:Figure4",
         summary="frontiers of cost and utility on the whole table",
@@ -219,6 +249,24 @@ STUDIES: tuple[ComponentSpec, ...] = (
         name="shares",
         target="mmr_plugins.studies.model_shares:ModelShares",
         summary="the share of queries sent to each model along the frontier",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="table3",
+        target="mmr_plugins.studies.fusion_gain:FusionGain",
+        summary="adaptive against equal-weight fusion, router by router",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="table4",
+        target="mmr_plugins.studies.shift:ShiftWithinScenario",
+        summary="routers on datasets of a scenario that they did not learn on",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="table5",
+        target="mmr_plugins.studies.masked_image:MaskedImage",
+        summary="routers that learned with images on text-only datasets",
     ),
     ComponentSpec(
         kind="study",

@@ -1,0 +1,98 @@
+"""Which routers and which columns the paper's tables are about, chosen by rules that look at no result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT, ORACLE
+from mmr_core.specs import DatasetSpec
+from mmr_core.studies import Cell, Setting, Unavailable
+
+RANDOM = "random"
+"""The lower bound of table 2; an ordinary router, always a line."""
+PREFERRED = "linear-mf"
+"""The router of greatest nAUC and peak on the full dataset in the paper's table 2."""
+MAIN_RULE = f"{PREFERRED!r} where it is in the run, else the first scoring router of the run"
+REFERENCES = (ORACLE, CONSTANT, BEST_SINGLE)
+"""The reference lines of the tables that rank routers."""
+
+
+def routers_with_random(setting: Setting) -> tuple[str, ...]:
+    """`random` first, then the other routers of the run in their order."""
+    here = RANDOM in setting.routers or any(item.name == RANDOM for item in setting.registry.routers.specs())
+    return ((RANDOM,) if here else ()) + learners(setting)
+
+
+def learners(setting: Setting) -> tuple[str, ...]:
+    """The routers of the run, `random` left out."""
+    return tuple(name for name in setting.routers if name != RANDOM)
+
+
+def main_router(setting: Setting) -> str | None:
+    """The router that a claim is tested on where one must be chosen before anything is measured: `MAIN_RULE`.
+
+    None where the run has no scoring router.
+    """
+    if PREFERRED in setting.routers:
+        return PREFERRED
+    for name in learners(setting):
+        if hasattr(setting.registry.routers.load(name), "predict"):
+            return name
+    return None
+
+
+def fusion_of(setting: Setting, router: str) -> str | None:
+    """The fusion that a router runs with unless told otherwise; None if it wants none."""
+    default: str | None = getattr(setting.registry.routers.load(router), "default_fusion", None)
+    return default
+
+
+def over_seeds(cell: Cell, setting: Setting) -> list[Cell]:
+    """The cell once for each seed of the run."""
+    return [replace(cell, seed=seed) for seed in setting.seeds]
+
+
+def members_present(setting: Setting, column: DatasetSpec) -> tuple[str, ...]:
+    """The datasets of the table that a column pools; a dataset stands for itself."""
+    names = column.members or (column.name,)
+    return tuple(name for name in setting.table.dataset_names if name in names)
+
+
+def has_images(setting: Setting, column: DatasetSpec) -> bool:
+    """Whether some instance of a column has an image."""
+    return any(image is not None for image in _of(setting, column, setting.table.image))
+
+
+def has_text(setting: Setting, column: DatasetSpec) -> bool:
+    """Whether some instance of a column has a text."""
+    return any(_of(setting, column, setting.table.question))
+
+
+def multimodal_columns(setting: Setting) -> tuple[DatasetSpec, ...]:
+    """The columns with texts and images."""
+    return tuple(spec for spec in setting.columns if has_images(setting, spec) and has_text(setting, spec))
+
+
+def text_only_datasets(setting: Setting) -> tuple[DatasetSpec, ...]:
+    """The datasets without any image."""
+    return tuple(spec for spec in setting.datasets if not has_images(setting, spec))
+
+
+def widest_multimodal(setting: Setting) -> DatasetSpec:
+    """The mixture with most members in the table among the multimodal columns, else the first such dataset.
+
+    :raises Unavailable: if no column has both modalities.
+    """
+    columns = multimodal_columns(setting)
+    if not columns:
+        raise Unavailable("no dataset of the table has both texts and images")
+    return max(columns, key=lambda spec: len(members_present(setting, spec)) if spec.members else 0)
+
+
+def _of(setting: Setting, column: DatasetSpec, values: NDArray[np.object_]) -> Sequence[object]:
+    picked: list[object] = values[np.isin(setting.table.dataset.astype(str), column.members or (column.name,))].tolist()
+    return picked

@@ -1,0 +1,162 @@
+"""Table 2: routers on every dataset and on the whole, by nAUC, skill and peak score.
+
+Beyond the paper's two metrics stands skill, with its yardstick `constant`: a router that does not beat the training
+means has learned nothing from the queries. Averages per scenario follow section 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mmr_core.specs import DatasetSpec
+from mmr_core.studies import Cell, Exhibit, Line, Record, Results, Setting, Sheet, StudyReport
+from mmr_core.studies.exhibits import Better, marked
+from mmr_plugins.studies import paper
+from mmr_plugins.studies.lineup import REFERENCES, over_seeds, routers_with_random
+from mmr_plugins.studies.measured import Measured, figure, joined, protocol_note
+
+POOLED = "A mixture is one fit on all its datasets, scored pooled; it is no mean of the columns."
+SKILL = "Skill is 0 for the training means of utility and cost, whatever the query, and 1 for the cost-aware oracle."
+NEVER_REPRODUCED = (
+    "The paper prints an nAUC of 1.0000 for the best single model, which its own Eq. 7 cannot give; "
+    "it is shown as published and never reproduced."
+)
+PEAK_PICKED = "A peak picks its trade-off weight on the test split, which flatters routers and not single models."
+METRICS = (("nauc", "nAUC"), ("skill", "skill"), ("peak", "peak score"))
+BETTER: dict[str, Better] = {"nauc": "higher", "skill": "higher", "peak": "higher", "qnc": "lower"}
+
+ScoredColumn = tuple[str, tuple[str, ...], str]
+"""A column of a sheet: its title, the test splits that it averages over, and the metric."""
+
+
+class OverallResults:
+    """Table 2 of the paper, as one sheet per metric and one of averages per scenario."""
+
+    title = "Table 2: routers on every dataset"
+
+    def cells(self, setting: Setting) -> Iterable[Cell]:
+        """Every router and the references on every column, for every seed."""
+        return in_domain_cells(setting)
+
+    def report(self, setting: Setting, results: Results) -> StudyReport:
+        """Three sheets over columns, and one over scenarios where a scenario has two datasets.
+
+        :raises Unavailable: if nothing was measured.
+        """
+        measured = Measured(setting, results)
+        cells = in_domain_cells(setting)
+        measured.demand_some(cells)
+        exhibits = [
+            Exhibit(
+                name="table2" if metric == "nauc" else f"table2-{metric}",
+                title=f"Routers on every dataset: {word}",
+                caption=_caption(metric),
+                sheet=column_sheet(measured, metric, _notes(measured, metric)),
+            )
+            for metric, word in METRICS
+        ]
+        exhibits += _by_scenario(measured)
+        return StudyReport(exhibits=tuple(exhibits), gaps=measured.gaps(cells), remarks=paper.remarks(setting))
+
+
+def in_domain_cells(setting: Setting) -> list[Cell]:
+    """Every column with its references and with every router of the tables, for every seed."""
+    cells = [Cell(test=spec.name) for spec in setting.columns]
+    for spec in setting.columns:
+        for router in routers_with_random(setting):
+            cells += over_seeds(Cell(test=spec.name, router=router), setting)
+    return cells
+
+
+def column_sheet(measured: Measured, metric: str, notes: Sequence[str]) -> Sheet:
+    """Routers and references by one metric on every column, the best marked, published lines below."""
+    specs = measured.setting.columns
+    names = tuple(spec.name for spec in specs)
+    published = paper.published_lines("table_s4" if metric == "qnc" else "table2", metric, names)
+    own_notes = paper.notes(measured.setting) if published else ()
+    return ranking_sheet(
+        measured, [(spec.title, (spec.name,), metric) for spec in specs], published, (*notes, *own_notes)
+    )
+
+
+def ranking_sheet(
+    measured: Measured, columns: Sequence[ScoredColumn], published: Sequence[Line], notes: Sequence[str]
+) -> Sheet:
+    """Routers and references in lines, with any columns, the best and second of each marked."""
+
+    def line(label: str, records: dict[str, list[Record]], *, reference: bool) -> Line:
+        entries = tuple(figure(joined(records[test] for test in tests), metric) for _, tests, metric in columns)
+        return Line(label=label, entries=entries, reference=reference)
+
+    tests = {test for _, of, _ in columns for test in of}
+    lines = [
+        line(
+            router,
+            {test: measured.fits(Cell(test=test, router=router)) for test in tests},
+            reference=False,
+        )
+        for router in routers_with_random(measured.setting)
+    ]
+    lines += [
+        line(name, {test: measured.reference(test, name) for test in tests}, reference=True) for name in REFERENCES
+    ]
+    sheet = Sheet(
+        header=("router", *(title for title, _, _ in columns)), lines=(*lines, *published), notes=tuple(notes)
+    )
+    return marked(sheet, [BETTER[metric] for _, _, metric in columns])
+
+
+def scenarios(datasets: Iterable[DatasetSpec]) -> dict[str, tuple[DatasetSpec, ...]]:
+    """The datasets of each scenario, in the order of first appearance."""
+    groups: dict[str, list[DatasetSpec]] = {}
+    for spec in datasets:
+        groups.setdefault(spec.scenario, []).append(spec)
+    return {name: tuple(specs) for name, specs in groups.items()}
+
+
+def _by_scenario(measured: Measured) -> list[Exhibit]:
+    groups = scenarios(measured.setting.datasets)
+    if all(len(specs) == 1 for specs in groups.values()):
+        return []
+    columns = [
+        (f"{scenario}: {word}", tuple(spec.name for spec in specs), metric)
+        for scenario, specs in groups.items()
+        for metric, word in METRICS
+    ]
+    members = "; ".join(f"{name}: {', '.join(spec.title for spec in specs)}" for name, specs in groups.items())
+    notes = (protocol_note(measured.setting, measured.results), SKILL, f"Averaged over datasets: {members}.")
+    return [
+        Exhibit(
+            name="table2-scenarios",
+            title="Routers by scenario: means over datasets",
+            caption="nAUC, skill and peak score averaged over the datasets of each scenario (section 5.1), "
+            "each dataset with a fit of its own.",
+            sheet=ranking_sheet(measured, columns, (), notes),
+        )
+    ]
+
+
+def _caption(metric: str) -> str:
+    what = {
+        "nauc": "The normalised area under each router's frontier (nAUC, Eq. 7)",
+        "skill": "Skill, the part of the way from the training means to the oracle that each router's nAUC covers,",
+        "peak": "The peak score of each router's frontier (Eq. 8)",
+    }[metric]
+    return (
+        f"{what} on the test split of every dataset and mixture, learned from its training split. "
+        "The best router of a column is bold, the second underlined; the oracle, the constant policy and the best "
+        "single model are yardsticks and do not compete."
+    )
+
+
+def _notes(measured: Measured, metric: str) -> tuple[str, ...]:
+    notes = [protocol_note(measured.setting, measured.results)]
+    if measured.setting.mixtures:
+        notes.append(POOLED)
+    if metric == "nauc":
+        notes.append(NEVER_REPRODUCED)
+    if metric == "skill":
+        notes.append(SKILL)
+    if metric == "peak":
+        notes.append(PEAK_PICKED)
+    return tuple(notes)
