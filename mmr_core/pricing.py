@@ -1,4 +1,4 @@
-"""Costs: price sheets, costs from tokens, and costs divided by the largest (Eq. S1).
+"""Costs from tokens and a price sheet.
 
 A price sheet is a TOML file with a version, so that results can say by which prices they were costed:
 
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmr_core.errors import DataError, DegenerateError
+from mmr_core.errors import DataError
 from mmr_core.outcomes import OutcomeTable, Status
 
 if TYPE_CHECKING:
@@ -119,25 +119,6 @@ def reprice(table: OutcomeTable, sheet: PriceSheet, *, warn: Callable[[str], Non
     status[~known & (status == Status.OK)] = Status.MISSING
     _warn_of_losses(table, np.isnan(cost) & ~np.isnan(table.utility), warn)
     return replace(table, cost=cost, status=status, source=f"{table.source} (prices {sheet.version})")
-
-
-def cost_scale(train_cost: NDArray[np.float64]) -> float:
-    """The largest cost of the training split, [n, K] in USD, NaN where missing (the denominator of Eq. S1).
-
-    :raises DegenerateError: if no cost is known, or none is above zero.
-    """
-    known = train_cost[~np.isnan(train_cost)]
-    if known.size == 0:
-        raise DegenerateError("no cost of the training split is known", fix="import more instances")
-    largest = float(known.max())
-    if largest <= 0:
-        raise DegenerateError("every cost of the training split is zero, so there is nothing to trade off")
-    return largest
-
-
-def normalised_cost(cost: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    """Costs divided by `cost_scale` (Eq. S1); NaN stays NaN, and costs of the test split may exceed 1."""
-    return cost / scale
 
 
 def _warn_of_losses(table: OutcomeTable, lost: NDArray[np.bool_], warn: Callable[[str], None]) -> None:

@@ -19,8 +19,8 @@ from mmr_core.evaluate.options import Options
 from mmr_core.evaluate.queries import opaque_ids
 from mmr_core.evaluate.results import LeftOut
 from mmr_core.features import Features, FeatureSource
+from mmr_core.normalisation import cost_scale
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.pricing import cost_scale
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import split_digest, train_mask, validation_mask
 

@@ -18,7 +18,7 @@ LEVELS = [
     {"checks", "authors"},
     {"evaluate"},
     {"features", "splits", "pricing", "sources", "description"},
-    {"bootstrap", "metrics", "envelope", "sweep", "means"},
+    {"bootstrap", "metrics", "envelope", "sweep", "means", "normalisation"},
     {"store", "atomic"},
     {"registry"},
     {"plugins", "hookspecs"},

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import DataError, DegenerateError
+from mmr_core.normalisation import cost_scale, normalised_cost
 from mmr_core.outcomes import OutcomeTable, Status, object_array
-from mmr_core.pricing import ModelPrice, PriceSheet, cost_scale, normalised_cost, read_price_sheet, reprice
+from mmr_core.pricing import ModelPrice, PriceSheet, read_price_sheet, reprice
 
 Build = Callable[..., OutcomeTable]
 

@@ -1,0 +1,34 @@
+"""Costs divided by the largest (Eq. S1), so that a trade-off weight means the same whatever the prices.
+
+Apart from `pricing`, which reads files: whoever only routes needs none of that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmr_core.errors import DegenerateError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def cost_scale(train_cost: NDArray[np.float64]) -> float:
+    """The largest cost of the training split, [n, K] in USD, NaN where missing (the denominator of Eq. S1).
+
+    :raises DegenerateError: if no cost is known, or none is above zero.
+    """
+    known = train_cost[~np.isnan(train_cost)]
+    if known.size == 0:
+        raise DegenerateError("no cost of the training split is known", fix="import more instances")
+    largest = float(known.max())
+    if largest <= 0:
+        raise DegenerateError("every cost of the training split is zero, so there is nothing to trade off")
+    return largest
+
+
+def normalised_cost(cost: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Costs divided by `cost_scale` (Eq. S1); NaN stays NaN, and costs of the test split may exceed 1."""
+    return cost / scale
