@@ -159,7 +159,7 @@ class CaseStudies:
 
         :raises Unavailable: if the run has no scoring router.
         """
-        router = main_router(setting)
+        router = _router(setting)
         columns = dict.fromkeys(column_for(setting, scenario).name for scenario in scenarios_of(setting))
         return [_cell(setting, router, name) for name in columns]
 
@@ -168,7 +168,7 @@ class CaseStudies:
 
         :raises Unavailable: if nothing was measured, or no case was found.
         """
-        router = main_router(setting)
+        router = _router(setting)
         measured = Measured(setting, results)
         rows: list[tuple[str, tuple[Case, ...]]] = []
         lines: list[Line] = []
@@ -211,6 +211,13 @@ def column_for(setting: Setting, scenario: str) -> DatasetSpec:
         for column in candidates
         if any(scenario_of[name] == scenario for name in members_present(setting, column))
     )
+
+
+def _router(setting: Setting) -> str:
+    router = main_router(setting)
+    if router is None:
+        raise Unavailable("no scoring router is in the run", fix="add one with --router")
+    return router
 
 
 def _cell(setting: Setting, router: str, column: str) -> Cell:
