@@ -11,7 +11,7 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from typing import Any, Generic, TypeVar, cast
 
@@ -207,6 +207,23 @@ class Registry:
     ) -> Registry:
         """The registry of all installed plugins, or of those whose distribution is trusted."""
         return cls(discover(found, trusts=trusts))
+
+    def with_defaults(self, parameters: Mapping[str, Mapping[str, Any]]) -> Registry:
+        """A registry that makes some encoders, fusions and routers with other defaults.
+
+        :param parameters: by the names under which this registry finds them; other names are passed over.
+        """
+        changed: dict[tuple[str, str], ComponentSpec] = {}
+        for shelf in (self.encoders, self.fusions, self.routers):
+            for item in shelf.specs():
+                given = parameters.get(shelf.label(item), {})
+                defaults = {**item.spec.defaults, **given}
+                changed[shelf.word, item.canonical_id] = replace(item.spec, defaults=defaults)
+        contributions = tuple(
+            replace(one, spec=changed.get((one.word, one.canonical_id), one.spec))
+            for one in self.discovery.contributions
+        )
+        return Registry(replace(self.discovery, contributions=contributions))
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:

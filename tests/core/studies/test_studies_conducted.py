@@ -1,0 +1,175 @@
+"""Several studies at once: one that cannot be made, raises or breaks its contract leaves the others whole."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from mmr_core.plugins import Contribution, Discovery, Provider
+from mmr_core.registry import Registry
+from mmr_core.specs import ComponentSpec
+from mmr_core.studies import Cell, Exhibit, Results, Setting, Sheet, StudyReport, Unavailable
+from mmr_core.studies.conducting import conduct, plan
+
+PROVIDER = Provider(plugin="studies", distribution="mmr-studies", version="1")
+
+
+def exhibit(name: str) -> Exhibit:
+    return Exhibit(name=name, title=name, caption="", sheet=Sheet(header=("router",), lines=()))
+
+
+class Good:
+    title = "good"
+    name = "good"
+
+    def cells(self, setting: Setting) -> Any:
+        return [Cell(test="alpha"), Cell(test="alpha", router="mean")]
+
+    def report(self, setting: Setting, results: Results) -> Any:
+        return StudyReport(exhibits=(exhibit(self.name),))
+
+
+class NotHere(Good):
+    def cells(self, setting: Setting) -> Any:
+        raise Unavailable("there are no images", where="dataset 'alpha'")
+
+
+class NothingMeasured(Good):
+    def report(self, setting: Setting, results: Results) -> Any:
+        raise Unavailable("nothing was measured")
+
+
+class RaisesLate(Good):
+    def cells(self, setting: Setting) -> Any:
+        yield Cell(test="alpha")
+        raise SystemExit("giving up\non two lines")
+
+
+class RaisesInReport(Good):
+    def report(self, setting: Setting, results: Results) -> Any:
+        raise ZeroDivisionError("by nothing")
+
+
+class NoCells(Good):
+    def cells(self, setting: Setting) -> Any:
+        return ["alpha"]
+
+
+class NoReport(Good):
+    def report(self, setting: Setting, results: Results) -> Any:
+        return {"table": 1}
+
+
+class NoStudy:
+    title = "this has neither cells nor a report"
+
+
+class Upwards(Good):
+    name = "../report"
+
+
+class Twice(Good):
+    def report(self, setting: Setting, results: Results) -> Any:
+        return StudyReport(exhibits=(exhibit("one"), exhibit("one")))
+
+
+CLASSES = (Good, NotHere, NothingMeasured, RaisesLate, RaisesInReport, NoCells, NoReport, NoStudy, Upwards, Twice)
+
+
+def without_library(name: str) -> None:
+    raise ModuleNotFoundError("No module named 'heavy_library'", name="heavy_library")
+
+
+@pytest.fixture
+def found(monkeypatch) -> Registry:
+    """A registry of the studies above, by their names in lower case.
+
+    "again" is "good" once more, "bare" has no class, and "extra" needs a library that is not there.
+    """
+    module = types.ModuleType("toy_studies_of_a_test")
+    module.__dict__.update({kind.__name__: kind for kind in CLASSES})
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    heavy = types.ModuleType("heavy_studies_of_a_test")
+    heavy.__dict__["__getattr__"] = without_library
+    monkeypatch.setitem(sys.modules, heavy.__name__, heavy)
+    named = {kind.__name__.lower(): kind.__name__ for kind in CLASSES}
+    named |= {"again": "Good", "bare": "Missing"}
+    contributions = [
+        Contribution(
+            word="study",
+            provider=PROVIDER,
+            spec=ComponentSpec(kind="study", name=name, target=f"{module.__name__}:{target}", summary=name),
+        )
+        for name, target in named.items()
+    ]
+    extra = ComponentSpec(
+        kind="study", name="extra", target=f"{heavy.__name__}:Study", summary="", extra="more", needs="More"
+    )
+    contributions.append(Contribution(word="study", provider=PROVIDER, spec=extra))
+    return Registry(Discovery(providers=(PROVIDER,), contributions=tuple(contributions), failures=()))
+
+
+@pytest.fixture
+def setting(found, table) -> Setting:
+    own = table(instances=20, datasets=("alpha",))
+    return Setting(table=own, columns=(own.spec_of("alpha"),), registry=found, routers=("mean",))
+
+
+RESULTS = Results(records=())
+
+
+def reasons(conducted: Any) -> dict[str, str]:
+    return {failure.study: failure.reason for failure in conducted.failures}
+
+
+def test_the_cells_of_all_studies_stand_in_their_order(found, setting):
+    made = plan(["good", "again"], found, setting)
+    assert [cell.router for cell in made.cells] == [None, "mean", None, "mean"]
+
+
+def test_a_study_that_cannot_be_made_is_set_aside_with_its_reason(found, setting):
+    made = plan(["nothere", "good", "nothingmeasured", "extra"], found, setting)
+    conducted = conduct(made, setting, RESULTS)
+    assert [name for name, _ in conducted.reports] == ["good"]
+    assert conducted.unavailable["nothere"] == "dataset 'alpha': there are no images"
+    assert conducted.unavailable["nothingmeasured"] == "nothing was measured"
+    assert "pip install 'mmr-studies[more]'" in conducted.unavailable["extra"]
+    assert conducted.failures == ()
+
+
+@pytest.mark.parametrize(
+    ("study", "reason"),
+    [
+        ("raiseslate", "SystemExit: giving up on two lines"),
+        ("raisesinreport", "ZeroDivisionError: by nothing"),
+        ("nocells", "its cells() gave a str where a Cell is due"),
+        ("noreport", "its report() gave a dict where a StudyReport is due"),
+        ("nostudy", "a NoStudy is no study; give it a title, cells() and report()"),
+        ("upwards", "'../report' is no name for an exhibit"),
+        ("twice", "exhibit 'one' is already one of study 'twice'"),
+        ("bare", "study 'mmr-studies/bare' cannot be made: AttributeError"),
+    ],
+)
+def test_a_study_that_raises_or_breaks_its_contract_fails_alone(found, setting, study, reason):
+    conducted = conduct(plan([study, "good"], found, setting), setting, RESULTS)
+    assert [name for name, _ in conducted.reports] == ["good"]
+    assert conducted.unavailable == {}
+    assert reason in reasons(conducted)[study]
+
+
+def test_the_traceback_of_a_study_that_raised_is_kept(found, setting):
+    conducted = conduct(plan(["raisesinreport"], found, setting), setting, RESULTS)
+    assert "in report" in conducted.failures[0].details
+
+
+def test_cells_of_a_study_that_fails_are_not_run(found, setting):
+    assert plan(["raiseslate", "nocells"], found, setting).cells == ()
+
+
+def test_no_study_overwrites_the_exhibit_of_another(found, setting):
+    conducted = conduct(plan(["good", "again"], found, setting), setting, RESULTS)
+    assert [name for name, _ in conducted.reports] == ["good"]
+    assert reasons(conducted)["again"].startswith("exhibit 'good' is already one of study 'good'")
