@@ -10,6 +10,8 @@ from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 from mmr_core.studies.figures import Axis, Case, Chart, Gallery, Panel, Series
 from mmr_core.studies.grid import Cell, EncoderPair
 from mmr_core.studies.results import Record, Results
+from mmr_core.studies.running import run_cells
+from mmr_core.studies.storing import read_results, write_results
 from mmr_core.studies.terms import Finding, Gap, Setting, Study, StudyReport, Unavailable
 
 __all__ = [
@@ -33,4 +35,7 @@ __all__ = [
     "Study",
     "StudyReport",
     "Unavailable",
+    "read_results",
+    "run_cells",
+    "write_results",
 ]

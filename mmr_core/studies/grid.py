@@ -65,11 +65,19 @@ class Cell:
             raise UsageError(
                 f"{self.calibration!r} calibration instances for {self.newcomer!r}", fix="name the newcomer they are of"
             )
+        empty = [name for name, values in self.pooled.items() if not values]
+        if empty:
+            raise UsageError(f"no value of {empty[0]!r} to pool", fix="give at least one")
 
     @property
     def sources(self) -> tuple[str, ...]:
         """What is learned from."""
         return self.learn_from or (self.test,)
+
+    @property
+    def is_in_domain(self) -> bool:
+        """Whether it learns from the whole training split of what it is asked about, and from nothing else."""
+        return self.sources == (self.test,) and self.train_share == 1 and self.newcomer is None
 
     @property
     def seen_in_training(self) -> ModalityChoice:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,11 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Along:
-    """A policy at every trade-off weight of the grid (`evaluate.policies.GRID`).
+    """A policy at every trade-off weight of the grid (`evaluate.policies.GRID`); pooled policies have none.
 
     :param cost: [g] mean cost in USD; :param utility: [g] mean utility; :param share: [g, K] of queries per model.
-    :param choices: [g, n] the model index of each test instance; None unless the cell keeps them.
+    :param choices: [g, n] the model index of each test instance; None unless the cell keeps them, or where
+        the policy draws lots.
     """
 
     cost: Floats
@@ -121,7 +123,8 @@ class Results:
         :raises KeyError: if that split was not measured.
         """
         for record in self.records:
-            if record.name == name and record.cell.test == test and record.cell.router is None:
+            cell = record.cell
+            if record.name == name and cell.test == test and cell.router is None and cell.is_in_domain:
                 return record
         raise KeyError(f"{name} on {test}")
 
@@ -161,7 +164,12 @@ def mean_draws(records: Sequence[Record], metric: str) -> Floats:
 
 def cell_key(cell: Cell) -> str:
     """A text that is the same for cells that say the same."""
-    return json.dumps(asdict(cell), sort_keys=True, default=list)
+    return json.dumps(asdict(cell), sort_keys=True, default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON has no type for: a numpy number as a number, any other collection as a list."""
+    return value.item() if isinstance(value, np.generic) else list(value)
 
 
 def _value(record: Record, name: str) -> object:
