@@ -33,7 +33,7 @@ from mmr_plugins.studies.lineup import (
     widest_multimodal,
 )
 from mmr_plugins.studies.measured import Measured, figure, gain, joined, protocol_note
-from mmr_plugins.studies.overall import PEAK_PICKED, SKILL
+from mmr_plugins.studies.overall import PEAK_PICKED, SKILL_ELSEWHERE
 
 MASKED = "learned with images, asked by text"
 TEXT_TRAINED = "learned and asked by text"
@@ -63,7 +63,7 @@ class MaskedImage:
         measured.demand_some(cell for cell in cells if cell.router)
         exhibits = (
             _scores(measured, "table5", "peak", "peak score", (PEAK_PICKED,)),
-            _scores(measured, "table5-skill", "skill", "skill", (SKILL,)),
+            _scores(measured, "table5-skill", "skill", "skill", (SKILL_ELSEWHERE,)),
             _differences(measured),
         )
         return StudyReport(exhibits=exhibits, gaps=measured.gaps(cells), remarks=paper.remarks(setting))

@@ -22,6 +22,9 @@ NEVER_REPRODUCED = (
     "it is shown as published and never reproduced."
 )
 PEAK_PICKED = "A peak picks its trade-off weight on the test split, which flatters routers and not single models."
+SKILL_ELSEWHERE = (
+    f"{SKILL} Both ends are those of the tested dataset, wherever a router learned, so that skills can be compared."
+)
 METRICS = (("nauc", "nAUC"), ("skill", "skill"), ("peak", "peak score"))
 BETTER: dict[str, Better] = {"nauc": "higher", "skill": "higher", "peak": "higher", "qnc": "lower"}
 

@@ -14,7 +14,7 @@ from mmr_plugins.published import rows
 from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import MAIN_RULE, learners
 from mmr_plugins.studies.measured import Measured, figure, gain, joined, protocol_note
-from mmr_plugins.studies.overall import PEAK_PICKED, SKILL
+from mmr_plugins.studies.overall import PEAK_PICKED, SKILL_ELSEWHERE
 from mmr_plugins.studies.shift_grid import held_out, in_domain, pairs, shifted
 
 PAPER_COLUMNS = {"ocr": "ocr", "general-vqa": "vqa", "math": "math"}
@@ -28,7 +28,6 @@ COMPARISONS = (
     "skill, in-domain",
 )
 ELSEWHERE = "learned on the other datasets of the scenario"
-SHIFTED_SKILL = f"{SKILL} The training means of a shifted router are those of what it learned on."
 
 
 def by_scenario(measured: Measured) -> Exhibit:
@@ -83,7 +82,7 @@ def by_dataset(measured: Measured) -> Exhibit:
         sheet=Sheet(
             header=("router", *COMPARISONS),
             lines=tuple(lines),
-            notes=(protocol_note(setting, measured.results), SHIFTED_SKILL, PEAK_PICKED),
+            notes=(protocol_note(setting, measured.results), SKILL_ELSEWHERE, PEAK_PICKED),
         ),
     )
 
@@ -103,7 +102,7 @@ def by_pair(measured: Measured, router: str) -> Exhibit:
         sheet=Sheet(
             header=("from, to", *COMPARISONS),
             lines=tuple(lines),
-            notes=(protocol_note(setting, measured.results), SHIFTED_SKILL, PEAK_PICKED),
+            notes=(protocol_note(setting, measured.results), SKILL_ELSEWHERE, PEAK_PICKED),
         ),
     )
 
