@@ -7,12 +7,12 @@ alone. Nothing is measured or written here.
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mmr_core.errors import MissingExtraError, MMRError, PluginError
+from mmr_core.evaluate.protocol import reason_of, traceback_of
 from mmr_core.registry import Registry
 from mmr_core.studies.grid import Cell
 from mmr_core.studies.results import Results
@@ -144,11 +144,10 @@ def _alone(name: str, unavailable: dict[str, str], failures: list[StudyFailure])
     except (Unavailable, MissingExtraError) as error:
         unavailable[name] = str(error)
     except (Exception, SystemExit) as error:
-        reason = str(error) if isinstance(error, MMRError) else f"{type(error).__name__}: {error}"
-        failures.append(StudyFailure(study=name, reason=" ".join(reason.split()), details=_trace(error)))
+        failures.append(StudyFailure(study=name, reason=reason_of(error), details=_trace(error)))
 
 
 def _trace(error: BaseException) -> str:
     if isinstance(error, MMRError):
         return error.details if isinstance(error, PluginError) else ""
-    return "".join(traceback.format_exception(error))
+    return traceback_of(error)

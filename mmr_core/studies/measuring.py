@@ -13,7 +13,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from mmr_core.errors import UsageError
+from mmr_core.errors import MMRError, PluginError, UsageError
 from mmr_core.evaluate.column import Parted, Prepared
 from mmr_core.evaluate.fitting import fit_and_ask, fusion_name
 from mmr_core.evaluate.measuring import Answers, Yardstick
@@ -42,7 +42,12 @@ def attempt(
 
 def failure(cell: Cell, error: BaseException) -> CellFailure:
     """Why a cell could not be measured."""
-    return CellFailure(cell=cell, reason=reason_of(error), details=traceback_of(error))
+    return CellFailure(
+        cell=cell,
+        reason=reason_of(error),
+        details=traceback_of(error),
+        unavailable=isinstance(error, MMRError) and not isinstance(error, PluginError),
+    )
 
 
 def measure(

@@ -81,11 +81,17 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class CellFailure:
-    """A cell that could not be measured; the others go on."""
+    """A cell that could not be measured; the others go on.
+
+    :param details: the traceback.
+    :param unavailable: whether it cannot be had of this table or on this machine, as an error of ours says; otherwise
+        something broke.
+    """
 
     cell: Cell
     reason: str
     details: str = ""
+    unavailable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

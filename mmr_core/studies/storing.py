@@ -111,8 +111,7 @@ def results_from(content: bytes, where: str) -> Results:
     return Results(
         records=tuple(_record({name: column[i] for name, column in columns.items()}) for i in range(len(table))),
         failures=tuple(
-            CellFailure(cell=_cell(failure["cell"]), reason=failure["reason"], details=failure["details"])
-            for failure in json.loads(facts["mmr.failures"])
+            CellFailure(**{**failure, "cell": _cell(failure["cell"])}) for failure in json.loads(facts["mmr.failures"])
         ),
         synthetic=json.loads(facts["mmr.synthetic"]),
         draws=json.loads(facts["mmr.draws"]),
