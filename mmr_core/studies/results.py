@@ -96,12 +96,17 @@ class CellFailure:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
-    """All records of a run of studies, and what failed."""
+    """All records of a run of studies, and what failed.
+
+    :param draws: bootstrap draws behind each interval.
+    :param kept: how many cells had been finished before; known only to the run itself.
+    """
 
     records: tuple[Record, ...]
     failures: tuple[CellFailure, ...] = ()
     synthetic: bool = False
     draws: int = 1000
+    kept: int = 0
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)

@@ -83,6 +83,7 @@ def run_cells(
         failures=tuple(outcome for outcome in outcomes if isinstance(outcome, CellFailure)),
         synthetic=setting.table.synthetic,
         draws=chosen.draws,
+        kept=grid.kept,
     )
 
 
@@ -101,6 +102,8 @@ class _Grid:
         self._common = Parcel((setting.registry, options))
         self._yardsticks: dict[str, tuple[Parcel, str]] = {}
         self._fingerprint_of: dict[str, str] = {}
+        self.kept = 0
+        """Cells that an earlier run had finished."""
 
     def calls(self, cells: dict[str, Cell], finish: Finish) -> Iterator[Call]:
         """The calls that are to be made; what is known without one is finished here."""
@@ -136,6 +139,7 @@ class _Grid:
             return failure(cell, error)
         kept = self._cache.load(fingerprint)
         if kept is not None:
+            self.kept += 1
             return tuple(replace(record, cell=cell) for record in kept)
         self._fingerprint_of[key] = fingerprint
         return None
