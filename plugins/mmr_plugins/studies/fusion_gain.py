@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Results, Setting, Sheet, StudyReport, Unavailable
 from mmr_plugins.published import rows
 from mmr_plugins.studies import paper
@@ -41,7 +42,7 @@ class FusionGain:
         cells = _cells(setting)
         measured.demand_some(cell for cell in cells if cell.router)
         column = widest_multimodal(setting)
-        lines = [_line(measured, router) for router in _fused(setting)]
+        lines = [_line(measured, column, router) for router in _fused(setting)]
         sheet = Sheet(
             header=("router", *(title for _, title in DIFFERENCES), "QNC equal-weight", "QNC adaptive"),
             lines=(*lines, *_published()),
@@ -70,22 +71,23 @@ def _fused(setting: Setting) -> list[str]:
     return found
 
 
-def _side(setting: Setting, router: str, fusion: str) -> Cell:
+def _side(setting: Setting, column: DatasetSpec, router: str, fusion: str) -> Cell:
     """The router with a fusion; its own is left unnamed, so that other tables share the fit."""
     own = fusion_of(setting, router) == fusion
-    return Cell(test=widest_multimodal(setting).name, router=router, fusion=None if own else fusion)
+    return Cell(test=column.name, router=router, fusion=None if own else fusion)
 
 
 def _cells(setting: Setting) -> list[Cell]:
-    cells = [Cell(test=widest_multimodal(setting).name)]
+    column = widest_multimodal(setting)
+    cells = [Cell(test=column.name)]
     for router in _fused(setting):
         for fusion in (EQUAL, ADAPTIVE):
-            cells += over_seeds(_side(setting, router, fusion), setting)
+            cells += over_seeds(_side(setting, column, router, fusion), setting)
     return cells
 
 
-def _line(measured: Measured, router: str) -> Line:
-    equal, adaptive = (measured.fits(_side(measured.setting, router, fusion)) for fusion in (EQUAL, ADAPTIVE))
+def _line(measured: Measured, column: DatasetSpec, router: str) -> Line:
+    equal, adaptive = (measured.fits(_side(measured.setting, column, router, fusion)) for fusion in (EQUAL, ADAPTIVE))
     return Line(
         label=router,
         entries=(

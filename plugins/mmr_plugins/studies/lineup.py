@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT, ORACLE
 from mmr_core.specs import DatasetSpec
@@ -62,24 +58,29 @@ def members_present(setting: Setting, column: DatasetSpec) -> tuple[str, ...]:
     return tuple(name for name in setting.table.dataset_names if name in names)
 
 
-def has_images(setting: Setting, column: DatasetSpec) -> bool:
-    """Whether some instance of a column has an image."""
-    return any(image is not None for image in _of(setting, column, setting.table.image))
+def datasets_with_images(setting: Setting) -> frozenset[str]:
+    """The datasets of which some instance has an image."""
+    table = setting.table
+    return frozenset(name for name, image in zip(table.dataset, table.image, strict=True) if image is not None)
 
 
-def has_text(setting: Setting, column: DatasetSpec) -> bool:
-    """Whether some instance of a column has a text."""
-    return any(_of(setting, column, setting.table.question))
+def datasets_with_text(setting: Setting) -> frozenset[str]:
+    """The datasets of which some instance has a text."""
+    table = setting.table
+    return frozenset(name for name, question in zip(table.dataset, table.question, strict=True) if question)
 
 
 def multimodal_columns(setting: Setting) -> tuple[DatasetSpec, ...]:
     """The columns with texts and images."""
-    return tuple(spec for spec in setting.columns if has_images(setting, spec) and has_text(setting, spec))
+    seen, read = datasets_with_images(setting), datasets_with_text(setting)
+    members = {spec: set(spec.members or (spec.name,)) for spec in setting.columns}
+    return tuple(spec for spec, names in members.items() if names & seen and names & read)
 
 
 def text_only_datasets(setting: Setting) -> tuple[DatasetSpec, ...]:
     """The datasets without any image."""
-    return tuple(spec for spec in setting.datasets if not has_images(setting, spec))
+    seen = datasets_with_images(setting)
+    return tuple(spec for spec in setting.datasets if spec.name not in seen)
 
 
 def widest_multimodal(setting: Setting) -> DatasetSpec:
@@ -91,8 +92,3 @@ def widest_multimodal(setting: Setting) -> DatasetSpec:
     if not columns:
         raise Unavailable("no dataset of the table has both texts and images")
     return max(columns, key=lambda spec: len(members_present(setting, spec)) if spec.members else 0)
-
-
-def _of(setting: Setting, column: DatasetSpec, values: NDArray[np.object_]) -> Sequence[object]:
-    picked: list[object] = values[np.isin(setting.table.dataset.astype(str), column.members or (column.name,))].tolist()
-    return picked

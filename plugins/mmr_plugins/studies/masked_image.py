@@ -89,8 +89,7 @@ def asked_about(setting: Setting) -> tuple[DatasetSpec, ...]:
     return found
 
 
-def _ways(setting: Setting, router: str, test: str) -> dict[str, Cell]:
-    sources = learned_from(setting)
+def _ways(sources: tuple[str, ...], router: str, test: str) -> dict[str, Cell]:
     return {
         MASKED: Cell(test=test, router=router, learn_from=sources, modality="text", train_modality="multimodal"),
         TEXT_TRAINED: Cell(test=test, router=router, learn_from=sources, modality="text"),
@@ -99,11 +98,12 @@ def _ways(setting: Setting, router: str, test: str) -> dict[str, Cell]:
 
 
 def _cells(setting: Setting) -> list[Cell]:
+    sources = learned_from(setting)
     cells = []
     for spec in asked_about(setting):
         cells.append(Cell(test=spec.name))
         for router in learners(setting):
-            for cell in _ways(setting, router, spec.name).values():
+            for cell in _ways(sources, router, spec.name).values():
                 cells += over_seeds(cell, setting)
     return cells
 
@@ -117,7 +117,7 @@ def _columns(setting: Setting) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _scores(measured: Measured, name: str, metric: str, word: str, notes: Sequence[str]) -> Exhibit:
     setting = measured.setting
-    columns = _columns(setting)
+    columns, sources = _columns(setting), learned_from(setting)
     references = [
         Line(
             label=reference,
@@ -130,7 +130,7 @@ def _scores(measured: Measured, name: str, metric: str, word: str, notes: Sequen
         Line(
             label=router,
             group=way,
-            entries=tuple(figure(_fits(measured, router, way, of), metric) for _, of in columns),
+            entries=tuple(figure(_fits(measured, sources, router, way, of), metric) for _, of in columns),
             reference=way != MASKED,
         )
         for way in (MASKED, TEXT_TRAINED, IN_DOMAIN)
@@ -142,11 +142,11 @@ def _scores(measured: Measured, name: str, metric: str, word: str, notes: Sequen
         lines=(*references, *ways, *published),
         notes=(protocol_note(setting, measured.results), *notes, *(paper.notes(setting) if published else ())),
     )
-    sources = ", ".join(learned_from(setting))
+    titles = ", ".join(spec.title for spec in setting.columns if spec.name in sources)
     return Exhibit(
         name=name,
         title=f"From multimodal training to text-only datasets: {word}",
-        caption=f"Routers that learned from the training split of {sources} with texts and images, asked about "
+        caption=f"Routers that learned from the training split of {titles} with texts and images, asked about "
         "text-only test splits with the image masked; beside them routers that saw only the texts of the same training "
         "instances, and routers that learned on the dataset itself. The best of the first kind is bold, the second "
         "underlined.",
@@ -156,19 +156,20 @@ def _scores(measured: Measured, name: str, metric: str, word: str, notes: Sequen
 
 def _differences(measured: Measured) -> Exhibit:
     setting = measured.setting
-    columns = _columns(setting)
+    columns, sources = _columns(setting), learned_from(setting)
 
     def other_side(against: str, router: str, of: tuple[str, ...]) -> list[Record]:
         if against == BEST_SINGLE:
             return joined(measured.reference(test, BEST_SINGLE) for test in of)
-        return _fits(measured, router, against, of)
+        return _fits(measured, sources, router, against, of)
 
     lines = tuple(
         Line(
             label=router,
             group=f"minus {against}",
             entries=tuple(
-                gain(_fits(measured, router, MASKED, of), other_side(against, router, of), "peak") for _, of in columns
+                gain(_fits(measured, sources, router, MASKED, of), other_side(against, router, of), "peak")
+                for _, of in columns
             ),
         )
         for against in (BEST_SINGLE, TEXT_TRAINED, IN_DOMAIN)
@@ -177,8 +178,9 @@ def _differences(measured: Measured) -> Exhibit:
     return Exhibit(
         name="table5-differences",
         title="What multimodal training is worth on text-only datasets",
-        caption=f"The peak score of each router that {MASKED} minus that of the best single model, of the same router "
-        f"that {TEXT_TRAINED}, and of the same router in-domain, on the same draws.",
+        caption="The peak score of each router that learned with images and was asked by text, less that of the best "
+        "single model, of the same router where it learned from texts alone, and of the same router where it learned "
+        "on the dataset itself, draw by draw.",
         sheet=Sheet(
             header=("router", *(title for title, _ in columns)),
             lines=lines,
@@ -187,8 +189,8 @@ def _differences(measured: Measured) -> Exhibit:
     )
 
 
-def _fits(measured: Measured, router: str, way: str, tests: Sequence[str]) -> list[Record]:
-    return joined(measured.fits(_ways(measured.setting, router, test)[way]) for test in tests)
+def _fits(measured: Measured, sources: tuple[str, ...], router: str, way: str, tests: Sequence[str]) -> list[Record]:
+    return joined(measured.fits(_ways(sources, router, test)[way]) for test in tests)
 
 
 def _published(setting: Setting) -> list[Line]:

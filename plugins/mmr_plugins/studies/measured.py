@@ -15,6 +15,9 @@ from mmr_core.studies.results import averaged, cell_key, difference
 from mmr_plugins.studies.lineup import over_seeds
 from mmr_plugins.studies.paper import decimals
 
+DIGITS = 3
+"""Decimals of a figure."""
+
 
 class Measured:
     """The results of a run, looked up by cell.
@@ -76,18 +79,14 @@ def joined(parts: Iterable[list[Record]]) -> list[Record]:
 
 
 def figure(records: Sequence[Record], metric: str) -> Entry:
-    """The mean over records as an entry, with decimals enough for a small one."""
-    return entry(averaged(records, metric))
+    """The mean over records as an entry; QNC, which can be very small, keeps two significant digits."""
+    estimate = averaged(records, metric)
+    return Entry.of(estimate, digits=decimals(estimate.value, least=DIGITS) if metric == "qnc" else DIGITS)
 
 
 def gain(first: Sequence[Record], second: Sequence[Record], metric: str) -> Entry:
     """The paired difference as an entry; a dash where either side is missing."""
-    return Entry.of(difference(first, second, metric), signed=True)
-
-
-def entry(estimate: Estimate, *, least: int = 3) -> Entry:
-    """An entry that shows two significant digits of a figure, and `least` decimals or more."""
-    return Entry.of(estimate, digits=decimals(estimate.value, least=least))
+    return Entry.of(difference(first, second, metric), digits=DIGITS, signed=True)
 
 
 def in_words(estimate: Estimate, *, signed: bool = False) -> str:

@@ -51,17 +51,18 @@ def published_lines(table: str, metric: str, columns: tuple[str, ...]) -> tuple[
     for router in published_routers(table):
         values = [published_figure(router, dataset, metric) for dataset in columns]
         if any(value is not None for value in values):
-            entries = tuple(Entry(value=value, digits=decimals(value, least=4)) for value in values)
+            least, kept = (3, 3) if metric == "qnc" else (4, 4)
+            entries = tuple(Entry(value=value, digits=decimals(value, least=least, kept=kept)) for value in values)
             lines.append(Line(label=router, entries=entries, group=PUBLISHED, published=True))
     return tuple(lines)
 
 
-def decimals(value: float | None, *, least: int) -> int:
-    """Decimals that show two significant digits of a small figure, and no fewer than `least`."""
+def decimals(value: float | None, *, least: int, kept: int = 2) -> int:
+    """Decimals that show so many significant digits of a small figure, and no fewer than `least`."""
     if value is None or not 0 < abs(value) < 1:
         return least
     exponent = int(f"{value:e}".partition("e")[2])
-    return max(least, 1 - exponent)
+    return max(least, kept - 1 - exponent)
 
 
 def differences_from_paper(setting: Setting) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class ShiftWithinScenario:
         return shift_cells(setting)
 
     def report(self, setting: Setting, results: Results) -> StudyReport:
-        """Three sheets, the finding, and a gap for each scenario of one dataset.
+        """Four sheets, the finding, and a gap for each scenario of one dataset.
 
         :raises Unavailable: as `cells`, or if nothing was measured.
         """
@@ -43,7 +43,7 @@ class ShiftWithinScenario:
         cells = shift_cells(setting)
         measured.demand_some(cell for cell in cells if cell.learn_from)
         main = main_router(setting)
-        exhibits = [by_scenario(measured), by_dataset(measured)]
+        exhibits = [by_scenario(measured, "peak"), by_scenario(measured, "skill"), by_dataset(measured)]
         gaps = _lonely(setting)
         if main is None:
             gaps.append(Gap(what="table 4, pairs of datasets", reason="no scoring router is in the run"))
@@ -75,7 +75,7 @@ def robust_under_shift(measured: Measured) -> Finding:
     each = [f"{name} {in_words(_above_best(measured, router, specs), signed=True)}" for name, specs in groups.items()]
     words = (
         f"Learned on the other datasets of the scenario, the peak of {router} minus that of the best single model is "
-        f"{in_words(overall, signed=True)} on the mean held-out dataset; the interval {verdict}. By scenario: "
+        f"{in_words(overall, signed=True)}, averaged over the held-out datasets; the interval {verdict}. By scenario: "
         f"{'; '.join(each)}. {PEAK_PICKED}"
     )
     return _finding(holds, overall, words)

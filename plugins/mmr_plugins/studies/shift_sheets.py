@@ -1,9 +1,8 @@
-"""The sheets of table 4: by scenario as the paper has it, by held-out dataset, and by pair of datasets."""
+"""The sheets of table 4: by scenario as the paper has it and by skill, by held-out dataset, and by pair of datasets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT
@@ -30,34 +29,54 @@ COMPARISONS = (
 ELSEWHERE = "learned on the other datasets of the scenario"
 
 
-def by_scenario(measured: Measured) -> Exhibit:
-    """Peak scores averaged over the held-out datasets of each scenario, and over all of them."""
+def by_scenario(measured: Measured, metric: str) -> Exhibit:
+    """Peak scores or skill, averaged over the held-out datasets of each scenario, and over all of them.
+
+    :param metric: "peak", as in the paper, or "skill".
+    """
     setting = measured.setting
     groups = held_out(setting)
     columns = [*groups.values(), tuple(spec for specs in groups.values() for spec in specs)]
 
-    def line(label: str, group: str, cell_of: Callable[[DatasetSpec], Cell]) -> Line:
-        parts = [joined(measured.fits(cell_of(spec)) for spec in specs) for specs in columns]
-        return Line(label=label, group=group, entries=tuple(figure(part, "peak") for part in parts))
+    def each(cell_of: Callable[[DatasetSpec], Cell]) -> list[list[Record]]:
+        return [joined(measured.fits(cell_of(spec)) for spec in specs) for specs in columns]
 
-    def yardstick(name: str) -> Line:
-        parts = [joined(measured.reference(spec.name, name) for spec in specs) for specs in columns]
-        return Line(label=name, entries=tuple(figure(part, "peak") for part in parts), reference=True)
+    def yardstick(name: str) -> list[list[Record]]:
+        return [joined(measured.reference(spec.name, name) for spec in specs) for specs in columns]
 
-    elsewhere = [line(router, ELSEWHERE, partial(shifted, setting, router)) for router in learners(setting)]
-    own = [replace(line(r, "in-domain", partial(in_domain, r)), reference=True) for r in learners(setting)]
+    def line(label: str, group: str, parts: list[list[Record]], *, reference: bool = False) -> Line:
+        entries = tuple(figure(part, metric) for part in parts)
+        return Line(label=label, group=group, entries=entries, reference=reference)
+
+    best = yardstick(BEST_SINGLE)
+    elsewhere = {router: each(partial(shifted, setting, router)) for router in learners(setting)}
+    lines = [line(BEST_SINGLE, "", best, reference=True), line(CONSTANT, "", yardstick(CONSTANT), reference=True)]
+    lines += [line(router, ELSEWHERE, parts) for router, parts in elsewhere.items()]
+    lines += [line(r, "in-domain", each(partial(in_domain, r)), reference=True) for r in learners(setting)]
+    lines += [
+        Line(
+            label=router,
+            group="learned elsewhere, minus the best single model",
+            entries=tuple(gain(own, other, metric) for own, other in zip(parts, best, strict=True)),
+            reference=True,
+        )
+        for router, parts in elsewhere.items()
+    ]
+    published = _published(tuple(groups)) if metric == "peak" else []
+    notes = (PEAK_PICKED, *paper.notes(setting)) if metric == "peak" else (SKILL_ELSEWHERE,)
     sheet = Sheet(
         header=("router", *groups, "all held-out datasets"),
-        lines=(yardstick(BEST_SINGLE), yardstick(CONSTANT), *elsewhere, *own, *_published(tuple(groups))),
-        notes=(protocol_note(setting, measured.results), PEAK_PICKED, *paper.notes(setting)),
+        lines=(*lines, *published),
+        notes=(protocol_note(setting, measured.results), *notes),
     )
+    word = {"peak": "Peak score", "skill": "Skill"}[metric]
     return Exhibit(
-        name="table4",
-        title="Peak score under a shift within the scenario",
+        name="table4" if metric == "peak" else f"table4-{metric}",
+        title=f"{word} under a shift within the scenario",
         caption="Each dataset in turn is held out; routers learn from the training splits of the other datasets of "
-        "its scenario and are asked about its test split. Peak scores (Eq. 8), averaged over the held-out datasets of "
-        "a scenario, beside the best single model and the routers that learned on the dataset itself. The best shifted "
-        "router is bold, the second underlined.",
+        f"its scenario and are asked about its test split. {word}, averaged over the held-out datasets of a scenario, "
+        "beside the best single model and the routers that learned on the dataset itself. The best router that "
+        "learned elsewhere is bold, the second underlined.",
         sheet=marked(sheet, ["higher"] * len(columns)),
     )
 

@@ -9,7 +9,7 @@ from mmr_core.evaluate.results import METRIC_NAMES
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Results, Setting, Sheet, StudyReport
 from mmr_plugins.published import rows
 from mmr_plugins.studies import paper
-from mmr_plugins.studies.lineup import has_images, has_text
+from mmr_plugins.studies.lineup import datasets_with_images, datasets_with_text
 
 COLUMNS = ("text", "image", "metrics", "baselines", "datasets", "models", "instances")
 BASELINES_BESIDE_ROUTERS = (ORACLE, ORACLE_UNAWARE, BEST_SINGLE)
@@ -54,8 +54,8 @@ def _own(setting: Setting) -> Line:
     return Line(
         label="this table",
         entries=(
-            _tick(any(has_text(setting, spec) for spec in setting.datasets)),
-            _tick(any(has_images(setting, spec) for spec in setting.datasets)),
+            _tick(bool(datasets_with_text(setting))),
+            _tick(bool(datasets_with_images(setting))),
             *(Entry(value=float(count), digits=0) for count in counts),
         ),
     )

@@ -123,5 +123,13 @@ def test_small_figures_keep_two_significant_digits(value, shown):
     assert f"{value:.{paper.decimals(value, least=3)}f}" == shown
 
 
+def test_published_figures_keep_the_digits_they_were_published_with():
+    lines = paper.published_lines("table_s4", "qnc", ("ocrbench", "seedbench2plus", "full"))
+    oracle = next(line for line in lines if line.label == "oracle")
+    assert [f"{entry.value:.{entry.digits}f}" for entry in oracle.entries] == ["0.920", "0.0000255", "0.00262"]
+    (area,) = [line.entries[0] for line in paper.published_lines("table2", "nauc", ("full",)) if line.label == "knn"]
+    assert f"{area.value:.{area.digits}f}" == "0.6950"
+
+
 def test_figures_without_a_size_have_the_least_decimals():
     assert paper.decimals(None, least=3) == paper.decimals(float("inf"), least=3) == 3

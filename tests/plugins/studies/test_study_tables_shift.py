@@ -96,6 +96,20 @@ def test_scenarios_average_over_held_out_datasets_and_the_last_column_over_all(s
     assert own.reference
 
 
+def test_scenarios_show_what_each_router_has_over_the_best_single_model(setting_of, made_up):
+    def figure(cell, name, metric):
+        return 0.7 if cell.learn_from else 0.6 if cell.router else 0.5
+
+    given = report(setting_of(datasets=SETS), made_up, figure=figure, spread=0.0)
+    for name in ("table4", "table4-skill"):
+        gains = [line for line in sheet(given, name).lines if "minus" in line.group]
+        assert [line.label for line in gains] == ["knn", "linear-mf"]
+        for line in gains:
+            assert [entry.value for entry in line.entries] == pytest.approx([0.2, 0.2, 0.2])
+            assert all(entry.mark is None for entry in line.entries)
+    assert not any(line.published for line in sheet(given, "table4-skill").lines)
+
+
 def test_the_papers_columns_stand_under_their_scenarios(setting_of, made_up):
     shown = sheet(report(setting_of(datasets=SETS), made_up), "table4")
     best, shift = [line for line in shown.lines if line.published]
