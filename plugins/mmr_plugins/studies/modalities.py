@@ -2,6 +2,8 @@
 
 The clusters-times-lambda protocol: k-means on the training features, per cluster the model of greatest mean validation
 score (Eq. 4), for every number of clusters k and every trade-off weight lambda; the frontier of all of them together.
+The protocol keeps powerful routers out of the comparison; one of the run stands beside it, so that it can be seen
+whether what is true of clusters is true of it as well.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from mmr_core.studies import (
     Exhibit,
     Finding,
     Line,
+    Panel,
     Record,
     Results,
     Setting,
@@ -37,23 +40,29 @@ from mmr_plugins.studies.frontiers import (
     COST_NOTE,
     HEADER,
     METRICS,
+    Standing,
     dearest_title,
     frontier_panel,
     frontier_series,
+    grouped,
     measured_line,
     single_series,
     standing,
 )
-from mmr_plugins.studies.lineup import over_seeds, widest_multimodal
+from mmr_plugins.studies.lineup import MAIN_RULE, main_router, over_seeds, widest_multimodal
 from mmr_plugins.studies.measured import Measured, gain, in_words
 
 MODALITIES: tuple[ModalityChoice, ...] = ("text", "image", "multimodal")
 LABELS: Mapping[ModalityChoice, str] = {"text": "text only", "image": "image only", "multimodal": "multimodal"}
-CLUSTERS = (1, 2, 4, 8, 16, 32, 64)
+CLUSTERS = (1, 2, 4, 8, 16, 32)
+CLUSTERING = "clusters alone"
+"""The family of section 3.2, as panels and sentences name it."""
 RULE = "It holds where the paired 95 % interval of multimodal minus the better single modality, in nAUC, lies above 0."
 PUBLISHED = (
     "The paper shows frontiers without figures (its figure 2): multimodal above text only and image only throughout."
 )
+
+Records = Mapping[ModalityChoice, Sequence[Record]]
 
 
 def numbers_of_clusters(setting: Setting, column: DatasetSpec) -> tuple[int, ...]:
@@ -79,7 +88,7 @@ def clusters_cell(column: DatasetSpec, modality: ModalityChoice) -> Cell:
     return Cell(test=column.name, router="kmeans", parameters={"means_on": "validation"}, modality=modality)
 
 
-def better_single(records: Mapping[ModalityChoice, Sequence[Record]], metric: str = "nauc") -> ModalityChoice:
+def better_single(records: Records, metric: str = "nauc") -> ModalityChoice:
     """The single modality whose router has the greater figure; text where they are equal."""
     text, image = (averaged(records[modality], metric).value or 0.0 for modality in ("text", "image"))
     return "image" if image > text else "text"
@@ -91,66 +100,82 @@ class Figure2:
     title: ClassVar[str] = "Figure 2: routing on text, on images, and on both"
 
     def cells(self, setting: Setting) -> Iterable[Cell]:
-        """One fit per modality and seed with all numbers of clusters pooled, and the references.
+        """One fit per modality and seed of each family, and the references.
 
         :raises Unavailable: if no column has both modalities, or it has no validation part.
         """
         column = widest_multimodal(setting)
-        fits = self._fits(setting, column)
-        return [Cell(test=column.name), *(c for cell in fits.values() for c in over_seeds(cell, setting))]
+        fits = [cell for family in families(setting, column).values() for cell in family.values()]
+        return [Cell(test=column.name), *(seeded for cell in fits for seeded in over_seeds(cell, setting))]
 
     def report(self, setting: Setting, results: Results) -> StudyReport:
-        """One panel, and the finding.
+        """A panel and a finding for each family.
 
         :raises Unavailable: if nothing was measured.
         """
         column = widest_multimodal(setting)
         measured = Measured(setting, results)
-        place = replace(standing(measured, column), routers={}, gaps=())
-        fits = self._fits(setting, column)
-        fitted = {modality: measured.fits(cell) for modality, cell in fits.items()}
-        records = {modality: found for modality, found in fitted.items() if found}
-        wanted = [c for cell in fits.values() for c in over_seeds(cell, setting)]
-        measured.demand_some(wanted)
-        bounds = {name: place.references[name] for name in (ORACLE, CONSTANT) if name in place.references}
-        series = [frontier_series(LABELS[modality], found) for modality, found in records.items()]
-        series += [frontier_series(name, [record], reference=True) for name, record in bounds.items()]
-        series.append(single_series(place, setting.table))
-        panel = frontier_panel(column.title, series, dearest_title(place, setting.table), logarithmic=True)
-        lines = [measured_line(LABELS[modality], found) for modality, found in records.items()]
-        lines += [measured_line(name, [record], reference=True) for name, record in bounds.items()]
-        sheet = marked(
-            Sheet(header=("router sees", *HEADER), lines=tuple(lines), notes=(COST_NOTE,)),
-            ("higher", "higher", "lower", "higher", None),
-        )
-        if len(records) == len(MODALITIES):
-            sheet = replace(sheet, lines=(*sheet.lines, *_gains(records)))
-        most = numbers_of_clusters(setting, column)
+        place = standing(measured, column)
+        wanted = list(self.cells(setting))
+        measured.demand_some(wanted[1:])
+        records = {
+            name: {modality: found for modality, cell in family.items() if (found := measured.fits(cell))}
+            for name, family in families(setting, column).items()
+        }
+        ks = ", ".join(map(str, numbers_of_clusters(setting, column)))
         exhibit = Exhibit(
             name="figure2",
             title=f"Routing on text, on images, and on both, on {column.title}",
             caption=(
-                "The clusters-times-lambda protocol of section 3.2: k-means on the training features without the "
-                "validation part, and in each cluster the model of greatest mean validation score u - lambda c (Eq. "
-                f"4). Each line is the frontier of every lambda and of k = {', '.join(map(str, most))} clusters "
-                "together, averaged over seeds; the modalities differ in what the features encode and in nothing "
-                "else. Points are the single models."
+                f"{CLUSTERING}: the protocol of section 3.2, k-means on the training features without the validation "
+                "part, and in each cluster the model of greatest mean validation score u - lambda c (Eq. 4); each line "
+                f"is the frontier of every lambda and of k = {ks} clusters together. Beside it a learned router "
+                f"({MAIN_RULE}). Lines are averaged over seeds; modalities differ in what the features encode and in "
+                "nothing else. Points are the single models."
             ),
-            sheet=sheet,
-            drawing=Chart(panels=(panel,), legend_title="router sees"),
+            sheet=grouped([(name, _sheet(found, place)) for name, found in records.items()]),
+            drawing=Chart(
+                panels=tuple(_panel(name, found, place, setting) for name, found in records.items()),
+                columns=len(records),
+                legend_title="router sees",
+            ),
         )
-        return StudyReport(
-            exhibits=(exhibit,),
-            findings=(_finding(records, column),),
-            gaps=measured.gaps([Cell(test=column.name), *wanted]),
-        )
-
-    def _fits(self, setting: Setting, column: DatasetSpec) -> dict[ModalityChoice, Cell]:
-        pooled = {"clusters": numbers_of_clusters(setting, column)}
-        return {modality: replace(clusters_cell(column, modality), pooled=pooled) for modality in MODALITIES}
+        findings = [_finding(name, found, column) for name, found in records.items()]
+        return StudyReport(exhibits=(exhibit,), findings=tuple(findings), gaps=measured.gaps(wanted))
 
 
-def _gains(records: Mapping[ModalityChoice, Sequence[Record]]) -> list[Line]:
+def families(setting: Setting, column: DatasetSpec) -> dict[str, dict[ModalityChoice, Cell]]:
+    """By name, the routers that are compared under each modality: clusters alone, and a learned router of the run."""
+    pooled = {"clusters": numbers_of_clusters(setting, column)}
+    found = {CLUSTERING: {modality: replace(clusters_cell(column, modality), pooled=pooled) for modality in MODALITIES}}
+    learned = main_router(setting)
+    if learned is not None:
+        found[learned] = {m: Cell(test=column.name, router=learned, modality=m) for m in MODALITIES}
+    return found
+
+
+def _panel(name: str, records: Records, place: Standing, setting: Setting) -> Panel:
+    series = [frontier_series(LABELS[modality], found) for modality, found in records.items()]
+    series += [frontier_series(bound, [place.references[bound]], reference=True) for bound in _bounds(place)]
+    series.append(single_series(place, setting.table))
+    return frontier_panel(name, series, dearest_title(place, setting.table), logarithmic=True)
+
+
+def _sheet(records: Records, place: Standing) -> Sheet:
+    lines = [measured_line(LABELS[modality], found) for modality, found in records.items()]
+    lines += [measured_line(bound, [place.references[bound]], reference=True) for bound in _bounds(place)]
+    sheet = marked(
+        Sheet(header=("router sees", *HEADER), lines=tuple(lines), notes=(COST_NOTE,)),
+        ("higher", "higher", "lower", "higher", None),
+    )
+    return replace(sheet, lines=(*sheet.lines, *_gains(records))) if len(records) == len(MODALITIES) else sheet
+
+
+def _bounds(place: Standing) -> list[str]:
+    return [name for name in (ORACLE, CONSTANT) if name in place.references]
+
+
+def _gains(records: Records) -> list[Line]:
     lines = []
     for modality in MODALITIES[:2]:
         entries = [gain(records["multimodal"], records[modality], metric) for metric in METRICS]
@@ -159,7 +184,7 @@ def _gains(records: Mapping[ModalityChoice, Sequence[Record]]) -> list[Line]:
     return lines
 
 
-def _finding(records: Mapping[ModalityChoice, Sequence[Record]], column: DatasetSpec) -> Finding:
+def _finding(name: str, records: Records, column: DatasetSpec) -> Finding:
     missing = [LABELS[modality] for modality in MODALITIES if modality not in records]
     holds: bool | None = None
     estimate: Estimate | None = None
@@ -172,14 +197,15 @@ def _finding(records: Mapping[ModalityChoice, Sequence[Record]], column: Dataset
         own, single = averaged(records["multimodal"], "nauc"), averaged(records[better], "nauc")
         verdict = "The interval lies above 0" if holds else "The interval does not lie above 0"
         words = (
-            f"On {column.title} the better single modality is {better} (nAUC {in_words(single)}); multimodal has "
-            f"{in_words(own)}. Multimodal minus {better}: {in_words(estimate, signed=True)}. {verdict}."
+            f"{name}, on {column.title}: the better single modality is {better} (nAUC {in_words(single)}); multimodal "
+            f"has {in_words(own)}. Multimodal minus {better}: {in_words(estimate, signed=True)}. {verdict}."
         )
+    clustering = name == CLUSTERING
     return Finding(
-        name="multimodal signals matter",
-        rule=RULE,
+        name="multimodal signals matter" if clustering else f"multimodal signals matter to {name}",
+        rule=RULE if clustering else f"{RULE} The router is {MAIN_RULE}.",
         holds=holds,
         estimate=estimate,
         words=words,
-        published=PUBLISHED,
+        published=PUBLISHED if clustering else "",
     )

@@ -85,7 +85,10 @@ class ModelShares:
         policies = {name: mixing(records) for name, records in place.routers.items()}
         followed = {name: policy for name, policy in policies.items() if policy is not None}
         if not followed:
-            raise Unavailable("no router of the run does different things at different trade-off weights")
+            reasons = dict.fromkeys(gap.reason for gap in place.gaps)
+            raise Unavailable(
+                "; ".join(reasons) or "no router of the run does different things at different trade-off weights"
+            )
         bound = mixing([place.references[ORACLE]]) if ORACLE in place.references else None
         if bound is not None:
             followed[ORACLE] = bound

@@ -10,7 +10,7 @@ from mmr_core.splits import part_of
 from mmr_core.studies import Unavailable
 from mmr_core.studies.results import averaged, difference
 from mmr_plugins.studies.clusters import GAIN, WEIGHTS, ClusterAblation
-from mmr_plugins.studies.modalities import CLUSTERS, Figure2, numbers_of_clusters
+from mmr_plugins.studies.modalities import CLUSTERING, CLUSTERS, Figure2, numbers_of_clusters
 
 QUIET, LOUD = 0.1, 3.0
 
@@ -23,13 +23,13 @@ def text_wins(cell):
     return {"multimodal": LOUD, "text": QUIET, "image": LOUD}[cell.modality]
 
 
-def fits(results, modality):
-    return [record for record in results if record.cell.router and record.cell.modality == modality]
+def fits(results, modality, router="kmeans"):
+    return [record for record in results if record.cell.router == router and record.cell.modality == modality]
 
 
 def test_all_numbers_of_clusters_are_pooled_and_the_modalities_differ_in_nothing_else(setting):
     run = setting(seeds=(0, 1))
-    cells = [cell for cell in Figure2().cells(run) if cell.router]
+    cells = [cell for cell in Figure2().cells(run) if cell.router == "kmeans"]
     assert len(cells) == 6
     assert {cell.modality for cell in cells} == {"text", "image", "multimodal"}
     assert {tuple(cell.pooled["clusters"]) for cell in cells} == {numbers_of_clusters(run, run.widest)}
@@ -69,7 +69,7 @@ def test_multimodal_signals_matter_where_the_interval_above_the_better_single_mo
 ):
     run = setting(seeds=(0, 1))
     results = pretend(run, Figure2().cells(run), multimodal_wins)
-    (finding,) = Figure2().report(run, results).findings
+    finding, _ = Figure2().report(run, results).findings
     naucs = {modality: averaged(fits(results, modality), "nauc").value for modality in ("text", "image")}
     better = max(naucs, key=naucs.get)
     expected = difference(fits(results, "multimodal"), fits(results, better), "nauc")
@@ -82,7 +82,7 @@ def test_multimodal_signals_matter_where_the_interval_above_the_better_single_mo
 
 def test_multimodal_signals_do_not_matter_where_text_alone_does_better(setting, pretend):
     run = setting()
-    (finding,) = Figure2().report(run, pretend(run, Figure2().cells(run), text_wins)).findings
+    finding, _ = Figure2().report(run, pretend(run, Figure2().cells(run), text_wins)).findings
     assert finding.holds is False
     assert "the better single modality is text" in finding.words
     assert finding.estimate.value < 0
@@ -92,9 +92,9 @@ def test_the_finding_is_open_where_a_modality_was_not_measured(setting, pretend)
     run = setting()
     results = pretend(run, Figure2().cells(run), multimodal_wins, lambda cell: cell.modality == "image")
     report = Figure2().report(run, results)
-    assert report.findings[0].holds is None
+    assert [finding.holds for finding in report.findings] == [None, None]
     assert "image only" in report.findings[0].words
-    assert [gap.reason for gap in report.gaps] == ["it was told to fail"]
+    assert [(gap.what, gap.reason) for gap in report.gaps] == [("kmeans, knn on both", "it was told to fail")]
     names = [series.name for series in report.exhibits[0].drawing.panels[0].series]
     assert names == ["text only", "multimodal", "oracle", "constant", "single models"]
 
@@ -103,7 +103,8 @@ def test_figure_2_shows_frontiers_and_the_paired_differences(setting, pretend):
     run = setting(seeds=(0, 1))
     results = pretend(run, Figure2().cells(run), multimodal_wins)
     exhibit = Figure2().report(run, results).exhibits[0]
-    lines = {line.label: line for line in exhibit.sheet.lines}
+    assert [panel.title for panel in exhibit.drawing.panels] == [CLUSTERING, "knn"]
+    lines = {line.label: line for line in exhibit.sheet.lines if line.group.startswith(CLUSTERING)}
     assert lines["multimodal"].entries[0].mark == "best"
     for modality in ("text", "image"):
         shown = lines[f"multimodal - {modality} only"].entries
@@ -111,6 +112,28 @@ def test_figure_2_shows_frontiers_and_the_paired_differences(setting, pretend):
         assert (shown[0].value, shown[0].low, shown[0].high) == (expected.value, expected.low, expected.high)
         assert shown[0].signed
         assert shown[0].mark is None
+
+
+def test_a_learned_router_has_a_finding_of_its_own(setting, pretend):
+    run = setting(routers=("random", "linear", "linear-mf"))
+
+    def only_learned(cell):
+        return multimodal_wins(cell) if cell.router == "linear-mf" else text_wins(cell)
+
+    results = pretend(run, Figure2().cells(run), only_learned)
+    clusters, learned = Figure2().report(run, results).findings
+    assert (clusters.holds, learned.holds) == (False, True)
+    assert learned.name == "multimodal signals matter to linear-mf"
+    better = "image"  # half as noisy as text
+    expected = difference(fits(results, "multimodal", "linear-mf"), fits(results, better, "linear-mf"), "nauc")
+    assert learned.estimate == expected
+
+
+def test_without_a_learned_router_clusters_stand_alone(setting, pretend):
+    run = setting(routers=("random",))
+    report = Figure2().report(run, pretend(run, Figure2().cells(run), multimodal_wins))
+    assert [panel.title for panel in report.exhibits[0].drawing.panels] == [CLUSTERING]
+    assert len(report.findings) == 1
 
 
 def by_clusters(results, k, modality):
