@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ from mmr_core.studies.fingerprint import ENGINE, code_digest
 ANSWER_WITHIN = "10s"
 """How long a scheduler may take to answer, and a cluster to show a worker."""
 
-_OPENED_AT_ONCE = 6
+_OPENED_AT_ONCE = 3
 _WHAT = "measuring cells"
 
 
@@ -153,11 +154,11 @@ def _content(token: str, packed: NDArray[np.uint8]) -> Any:
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
-        from distributed import Client
+        distributed = import_module("distributed")
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"a cluster needs Dask: pip install '{HOME}[cluster]'") from error
     try:
-        client: Any = Client(address, timeout=ANSWER_WITHIN, set_as_default=False)
+        client = distributed.Client(address, timeout=ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(
@@ -198,11 +199,9 @@ def _demand_workers(client: Any, address: str) -> None:
 
 @contextmanager
 def _worker_deaths_told(address: str) -> Iterator[None]:
-    from distributed import KilledWorker
-
     try:
         yield
-    except KilledWorker as error:
+    except import_module("distributed").KilledWorker as error:
         raise PluginError(
             "a worker died: a router ended it, or its machine ran out of memory",
             where=address,
