@@ -64,6 +64,7 @@ HEADER = (
     "saved in %",
     "models right",
 )
+NOTE = "Costs are those of the models on that query, as are the savings, in % of the best single model's cost there."
 NONE_CHEAP = "no test query of it went to a cheap model that was right at less than the best single model's cost"
 NONE_DEAR = "no test query of it went to a dear model that was right where every cheaper model was wrong"
 
@@ -191,7 +192,7 @@ class CaseStudies:
             name="s-figure2",
             title=f"Queries of each scenario and where {router} sent them",
             caption=RULE,
-            sheet=Sheet(header=HEADER, lines=tuple(lines), notes=(f"Costs in USD on that query. {RULE}",)),
+            sheet=Sheet(header=HEADER, lines=tuple(lines), notes=(NOTE,)),
             drawing=Gallery(rows=tuple(rows)),
         )
         return StudyReport(exhibits=(exhibit,), gaps=tuple(gaps))

@@ -36,7 +36,7 @@ from mmr_plugins.studies.lineup import over_seeds, widest_multimodal
 from mmr_plugins.studies.measured import Measured, figure, in_words, protocol_note
 from mmr_plugins.studies.modalities import LABELS, MODALITIES, better_single, clusters_cell, numbers_of_clusters
 
-WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+WEIGHTS = (0.0, 0.1, 1.0, 10.0, 100.0, 1000.0)
 """The trade-off weights at which utilities are shown, each taken as the nearest of the grid."""
 GAIN = "multimodal - better single"
 RULE = (
@@ -183,7 +183,7 @@ def _at(records: Sequence[Record], place: int) -> Entry:
         return Entry()
     utility = np.mean([policy.utility[place] for policy, _ in along])
     cost = np.mean([policy.cost[place] / high for policy, high in along])
-    return Entry(text=f"{utility:.3f} ({cost:.3f})")
+    return Entry(text=f"{utility:.3f} ({cost:.2g})")
 
 
 def _finding(fits: Fits, column: DatasetSpec) -> Finding:

@@ -49,9 +49,8 @@ class Figure3:
             name="figure3",
             title="Composition by scenario and dataset",
             caption=(
-                f"Instances of each dataset, by scenario: {len(table):,} instances of {len(setting.datasets)} datasets "
-                f"in {len(scenarios)} scenarios, each with the outcomes of {len(table.models)} models. Beside them "
-                "stand the paper's counts (its table S1)."
+                f"Instances of each dataset, by scenario: {len(table):,} instances with the outcomes of "
+                f"{len(table.models)} models each. Beside them stand the paper's counts (its table S1)."
             ),
             sheet=_sheet(scenarios, counts, published),
             drawing=Chart(panels=tuple(panels), columns=min(len(panels), 4), legend_title="instances in"),

@@ -20,6 +20,7 @@ from mmr_core.studies import Axis, Cell, Entry, Gap, Line, Panel, Record, Series
 from mmr_core.studies.exhibits import marked
 from mmr_plugins.studies.lineup import over_seeds, routers_with_random
 from mmr_plugins.studies.measured import Measured, figure
+from mmr_plugins.studies.paper import decimals
 
 Floats = NDArray[np.float64]
 
@@ -174,7 +175,7 @@ def standing_sheet(place: Standing, table: OutcomeTable) -> Sheet:
     for name, record in place.singles.items():
         cost, utility = single_point(record)
         peak = Entry(value=utility)
-        entries = (Entry(), peak, Entry(), Entry(), Entry(value=cost))
+        entries = (Entry(), peak, Entry(), Entry(), cost_entry(cost))
         lines.append(Line(label=titles[name], entries=entries, group=SINGLE_MODELS, reference=True))
     sheet = Sheet(header=("policy", *HEADER), lines=tuple(lines), notes=(COST_NOTE, SINGLE_NOTE))
     return marked(sheet, ("higher", "higher", "lower", "higher", None))
@@ -185,7 +186,12 @@ def measured_line(label: str, records: Sequence[Record], *, reference: bool = Fa
     entries = [figure(records, metric) for metric in METRICS]
     cost, utility = frontier_points(records)
     at_peak = float(cost[int(np.argmax(utility >= utility.max() - 1e-12))])
-    return Line(label=label, entries=(*entries, Entry(value=at_peak)), group=group, reference=reference)
+    return Line(label=label, entries=(*entries, cost_entry(at_peak)), group=group, reference=reference)
+
+
+def cost_entry(cost: float) -> Entry:
+    """A relative cost, with decimals enough for that of a very cheap policy."""
+    return Entry(value=cost, digits=decimals(cost, least=3))
 
 
 def grouped(sheets: Sequence[tuple[str, Sheet]]) -> Sheet:

@@ -27,7 +27,7 @@ from mmr_core.studies import (
     StudyReport,
     Unavailable,
 )
-from mmr_plugins.studies.frontiers import Standing, dearest_title, in_domain, standing, titles_of
+from mmr_plugins.studies.frontiers import Standing, cost_entry, dearest_title, in_domain, standing, titles_of
 from mmr_plugins.studies.measured import Measured
 
 Floats = NDArray[np.float64]
@@ -155,4 +155,4 @@ def _entries(policy: Mixing, at: int | None, place: Standing) -> tuple[Entry, ..
     if at is None:
         return (Entry(),) * (2 + len(place.singles))
     shares = [Entry(value=100 * policy.share[at, record.models.index(m)], digits=1) for m in place.singles]
-    return (Entry(value=float(policy.utility[at])), Entry(value=float(policy.cost[at])), *shares)
+    return (Entry(value=float(policy.utility[at])), cost_entry(float(policy.cost[at])), *shares)

@@ -16,6 +16,7 @@ from mmr_plugins.studies.cases import (
     CHEAP,
     DEAR,
     NONE_CHEAP,
+    RULE,
     CaseStudies,
     Routed,
     column_for,
@@ -160,7 +161,7 @@ def test_each_scenario_shows_a_cheap_and_a_dear_case_with_everything_about_them(
                 assert all(title >= table.models[sent].title for title in right)
             else:
                 assert float(facts["saved"].split()[0]) > 0
-    assert exhibit.caption == report.exhibits[0].sheet.notes[0].removeprefix("Costs in USD on that query. ")
+    assert exhibit.caption == RULE
 
 
 def test_a_scenario_without_a_case_is_a_gap_with_the_reason(setting, pretend, with_table):

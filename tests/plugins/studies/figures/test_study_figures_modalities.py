@@ -193,7 +193,7 @@ def test_the_table_over_lambda_shows_what_the_policies_do_at_the_nearest_weights
         records = by_clusters(results, 2, "image")
         utility = sum(record.along.utility[place] for record in records) / 2
         cost = sum(record.along.cost[place] / record.within.high for record in records) / 2
-        assert entry.text == f"{utility:.3f} ({cost:.3f})"
+        assert entry.text == f"{utility:.3f} ({cost:.2g})"
         assert title == f"lambda {GRID[place]:.2g}"
 
 
