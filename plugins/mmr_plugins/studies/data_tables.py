@@ -161,8 +161,7 @@ def _prices(setting: Setting) -> Exhibit:
         notes=(
             f"Means over the {len(own):,} complete test instances of {column.title}. The cost is the table's own, as "
             "it came or as it was priced; the price is what the registry knows of the model.",
-            NO_PUBLISHED_SUMMARY,
-            *paper.notes(setting),
+            *((NO_PUBLISHED_SUMMARY,) if any(model.name in tokens for model in own.models) else ()),
         ),
     )
     return Exhibit(

@@ -15,9 +15,9 @@ from mmr_plugins.studies.overall import SKILL
 EQUAL, ADAPTIVE = "average", "adaptive"
 DIFFERENCES = (("nauc", "difference in nAUC"), ("skill", "difference in skill"), ("peak", "difference in peak score"))
 SAME_AS_S4 = (
-    "The published QNC with adaptive fusion is, to its last digit, that of table S4 over all datasets for kmeans, and "
-    "for mlp and linear that of mlp-mf and linear-mf: the paper's lines for these two may change the router along with "
-    "the fusion. Here the router stays the same."
+    "In all digits that table S4 prints, the published QNC with adaptive fusion is that of table S4 over all datasets: "
+    "of kmeans for kmeans, but of mlp-mf for mlp and of linear-mf for linear. The paper's lines for these two may thus "
+    "change the router along with the fusion; here the router stays the same."
 )
 
 

@@ -19,6 +19,10 @@ from mmr_plugins.studies.overall import column_sheet, in_domain_cells
 CLAIMED = 0.33
 """The share of the best single model's cost that the paper's abstract speaks of."""
 FINDING = "a third of the cost"
+PICKED = (
+    "The router is the one of greatest nAUC among those of the run; as it is picked on the same test split, its figure "
+    "is flattered."
+)
 
 
 class QualityNeutralCost:
@@ -42,7 +46,7 @@ class QualityNeutralCost:
             protocol_note(setting, results),
             "QNC is the least mean cost at which a router's frontier reaches the best single model, over that "
             "model's mean cost: below 1 is cheaper, infinity is never reached. A mean with an infinite part is "
-            "infinite.",
+            "infinite. The skill of the same routers stands in table2-skill.",
         )
         exhibit = Exhibit(
             name="s4",
@@ -75,13 +79,7 @@ def third_of_the_cost(measured: Measured) -> Finding:
     if estimate.value is None or estimate.high is None:
         return _finding(None, estimate, f"{judged} on {column.title} has no QNC with an interval.")
     holds = estimate.high < 1
-    return _finding(holds, estimate, f"{_verdict(judged, column.title, records[0].best_single, estimate)} {PICKED}")
-
-
-PICKED = (
-    "The router is the one of greatest nAUC among those of the run; as it is picked on the same test split, its figure "
-    "is flattered."
-)
+    return _finding(holds, estimate, f"{_verdict(judged, column.title, records, estimate)} {PICKED}")
 
 
 def _nauc(records: Sequence[Record]) -> float:
@@ -89,19 +87,21 @@ def _nauc(records: Sequence[Record]) -> float:
     return -1.0 if value is None else value
 
 
-def _verdict(router: str, column: str, best: str, estimate: Estimate) -> str:
+def _verdict(router: str, column: str, records: Sequence[Record], estimate: Estimate) -> str:
     assert estimate.value is not None
     assert estimate.high is not None
+    best = records[0].best_single
     qnc = f"QNC {in_words(estimate)}, beside {CLAIMED} in the paper"
     if isinf(estimate.value):
-        return f"{router} does not reach the accuracy of {best} on {column} with every seed ({qnc})."
+        every = " with every seed" if len(records) > 1 else ""
+        return f"{router} does not reach the accuracy of {best} on {column}{every} ({qnc})."
     share = f"{router} reaches the accuracy of {best} on {column} at {estimate.value:.1%} of its cost ({qnc})"
     if estimate.high <= CLAIMED:
         return f"{share}; the whole interval lies below the paper's share."
     if estimate.high < 1:
         return f"{share}; the whole interval lies below 1, though not below the paper's share."
     if isinf(estimate.high):
-        return f"{share}, but in more than one draw of forty it does not reach it at all."
+        return f"{share}, but in more than one draw in forty it does not reach it at all."
     return f"{share}, but the interval reaches 1 or beyond."
 
 

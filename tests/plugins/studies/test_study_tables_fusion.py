@@ -8,6 +8,7 @@ import pytest
 
 from mmr_core.studies import Cell, Unavailable
 from mmr_core.studies.results import cell_key
+from mmr_plugins.published import rows
 from mmr_plugins.studies.fusion_gain import FusionGain
 from mmr_plugins.studies.overall import OverallResults
 
@@ -60,6 +61,14 @@ def test_published_differences_stand_below_with_their_infinities(setting_of, mad
     published = {line.label: line.entries for line in shown.sheet.lines if line.published}
     assert published["kmeans"][0].value == 0.3403
     assert published["knn"][3].value == published["knn"][4].value == math.inf
+
+
+def test_the_papers_adaptive_qnc_is_that_of_the_factorising_routers_of_table_s4():
+    adaptive = {row["router"]: row["qnc_adaptive"] for row in rows("table3")}
+    overall = {row["router"]: row["all"] for row in rows("table_s4")}
+    for router, same in (("kmeans", "kmeans"), ("mlp", "mlp-mf"), ("linear", "linear-mf")):
+        digits = len(overall[same].partition(".")[2])
+        assert abs(float(adaptive[router]) - float(overall[same])) <= 0.5001 * 10**-digits
 
 
 def test_it_is_made_on_the_widest_column_that_has_images(setting_of):
