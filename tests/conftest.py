@@ -28,8 +28,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     First of all hooks, for pytest-xdist reads the groups in its own. What takes longest begins first, so that no
     process waits at the end for another.
     """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
+    if not hasattr(config, "workerinput"):
+        return  # one process
     groups = {item: _group(item, config) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
