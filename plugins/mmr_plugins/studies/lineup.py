@@ -28,6 +28,17 @@ def learners(setting: Setting) -> tuple[str, ...]:
     return tuple(name for name in setting.routers if name != RANDOM)
 
 
+def demanded_learners(setting: Setting) -> tuple[str, ...]:
+    """The routers of the run that can learn.
+
+    :raises Unavailable: if there is none.
+    """
+    found = learners(setting)
+    if not found:
+        raise Unavailable("no router that learns is in the run", fix="add one with --router")
+    return found
+
+
 def main_router(setting: Setting) -> str | None:
     """The router that a claim is tested on where one must be chosen before anything is measured: `MAIN_RULE`.
 

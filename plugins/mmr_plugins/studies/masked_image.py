@@ -26,6 +26,7 @@ from mmr_core.studies.exhibits import marked
 from mmr_plugins.published import rows
 from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import (
+    demanded_learners,
     learners,
     multimodal_columns,
     over_seeds,
@@ -49,7 +50,7 @@ class MaskedImage:
     def cells(self, setting: Setting) -> Iterable[Cell]:
         """Every router on every text-only dataset, in three ways of learning.
 
-        :raises Unavailable: if the table has no text-only dataset, or no multimodal one.
+        :raises Unavailable: if the table has no text-only dataset or no multimodal one, or no router of the run learns.
         """
         return _cells(setting)
 
@@ -102,7 +103,7 @@ def _cells(setting: Setting) -> list[Cell]:
     cells = []
     for spec in asked_about(setting):
         cells.append(Cell(test=spec.name))
-        for router in learners(setting):
+        for router in demanded_learners(setting):
             for cell in _ways(sources, router, spec.name).values():
                 cells += over_seeds(cell, setting)
     return cells

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-from mmr_core.plugins import HOME
 from mmr_core.studies import Entry, Line, Setting
 from mmr_plugins.published import rows
 
@@ -34,12 +33,6 @@ def published_figure(router: str, dataset: str, metric: str) -> float | None:
     :param dataset: a canonical name; "full" is the paper's full dataset.
     """
     return _figures().get((router, dataset, metric))
-
-
-def published_label(setting: Setting, router: str) -> str:
-    """The name that the paper's tables have for a router of the run; "" for one of another provider."""
-    item = setting.registry.routers.find(router)
-    return item.name if item.provider.distribution == HOME else ""
 
 
 def published_lines(table: str, metric: str, columns: tuple[str, ...]) -> tuple[Line, ...]:

@@ -30,7 +30,7 @@ class ShiftWithinScenario:
     def cells(self, setting: Setting) -> Iterable[Cell]:
         """Every router on every held-out dataset, learned elsewhere and in-domain; every pair for the main router.
 
-        :raises Unavailable: if no scenario has two datasets.
+        :raises Unavailable: if no scenario has two datasets, or no router of the run learns.
         """
         return shift_cells(setting)
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Setting, Unavailable
-from mmr_plugins.studies.lineup import learners, main_router, over_seeds
+from mmr_plugins.studies.lineup import demanded_learners, main_router, over_seeds
 from mmr_plugins.studies.overall import scenarios
 
 
@@ -43,13 +43,13 @@ def pairs(setting: Setting, router: str) -> Iterator[tuple[DatasetSpec, DatasetS
 def shift_cells(setting: Setting) -> list[Cell]:
     """References, in-domain and shifted fits of every router, and all pairs of the main router, for every seed.
 
-    :raises Unavailable: if no scenario has two datasets.
+    :raises Unavailable: if no scenario has two datasets, or no router learns.
     """
     cells = []
     for specs in held_out(setting).values():
         for spec in specs:
             cells.append(Cell(test=spec.name))
-            for router in learners(setting):
+            for router in demanded_learners(setting):
                 cells += over_seeds(in_domain(router, spec), setting)
                 cells += over_seeds(shifted(setting, router, spec), setting)
     main = main_router(setting)

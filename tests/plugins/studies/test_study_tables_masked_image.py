@@ -117,3 +117,8 @@ def test_a_mean_with_a_part_that_failed_is_a_dash(setting_of, made_up):
     line = next(line for line in sheet(given, "table5").lines if line.label == "knn" and line.group == MASKED)
     assert [entry.value is None for entry in line.entries] == [False, True, True]
     assert [gap.what for gap in given.gaps] == ["knn on arc"]
+
+
+def test_a_run_of_nothing_but_random_gives_no_table(setting_of):
+    with pytest.raises(Unavailable, match="no router that learns"):
+        MaskedImage().cells(setting_of(datasets=SETS, routers=("random",)))

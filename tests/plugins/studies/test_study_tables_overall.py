@@ -200,3 +200,10 @@ def test_the_finding_on_cost_passes_over_random_and_routers_that_failed(setting_
         QualityNeutralCost(), setting_of(), made_up, failed=lambda cell: cell.router in ("knn", "linear-mf")
     )
     assert findings(nobody).holds is None
+
+
+def test_a_run_of_nothing_but_random_still_has_its_line_and_no_verdict(setting_of, made_up):
+    setting = setting_of(routers=())
+    sheet = exhibit(report(OverallResults(), setting, made_up), "table2").sheet
+    assert [line.label for line in sheet.lines if not line.published] == ["random", ORACLE, CONSTANT, BEST_SINGLE]
+    assert findings(report(QualityNeutralCost(), setting, made_up)).holds is None

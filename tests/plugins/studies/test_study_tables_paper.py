@@ -108,13 +108,6 @@ def test_a_table_without_published_datasets_gets_no_published_line():
     assert paper.published_lines("table2", "nauc", ("gsm8k", "elsewhere")) == ()
 
 
-def test_only_a_built_in_router_has_a_published_name(setting_of, installed):
-    assert paper.published_label(setting_of(), "knn") == "knn"
-    for item in installed.routers.specs():
-        if item.provider.distribution != "mmr-bench":
-            assert paper.published_label(setting_of(), item.canonical_id) == ""
-
-
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(0.5, "0.500"), (0.0123, "0.012"), (0.00262, "0.0026"), (2.55e-5, "0.000025"), (0.0, "0.000"), (12.0, "12.000")],

@@ -166,3 +166,17 @@ def test_without_two_datasets_of_a_scenario_it_is_unavailable(setting_of):
 def test_in_domain_fits_alone_are_no_table(setting_of, made_up):
     with pytest.raises(Unavailable, match="made to fail"):
         report(setting_of(datasets=SETS), made_up, failed=lambda cell: bool(cell.learn_from))
+
+
+def test_a_run_of_nothing_but_random_gives_no_table(setting_of):
+    with pytest.raises(Unavailable, match="no router that learns"):
+        ShiftWithinScenario().cells(setting_of(datasets=SETS, routers=("random",)))
+
+
+def test_policy_routers_alone_have_a_table_but_no_pairs_and_no_verdict(setting_of, made_up, monkeypatch):
+    setting = setting_of(datasets=SETS, routers=("knn",))
+    monkeypatch.delattr(setting.registry.routers.load("knn"), "predict")
+    given = report(setting, made_up)
+    assert [exhibit.name for exhibit in given.exhibits] == ["table4", "table4-skill", "table4-datasets"]
+    assert "table 4, pairs of datasets" in [gap.what for gap in given.gaps]
+    assert given.findings[0].holds is None
