@@ -69,12 +69,6 @@ def test_all_numbers_of_clusters_together_reach_what_each_reaches(ran):
             and "clusters" in record.cell.parameters
             and (record.cell.modality, record.cell.seed) == (together.cell.modality, together.cell.seed)
         ]
-        assert len(alone) == len(together.cell.pooled["clusters"])
+        assert len(alone) == len(together.cell.pooled["clusters"]) - 1  # one cluster is not fitted by itself
         assert together.metrics["nauc"] >= max(record.metrics["nauc"] for record in alone) - 1e-12
         assert (together.draws["nauc"] >= np.max([record.draws["nauc"] for record in alone], axis=0) - 1e-12).all()
-
-
-def test_one_cluster_is_the_same_whatever_it_sees(ran):
-    _, results, _ = ran
-    naucs = {r.metrics["nauc"] for r in results if r.name == "kmeans" and r.cell.parameters.get("clusters") == 1}
-    assert max(naucs) - min(naucs) < 1e-12
