@@ -8,7 +8,7 @@ dimensions, p fused dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -199,6 +199,31 @@ class PolicyRouter(Protocol):
 
 
 Router = ScoringRouter | PolicyRouter
+
+State = Mapping[str, Any]
+"""What was learned, in plain data: numpy arrays of booleans, whole numbers or floats, and JSON values, by name.
+
+Names are letters, digits, '.', '_' and '-'. Arrays lie at the top level, never within a JSON value; JSON values hold
+no NaN and no infinity, which belong in arrays. There are no other objects, so a file of a state is read without pickle.
+"""
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """What a router, a fusion, or an encoder with `fit` also has if `mmr train` is to write it to a file; optional.
+
+    `state` gives what `fit` learned. `restore` is called on an object that was made with the same parameters, as
+    JSON keeps them (a tuple comes back as a list), and makes it answer from that state exactly as the fitted one
+    answers, bit for bit on one machine. A file may be damaged or made in malice: `restore` checks what it is given
+    (`mmr_core.state` helps) and raises `DataError`.
+
+    Arrays come back with the dtype, the shape and the order (C or Fortran) that they were given with.
+    """
+
+    def state(self) -> State: ...
+
+    def restore(self, state: State) -> Self: ...
+
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, how many are done, how many there are)."""

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import sklearn
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mmr_core.errors import FeatureError, PluginError, UsageError
+from mmr_core.state import StateReader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mmr_core.contracts import State
 
 _WORD = r"(?u)\b\w+\b"
 
@@ -46,14 +49,7 @@ class TfidfEncoder:
 
         :raises FeatureError: if the texts hold no word.
         """
-        vectorizer = TfidfVectorizer(
-            token_pattern=_WORD,
-            ngram_range=(1, 2),
-            sublinear_tf=True,
-            norm=None,
-            max_features=self.dimensions,
-            dtype=np.float64,
-        )
+        vectorizer = _vectorizer(max_features=self.dimensions)
         if not any(map(vectorizer.build_analyzer(), texts)):
             raise FeatureError("tfidf found no word in the training questions", fix="choose another --text-encoder")
         self._vectorizer = vectorizer.fit(texts)
@@ -69,14 +65,54 @@ class TfidfEncoder:
         """Parameters, scikit-learn's version, and a digest of the training texts, whatever their order."""
         return f"tfidf dimensions={self.dimensions} sklearn={sklearn.__version__} training={self._training_digest}"
 
+    def state(self) -> State:
+        """The vocabulary, words and pairs of words of the training questions, how rare each is, and their digest.
+
+        :raises PluginError: if it was not fitted.
+        """
+        if self._vectorizer is None:
+            raise _unfitted("to be saved")
+        return {
+            "vocabulary": self._vectorizer.get_feature_names_out().tolist(),
+            "rarity": np.array(self._vectorizer.idf_),
+            "training": self._training_digest,
+        }
+
+    def restore(self, state: State) -> Self:
+        """Encodes as the encoder that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = StateReader(state, "encoder 'tfidf'")
+        words = reader.texts("vocabulary")
+        rarity = reader.array("rarity", np.float64, (len(words),))
+        digest = reader.text("training")
+        reader.finish()
+        if len(set(words)) < len(words) or not 0 < len(words) <= self.dimensions:
+            raise reader.refuse(f"{len(words)} words, {len(set(words))} of them distinct, are no vocabulary")
+        self._vectorizer = _vectorizer(vocabulary=words)
+        self._vectorizer.idf_ = rarity
+        self._training_digest = digest
+        return self
+
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 [n, dimensions].
 
         :raises PluginError: if it was not fitted.
         """
         if self._vectorizer is None:
-            raise PluginError("tfidf was asked to encode before it was fitted", fix="call fit first")
+            raise _unfitted("to encode")
         counted = self._vectorizer.transform(texts)
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         rows[:, : counted.shape[1]] = counted.toarray()
         return rows
+
+
+def _vectorizer(**vocabulary: Any) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        token_pattern=_WORD, ngram_range=(1, 2), sublinear_tf=True, norm=None, dtype=np.float64, **vocabulary
+    )
+
+
+def _unfitted(what: str) -> PluginError:
+    return PluginError(f"tfidf was asked {what} before it was fitted", fix="call fit first")

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from mmr_core.contracts import IMAGE, TEXT, Embeddings
 from mmr_core.errors import PluginError, UsageError
+from mmr_core.specs import MODALITIES
+from mmr_core.state import StateReader
 from mmr_plugins.fusions.plain import as_features, demand_any, demand_one_width, unit_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mmr_core.contracts import State
 
 NEUTRAL = 0.5
 _CONSTANT = 1e-6
@@ -83,6 +87,30 @@ class AdaptiveFusion:
         self._statistics = _statistics_of(embeddings)
         return self
 
+    def state(self) -> State:
+        """The prototype [d] and the norms' [mean, deviation] of each modality that a training row has.
+
+        :raises PluginError: if it was not fitted.
+        """
+        if self._statistics is None:
+            raise _unfitted()
+        state: dict[str, Any] = {}
+        for modality, statistics in self._statistics.items():
+            if statistics is not None:
+                state[f"{MODALITIES[modality]}_prototype"] = statistics.prototype
+                state[f"{MODALITIES[modality]}_norms"] = np.array([statistics.mean, statistics.deviation])
+        return state
+
+    def restore(self, state: State) -> Self:
+        """Transforms as the fusion that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = StateReader(state, "fusion 'adaptive'")
+        self._statistics = {modality: _read(reader, MODALITIES[modality]) for modality in (TEXT, IMAGE)}
+        reader.finish()
+        return self
+
     def transform(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """float32 [n, d], every row of length 1 or 0.
 
@@ -90,7 +118,7 @@ class AdaptiveFusion:
         :raises PluginError: if it was not fitted.
         """
         if self._statistics is None:
-            raise PluginError("adaptive fusion was asked to transform before it was fitted", fix="call fit first")
+            raise _unfitted()
         text, image = unit_rows(embeddings, TEXT), unit_rows(embeddings, IMAGE)
         if text is None or image is None:
             (alone,) = demand_any(text, image)
@@ -108,6 +136,18 @@ class AdaptiveFusion:
         fused = np.where(both, fused, text + image)
         length = np.sqrt(np.square(fused).sum(axis=1, keepdims=True))
         return as_features(np.divide(fused, length, out=np.zeros_like(fused), where=length > 0))
+
+
+def _read(reader: StateReader, modality: str) -> _Statistics | None:
+    if not reader.has(f"{modality}_prototype"):
+        return None
+    prototype = reader.array(f"{modality}_prototype", np.float64, (f"{modality} dimensions",))
+    mean, deviation = reader.array(f"{modality}_norms", np.float64, (2,)).tolist()
+    return _Statistics(prototype=prototype, mean=mean, deviation=deviation)
+
+
+def _unfitted() -> PluginError:
+    return PluginError("adaptive fusion was asked before it was fitted", fix="call fit first")
 
 
 def _statistics_of(embeddings: Embeddings) -> dict[int, _Statistics | None]:

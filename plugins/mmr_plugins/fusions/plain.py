@@ -13,9 +13,12 @@ import numpy as np
 
 from mmr_core.contracts import IMAGE, TEXT, Embeddings
 from mmr_core.errors import UsageError
+from mmr_core.state import StateReader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mmr_core.contracts import State
 
 
 def unit_rows(embeddings: Embeddings, modality: int) -> NDArray[np.float64] | None:
@@ -57,18 +60,31 @@ def as_features(rows: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.ascontiguousarray(rows, dtype=np.float32)
 
 
-class AverageFusion:
-    """The equal-weight mean of the two unit embeddings, z = (text + image) / 2 (Eq. S10); not renormalised.
-
-    A missing modality is a zero vector, so a row with one modality has length 1/2. Text and image must have one
-    width; `UsageError` otherwise.
-    """
+class UnfittedFusion:
+    """The base of fusions that learn nothing."""
 
     transductive = False
 
     def fit(self, embeddings: Embeddings) -> Self:
         """Learns nothing."""
         return self
+
+    def state(self) -> State:
+        """Nothing."""
+        return {}
+
+    def restore(self, state: State) -> Self:
+        """:raises DataError: if there is something to restore."""
+        StateReader(state, f"fusion {type(self).__name__!r}").finish()
+        return self
+
+
+class AverageFusion(UnfittedFusion):
+    """The equal-weight mean of the two unit embeddings, z = (text + image) / 2 (Eq. S10); not renormalised.
+
+    A missing modality is a zero vector, so a row with one modality has length 1/2. Text and image must have one
+    width; `UsageError` otherwise.
+    """
 
     def transform(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """float32 [n, d]."""
@@ -80,17 +96,11 @@ class AverageFusion:
         return as_features(alone / 2)
 
 
-class ConcatFusion:
+class ConcatFusion(UnfittedFusion):
     """The two unit embeddings side by side, text first; zeros where a modality is missing.
 
     Where only one modality was embedded, that one alone.
     """
-
-    transductive = False
-
-    def fit(self, embeddings: Embeddings) -> Self:
-        """Learns nothing."""
-        return self
 
     def transform(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """float32 [n, d_text + d_image]."""
@@ -98,14 +108,8 @@ class ConcatFusion:
         return as_features(np.concatenate(present, axis=1))
 
 
-class TextFusion:
+class TextFusion(UnfittedFusion):
     """The unit text embedding alone; a zero row where there is no text."""
-
-    transductive = False
-
-    def fit(self, embeddings: Embeddings) -> Self:
-        """Learns nothing."""
-        return self
 
     def transform(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """float32 [n, d_text].
@@ -118,14 +122,8 @@ class TextFusion:
         return as_features(text)
 
 
-class ImageFusion:
+class ImageFusion(UnfittedFusion):
     """The unit image embedding alone; a zero row where there is no image."""
-
-    transductive = False
-
-    def fit(self, embeddings: Embeddings) -> Self:
-        """Learns nothing."""
-        return self
 
     def transform(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """float32 [n, d_image].

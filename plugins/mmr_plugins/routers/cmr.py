@@ -10,6 +10,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmr_core.contracts import Prediction
 from mmr_core.errors import UsageError
+from mmr_core.specs import MODALITIES
+from mmr_core.state import StateReader
 from mmr_plugins.routers.cross_modal_network import CrossModalNetwork, CrossModalShape
 from mmr_plugins.routers.fused_features import unfitted
 from mmr_plugins.routers.modality_tokens import unit_embeddings, widths_of_modalities
@@ -29,9 +31,10 @@ from mmr_plugins.routers.training_means import training_means
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_core.contracts import Queries, TrainingData
+    from mmr_core.contracts import Queries, State, TrainingData
 
 ROWS_AT_ONCE = 1024
+NETWORK = "network."
 
 
 class CrossModalRouter:
@@ -145,6 +148,47 @@ class CrossModalRouter:
             cost=self._to_usd(self.cost_centre_ + self.cost_spread_ * cost),
         )
 
+    def state(self) -> State:
+        """The network's weights, the widths of its tokens, and what turns its outputs into predictions.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        if self.weights_ is None:
+            raise unfitted(self.name)
+        return {
+            **{f"{NETWORK}{name}": array for name, array in self.weights_.items()},
+            "modalities": list(self.widths_),
+            "widths": np.array(list(self.widths_.values()), dtype=np.int64),
+            **({} if self.cost_unit_ is None else {"cost_unit": self.cost_unit_}),
+            "cost_centre": self.cost_centre_,
+            "cost_spread": self.cost_spread_,
+            "mean_utility": self.mean_utility_,
+            "utility_known": self.utility_known_,
+        }
+
+    def restore(self, state: State) -> Self:
+        """Answers as the router that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = StateReader(state, f"router {self.name!r}")
+        modalities = reader.texts("modalities")
+        widths = reader.array("widths", np.int64, (len(modalities),))
+        if modalities != [modality for modality in MODALITIES if modality in modalities] or (widths < 1).any():
+            raise reader.refuse(f"it has tokens of {modalities!r:.60}")
+        self.widths_ = dict(zip(modalities, widths.tolist(), strict=True))
+        self.cost_unit_ = reader.array("cost_unit", np.float64, ("models",)) if self.log_cost else None
+        self.cost_centre_ = reader.array("cost_centre", np.float64, ("models",))
+        self.cost_spread_ = reader.array("cost_spread", np.float64, ("models",))
+        self.mean_utility_ = reader.array("mean_utility", np.float64, ("models",))
+        self.utility_known_ = reader.array("utility_known", np.bool_, ("models",))
+        self.weights_ = {
+            name: reader.array(f"{NETWORK}{name}", np.float32, tuple(tensor.shape))
+            for name, tensor in self._blank_network().state_dict().items()
+        }
+        reader.finish()
+        return self
+
     def _train(
         self, training: TrainingData, cost: NDArray[np.float64], place: torch.device
     ) -> dict[str, NDArray[np.float32]]:
@@ -193,11 +237,15 @@ class CrossModalRouter:
 
     def _trained_network(self, weights: dict[str, NDArray[np.float32]], place: torch.device) -> CrossModalNetwork:
         """The network in float64: in float32 a row would change with the size of its batch."""
-        with torch.device("meta"):
-            network = CrossModalNetwork(self._shape(len(self.mean_utility_)))
+        network = self._blank_network()
         state = {name: on_device(array, place, np.float64) for name, array in weights.items()}
         network.load_state_dict(state, assign=True)
         return network.eval()
+
+    def _blank_network(self) -> CrossModalNetwork:
+        """The network without weights, and without memory for them."""
+        with torch.device("meta"):
+            return CrossModalNetwork(self._shape(len(self.mean_utility_)))
 
     def _from_usd(self, cost: NDArray[np.float64]) -> NDArray[np.float64]:
         return cost if self.cost_unit_ is None else np.log1p(cost / self.cost_unit_)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from mmr_core.errors import FeatureError, UsageError
+from mmr_core.state import StateReader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_core.contracts import Queries
+    from mmr_core.contracts import Queries, State
 
 
 class FusedFeatureRouter:
@@ -45,8 +46,7 @@ class FusedFeatureRouter:
         :raises UsageError: if the router is not fitted, or z is not as wide as in the fit.
         :raises FeatureError: if z is not finite.
         """
-        if self.width_ is None:
-            raise unfitted(self.name)
+        self._demand_fitted()
         if queries.z.shape[1] != self.width_:
             raise UsageError(
                 f"features are {queries.z.shape[1]} wide where the fit had {self.width_}",
@@ -60,6 +60,15 @@ class FusedFeatureRouter:
                 fix="look for NaN or infinity in the embeddings",
             )
         return np.array(queries.z, dtype=np.float64, order="C")
+
+    def _reader(self, state: State) -> StateReader:
+        """Takes the state of such a router apart."""
+        return StateReader(state, f"router {self.name!r}")
+
+    def _demand_fitted(self) -> None:
+        """:raises UsageError: if the router is not fitted."""
+        if self.width_ is None:
+            raise unfitted(self.name)
 
 
 def unfitted(name: str) -> UsageError:

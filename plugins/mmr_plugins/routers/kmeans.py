@@ -21,7 +21,7 @@ from mmr_plugins.routers.training_means import training_means
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_core.contracts import Queries, TrainingData
+    from mmr_core.contracts import Queries, State, TrainingData
 
 ROWS_AT_ONCE = 256
 MEANS_ON = ("training", "validation")
@@ -95,6 +95,29 @@ class KMeansRouter(FusedFeatureRouter):
         """
         cluster = nearest(self._features(queries), self.centres_)
         return Prediction(utility=self.utility_[cluster], cost=self.cost_[cluster])
+
+    def state(self) -> State:
+        """The clusters' centres and means.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        self._demand_fitted()
+        return {"centres": self.centres_, "utility": self.utility_, "cost": self.cost_}
+
+    def restore(self, state: State) -> Self:
+        """Answers as the router that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = self._reader(state)
+        self.centres_ = reader.array("centres", np.float64, ("clusters", "features"))
+        self.utility_ = reader.array("utility", np.float64, ("clusters", "models"))
+        self.cost_ = reader.array("cost", np.float64, ("clusters", "models"))
+        reader.finish()
+        if not reader.size("clusters"):
+            raise reader.refuse("it has no clusters")
+        self.width_ = reader.size("features")
+        return self
 
 
 def nearest(z: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -15,7 +15,7 @@ from mmr_plugins.routers.training_means import training_means
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_core.contracts import Queries, TrainingData
+    from mmr_core.contracts import Queries, State, TrainingData
 
 ROWS_AT_ONCE = 512
 SIMILARITY_DECIMALS = 9
@@ -72,6 +72,37 @@ class KNNRouter(FusedFeatureRouter):
             utility[rows] = observed_mean(self.utility_[neighbours], self.mean_utility_, axis=1)
             cost[rows] = observed_mean(self.cost_[neighbours], self.mean_cost_, axis=1)
         return Prediction(utility=utility, cost=cost)
+
+    def state(self) -> State:
+        """The whole training split as the router keeps it: unit features and outcomes of every row.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        self._demand_fitted()
+        return {
+            "unit": self.unit_,
+            "utility": self.utility_,
+            "cost": self.cost_,
+            "mean_utility": self.mean_utility_,
+            "mean_cost": self.mean_cost_,
+        }
+
+    def restore(self, state: State) -> Self:
+        """Answers as the router that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = self._reader(state)
+        self.unit_ = reader.array("unit", np.float64, ("rows", "features"))
+        self.utility_ = reader.array("utility", np.float64, ("rows", "models"), with_nan=True)
+        self.cost_ = reader.array("cost", np.float64, ("rows", "models"), with_nan=True)
+        self.mean_utility_ = reader.array("mean_utility", np.float64, ("models",))
+        self.mean_cost_ = reader.array("mean_cost", np.float64, ("models",))
+        reader.finish()
+        if not reader.size("rows"):
+            raise reader.refuse("it has no training rows")
+        self.width_ = reader.size("features")
+        return self
 
 
 def most_similar(similarity: NDArray[np.float64], count: int) -> NDArray[np.intp]:

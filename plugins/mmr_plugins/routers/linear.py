@@ -10,6 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from mmr_core.contracts import Prediction
 from mmr_core.errors import UsageError
+from mmr_core.state import StateReader
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import real, seed_of, whole
 from mmr_plugins.routers.training_means import training_means
@@ -17,7 +18,7 @@ from mmr_plugins.routers.training_means import training_means
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_core.contracts import Queries, TrainingData
+    from mmr_core.contracts import Queries, State, TrainingData
 
 Alpha = float | Literal["cv"]
 
@@ -69,6 +70,39 @@ class LinearRouter(FusedFeatureRouter):
             cost=x @ self.cost_coefficients_ + self.cost_intercept_,
         )
 
+    def state(self) -> State:
+        """The coefficients and intercepts of both regressions.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        self._demand_fitted()
+        return {
+            "utility_coefficients": self.utility_coefficients_,
+            "utility_intercept": self.utility_intercept_,
+            "cost_coefficients": self.cost_coefficients_,
+            "cost_intercept": self.cost_intercept_,
+        }
+
+    def restore(self, state: State) -> Self:
+        """Answers as the router that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = self._reader(state)
+        self.width_ = self._restore_regressors(reader)
+        for target in ("utility", "cost"):
+            coefficients = reader.array(f"{target}_coefficients", np.float64, ("regressors", "models"))
+            setattr(self, f"{target}_coefficients_", coefficients)
+            setattr(self, f"{target}_intercept_", reader.array(f"{target}_intercept", np.float64, ("models",)))
+        reader.finish()
+        if self.width_ is None:
+            self.width_ = reader.size("regressors")
+        return self
+
+    def _restore_regressors(self, reader: StateReader) -> int | None:
+        """The width of z; None where it is the number of regressors."""
+        return None
+
     def _learn_regressors(self, queries: Queries) -> NDArray[np.float64]:
         return self._learn_features(queries)
 
@@ -99,6 +133,17 @@ class LinearMFRouter(LinearRouter):
 
     def _regressors(self, queries: Queries) -> NDArray[np.float64]:
         return self._features(queries) @ self.components_.T
+
+    def state(self) -> State:
+        """The directions, and the coefficients and intercepts of both regressions.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        return {**super().state(), "components": self.components_}
+
+    def _restore_regressors(self, reader: StateReader) -> int | None:
+        self.components_ = reader.array("components", np.float64, ("regressors", "features"))
+        return reader.size("features")
 
 
 def fit_observed(

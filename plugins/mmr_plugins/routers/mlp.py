@@ -15,7 +15,7 @@ from mmr_plugins.routers.training_means import training_means
 from mmr_plugins.routers.twin_perceptrons import TwinShape, apply_twins, train_twins
 
 if TYPE_CHECKING:
-    from mmr_core.contracts import Queries, TrainingData
+    from mmr_core.contracts import Queries, State, TrainingData
 
 
 class MLPRouter(FusedFeatureRouter):
@@ -87,6 +87,40 @@ class MLPRouter(FusedFeatureRouter):
             utility=np.where(self.utility_known_, utility, self.mean_utility_),
             cost=self.cost_centre_ + self.cost_spread_ * cost,
         )
+
+    def state(self) -> State:
+        """The networks' weights, and what turns their outputs into predictions.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        self._demand_fitted()
+        return {
+            **self.weights_,
+            "cost_centre": self.cost_centre_,
+            "cost_spread": self.cost_spread_,
+            "mean_utility": self.mean_utility_,
+            "utility_known": self.utility_known_,
+        }
+
+    def restore(self, state: State) -> Self:
+        """Answers as the router that gave the state; torch computes nothing here.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = self._reader(state)
+        self.cost_centre_ = reader.array("cost_centre", np.float64, ("models",))
+        self.cost_spread_ = reader.array("cost_spread", np.float64, ("models",))
+        self.mean_utility_ = reader.array("mean_utility", np.float64, ("models",))
+        self.utility_known_ = reader.array("utility_known", np.bool_, ("models",))
+        self.weights_ = {}
+        inputs: int | str = "features"
+        for i, outputs in enumerate(self._shape(reader.size("models")).widths):
+            self.weights_[f"weight_{i}"] = reader.array(f"weight_{i}", np.float32, (2, inputs, outputs))
+            self.weights_[f"bias_{i}"] = reader.array(f"bias_{i}", np.float32, (2, 1, outputs))
+            inputs = outputs
+        reader.finish()
+        self.width_ = reader.size("features")
+        return self
 
     def _shape(self, models: int) -> TwinShape:
         return TwinShape(widths=(*self.hidden, models), rectified=(True,) * len(self.hidden) + (False,))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from mmr_core.contracts import Decisions
+from mmr_core.state import StateReader
 from mmr_plugins.routers.fused_features import unfitted
 from mmr_plugins.routers.parameters import seed_of
 
 if TYPE_CHECKING:
-    from mmr_core.contracts import Queries, TrainingData
+    from mmr_core.contracts import Queries, State, TrainingData
 
 
 class RandomRouter:
@@ -43,3 +44,22 @@ class RandomRouter:
         if self.models_ is None:
             raise unfitted(self.name)
         return Decisions(probabilities=np.full((len(queries), self.models_), 1.0 / self.models_))
+
+    def state(self) -> State:
+        """The number of models.
+
+        :raises UsageError: if the router is not fitted.
+        """
+        if self.models_ is None:
+            raise unfitted(self.name)
+        return {"models": self.models_}
+
+    def restore(self, state: State) -> Self:
+        """Answers as the router that gave the state.
+
+        :raises DataError: if it is no such state.
+        """
+        reader = StateReader(state, f"router {self.name!r}")
+        self.models_ = reader.whole("models", least=1)
+        reader.finish()
+        return self

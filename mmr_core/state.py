@@ -1,0 +1,123 @@
+"""Reading back what a fitted component wrote down, without trust in where it comes from.
+
+A state is arrays and JSON values by name (`contracts.State`). The `restore` of a component takes each from a
+`StateReader`, which demands type, shape and finiteness, and names what is wrong. Files are the business of `trained`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmr_core.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmr_core.contracts import State
+
+_FIX = "train it again"
+
+
+class StateReader:
+    """Takes a state apart, item by item.
+
+    :param state: as `contracts.Saveable.state` gave it, or as a file has it.
+    :param owner: whose it is, for messages: "router 'mine'".
+
+    Dimensions may have names, which stand for one size in the whole state:
+
+        reader = StateReader(state, "router 'mine'")
+        centres = reader.array("centres", np.float64, ("clusters", "features"))
+        means = reader.array("means", np.float64, ("clusters", "models"))  # as many rows as there are centres
+        width = reader.size("features")
+        reader.finish()
+    """
+
+    def __init__(self, state: State, owner: str) -> None:
+        self._left = dict(state)
+        self._owner = owner
+        self._sizes: dict[str, int] = {}
+
+    def array(
+        self, name: str, dtype: type[np.generic], shape: Sequence[int | str], *, with_nan: bool = False
+    ) -> NDArray[Any]:
+        """The array of this name.
+
+        :param dtype: exactly this one.
+        :param shape: a size, or the name of one, for each dimension.
+        :param with_nan: whether NaN is a value; infinity never is.
+        :raises DataError: if there is no such array, or it is another.
+        """
+        array = self._taken(name)
+        if not isinstance(array, np.ndarray):
+            raise self.refuse(f"{name!r} is no array")
+        if array.dtype != np.dtype(dtype):
+            raise self.refuse(f"{name!r} is {array.dtype} where {np.dtype(dtype)} is due")
+        due = tuple(size if isinstance(size, int) else self._sizes.get(size, size) for size in shape)
+        fits = len(due) == array.ndim and all(
+            size == here or isinstance(size, str) for size, here in zip(due, array.shape, strict=True)
+        )
+        if not fits:
+            raise self.refuse(f"{name!r} has shape {array.shape} where ({', '.join(map(str, due))}) is due")
+        for size, here in zip(due, array.shape, strict=True):
+            if isinstance(size, str) and self._sizes.setdefault(size, here) != here:
+                raise self.refuse(f"{name!r} has shape {array.shape}, with two sizes of {size}")
+        strange = np.isinf(array) if with_nan else ~np.isfinite(array)
+        if strange.any():
+            raise self.refuse(f"{name!r} has {int(strange.sum())} numbers that are not finite")
+        return array
+
+    def whole(self, name: str, *, least: int = 0) -> int:
+        """The whole number of this name.
+
+        :raises DataError: if there is none, or it is less than `least`.
+        """
+        value = self._taken(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self.refuse(f"{name!r} is {value!r:.60} where a whole number of at least {least} is due")
+        return value
+
+    def text(self, name: str) -> str:
+        """The text of this name.
+
+        :raises DataError: if there is none.
+        """
+        value = self._taken(name)
+        if not isinstance(value, str):
+            raise self.refuse(f"{name!r} is {value!r:.60} where text is due")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """The list of texts of this name.
+
+        :raises DataError: if there is none.
+        """
+        value = self._taken(name)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.refuse(f"{name!r} is no list of texts")
+        return list(value)
+
+    def size(self, name: str) -> int:
+        """What a named dimension turned out to be."""
+        return self._sizes[name]
+
+    def has(self, name: str) -> bool:
+        """Whether an item of this name is left."""
+        return name in self._left
+
+    def finish(self) -> None:
+        """:raises DataError: if something was not asked for."""
+        if self._left:
+            raise self.refuse(f"{min(self._left)!r} is unknown")
+
+    def _taken(self, name: str) -> Any:
+        if name not in self._left:
+            raise self.refuse(f"{name!r} is missing")
+        return self._left.pop(name)
+
+    def refuse(self, what: str) -> DataError:
+        """The error for what cannot be, to be raised; also by a component, for a reason that only it knows."""
+        return DataError(f"its state is not what it wrote: {what}", where=self._owner, fix=_FIX)
