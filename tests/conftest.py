@@ -17,31 +17,32 @@ if TYPE_CHECKING:
 
 TOPICS = ("a sum", "a chart", "a receipt", "a proof")
 SIZE = 24
-LONGEST = ("attacks", "test_contributing", "test_wheel")
+LONGEST = ("/attacks/", "test_contributing", "test_wheel")
 """Groups of tests that take minutes."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where tests are spread over processes, those of one file stay together, and those of one arena of attacks too.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests are spread over processes, those of one file stay together, and those of one arena of attacks too."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    First of all hooks, for pytest-xdist reads the groups in its own. What takes longest begins first, so that no
-    process waits at the end for another.
-    """
-    if not hasattr(config, "workerinput"):
-        return  # one process
-    groups = {item: _group(item, config) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: next((n for n, long in enumerate(LONGEST) if long in groups[item]), len(LONGEST)))
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByGroup(config, log)
 
 
-def _group(item: pytest.Item, config: pytest.Config) -> str:
-    file = item.path.relative_to(config.rootpath)
-    method = next(
-        (name for name in ("bubblewrap", "landlock") if f"{name}]" in item.name or f"[{name}" in item.name), ""
-    )
-    return f"attacks {method}" if "attacks" in file.parts else file.as_posix()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process waits at the end for another."""
+    items.sort(key=lambda item: next((n for n, long in enumerate(LONGEST) if long in item.nodeid), len(LONGEST)))
+
+
+def _group(test: str) -> str:
+    file, _, name = test.partition("::")
+    if "/attacks/" not in file:
+        return file
+    return "landlock" if "landlock]" in name or "[landlock" in name else "bubblewrap"
 
 
 def _draw(path: Path, rng: np.random.Generator) -> None:
