@@ -106,7 +106,7 @@ def _grid(setting: Setting, column: DatasetSpec) -> dict[int, dict[ModalityChoic
 
 
 def _numbers(setting: Setting, column: DatasetSpec) -> tuple[int, ...]:
-    """The numbers of clusters above 1: one cluster looks at no query, so it sees the same under every modality."""
+    """The numbers of clusters above 1: one cluster looks at no query, so it is the same under every modality."""
     found = tuple(k for k in numbers_of_clusters(setting, column) if k > 1)
     if not found:
         raise Unavailable(f"{column.title} has validation instances for one cluster only")

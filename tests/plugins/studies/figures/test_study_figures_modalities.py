@@ -57,6 +57,18 @@ def test_a_column_without_validation_instances_says_so(setting, with_table):
             study.cells(run)
 
 
+def test_one_validation_instance_gives_one_cluster_and_nothing_to_vary(setting, with_table):
+    run = setting()
+    table = run.table
+    parts = [part_of(d, i) for d, i in zip(table.dataset, table.instance_id, strict=True)]
+    first = parts.index("validation")
+    keep = [i for i, part in enumerate(parts) if part != "validation" or i == first]
+    run = with_table(run, table.take(np.array(keep)))
+    assert numbers_of_clusters(run, run.widest) == (1,)
+    with pytest.raises(Unavailable, match="one cluster only"):
+        ClusterAblation().cells(run)
+
+
 @pytest.mark.parametrize("study", [Figure2(), ClusterAblation()])
 def test_a_table_of_one_modality_has_nothing_to_compare(study, setting):
     run = setting(images=False)
