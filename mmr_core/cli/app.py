@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from mmr_core.cli import compare, data, encode, plugins, run
+from mmr_core.cli import compare, data, encode, plugins, reproduce, run
+from mmr_core.cli.choices import PROGRAM
 from mmr_core.cli.console import messages, registry
 from mmr_core.errors import WORK_FAILED, MMRError, PluginError
 from mmr_core.plugins import HOME
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != DEBUG]
     try:
-        application(words)(args=words, prog_name="mmr")
+        application(words)(args=words, prog_name=PROGRAM, obj=tuple(words))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else WORK_FAILED
     except MMRError as error:
@@ -54,10 +55,11 @@ def application(words: Sequence[str]) -> typer.Typer:
     )
     app.command("run")(run.run)
     app.command("compare")(compare.compare)
+    app.command("reproduce")(reproduce.reproduce)
     app.command("encode")(encode.encode)
     app.add_typer(data.app, name="data")
     app.add_typer(plugins.app, name="plugins")
-    own = {"run", "compare", "encode", "data", "plugins"}
+    own = {"run", "compare", "reproduce", "encode", "data", "plugins"}
     if words[:1] and words[0] in own:
         return app
     # A command of the benchmark itself may hold what no other plugin is to see: nobody else's code is imported for it.

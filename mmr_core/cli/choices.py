@@ -10,6 +10,7 @@ from mmr_core.errors import UsageError
 from mmr_core.registry import Registry
 
 ALL = "all"
+PROGRAM = "mmr"
 
 
 def listed(text: str) -> list[str]:

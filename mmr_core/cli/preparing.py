@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,13 @@ from mmr_core.sources import open_table
 
 
 def prepared_table(
-    data: str | None, found: Registry, watch: Progress, *, models: str | None, prices: Path | None
+    data: str | None,
+    found: Registry,
+    watch: Progress,
+    *,
+    models: str | None,
+    prices: Path | None,
+    warn: Callable[[str], None] = warn,
 ) -> OutcomeTable:
     """The table that was asked for, with its candidate models and prices; says so where it is synthetic.
 

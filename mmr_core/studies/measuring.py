@@ -13,7 +13,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from mmr_core.errors import MMRError, PluginError, UsageError
+from mmr_core.errors import DataError, MMRError, PluginError, UsageError
 from mmr_core.evaluate.column import Parted, Prepared
 from mmr_core.evaluate.fitting import fit_and_ask, fusion_name
 from mmr_core.evaluate.measuring import Answers, Yardstick
@@ -46,7 +46,7 @@ def failure(cell: Cell, error: BaseException) -> CellFailure:
         cell=cell,
         reason=reason_of(error),
         details=traceback_of(error),
-        unavailable=isinstance(error, MMRError) and not isinstance(error, PluginError),
+        unavailable=isinstance(error, MMRError) and not isinstance(error, PluginError | DataError),
     )
 
 

@@ -85,7 +85,7 @@ class CellFailure:
 
     :param details: the traceback.
     :param unavailable: whether it cannot be had of this table or on this machine, as an error of ours says; otherwise
-        something broke.
+        something broke, or the data are to be mended.
     """
 
     cell: Cell

@@ -1,0 +1,104 @@
+"""What `mmr reproduce` says when it is done: each finding in words, what could not be made, and what failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from mmr_core.report.numbers import name as harmless
+from mmr_core.studies import Finding, Results
+from mmr_core.studies.conducting import Conducted
+from mmr_core.studies.results import CellFailure
+
+VERDICTS = {True: "[bold green]holds[/]", False: "[bold red]does not hold[/]", None: "[bold]cannot be told[/]"}
+
+
+def findings_lines(conducted: Conducted, results: Results) -> Iterator[str]:
+    """Every finding with its verdict, and what could not be made, as rich markup."""
+    for finding in (finding for _, report in conducted.reports for finding in report.findings):
+        yield f"[bold]{_shown(finding.name)}[/bold]: {VERDICTS[finding.holds]}"
+        yield f"  {_shown(finding.words)}"
+        yield f"  [dim]{_shown(finding.rule)}[/dim]"
+        if finding.published:
+            yield f"  [dim]Published: {_shown(finding.published)}[/dim]"
+        yield ""
+    for study, reason in conducted.unavailable.items():
+        yield f"not made: {_shown(f'{study}: {reason}')}"
+    for study, report in conducted.reports:
+        for gap in report.gaps:
+            yield f"not made: {_shown(f'{study}: {gap.what}: {gap.reason}')}"
+    for reason in not_measured(results):
+        yield f"not measured: {_shown(reason)}"
+
+
+def not_measured(results: Results) -> list[str]:
+    """Why cells cannot be had of this table or on this machine; a reason of many cells stands once."""
+    return list(dict.fromkeys(failure.reason for failure in results.failures if failure.unavailable))
+
+
+def failure_lines(conducted: Conducted, results: Results) -> list[str]:
+    """What broke, one line each; studies first."""
+    lines = [f"study {failure.study!r} failed: {failure.reason}" for failure in conducted.failures]
+    lines += dict.fromkeys(cell_failure(failure) for failure in broken(results))
+    return lines
+
+
+def cell_failure(failure: CellFailure) -> str:
+    """Why a cell is missing, in a line that cells of other seeds and parameters share."""
+    cell = failure.cell
+    who = "the reference rows" if cell.router is None else f"router {cell.router!r}"
+    return f"{who} failed on dataset {cell.test!r}: {failure.reason}"
+
+
+def broken(results: Results) -> list[CellFailure]:
+    """The cells in which something broke, and which this table could have given."""
+    return [failure for failure in results.failures if not failure.unavailable]
+
+
+def findings_json(conducted: Conducted, results: Results, measured: int, files: Sequence[Path]) -> dict[str, Any]:
+    """All of it as JSON.
+
+    :param measured: how many cells were run now, those that failed included.
+    :param files: what was written.
+    """
+    return {
+        "findings": [
+            {"study": study, **_finding(finding)} for study, report in conducted.reports for finding in report.findings
+        ],
+        "files": [str(path) for path in files],
+        "unavailable": dict(conducted.unavailable),
+        "gaps": [
+            {"study": study, "what": gap.what, "reason": gap.reason}
+            for study, report in conducted.reports
+            for gap in report.gaps
+        ],
+        "not_measured": not_measured(results),
+        "failures": failure_lines(conducted, results),
+        "cells": {"measured": measured, "kept": results.kept, "failed": len(results.failures)},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    estimate = finding.estimate
+    ends = (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
+    return {
+        "name": finding.name,
+        "holds": finding.holds,
+        **{key: _number(end) for key, end in zip(("value", "low", "high"), ends, strict=True)},
+        "words": finding.words,
+        "rule": finding.rule,
+        "published": finding.published,
+    }
+
+
+def _number(value: float | None) -> float | str | None:
+    """A number; JSON has no infinity, so that is spelled out."""
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def _shown(text: str) -> str:
+    return escape(harmless(text))
