@@ -26,6 +26,22 @@ ENCODERS = (
         target="mmr_plugins.encoders.tfidf:TfidfEncoder",
         summary="TF-IDF of the text, fitted on the training split",
     ),
+    ComponentSpec(
+        kind="encoder",
+        name="sentence-transformers",
+        target="mmr_plugins.encoders.sentence_transformers_text:SentenceTransformersEncoder",
+        summary="sentence embeddings of the text, all-MiniLM-L6-v2 by default",
+        extra="sentence-transformers",
+        needs="PyTorch and sentence-transformers",
+    ),
+    ComponentSpec(
+        kind="encoder",
+        name="timm",
+        target="mmr_plugins.encoders.timm_image:TimmEncoder",
+        summary="features of an image backbone, DINOv2 ViT-S/14 by default",
+        extra="timm",
+        needs="PyTorch and timm",
+    ),
 )
 
 FUSIONS = (

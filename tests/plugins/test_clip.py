@@ -273,6 +273,18 @@ def test_weights_that_are_not_cached_are_downloaded(weights: Path, tag: str, mon
     assert ClipEncoder(model=TINY, pretrained=tag)._file == weights
 
 
+def test_whether_weights_are_at_hand_is_known_without_asking_the_hub(
+    weights: Path, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", cached(weights))
+    for pretrained in (tag, str(weights), None):
+        ClipEncoder(model=TINY, pretrained=pretrained).demand_at_hand()
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", cached(weights, "another_name.bin"))
+    with pytest.raises(FeatureError, match=f"the weights 'released' of {TINY} are not on this machine") as caught:
+        ClipEncoder(model=TINY, pretrained=tag).demand_at_hand()
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "failure", [OfflineModeIsEnabled("offline mode"), ConnectionError("no route\nto host"), TimeoutError("too late")]
 )

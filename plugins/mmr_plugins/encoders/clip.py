@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -22,13 +21,12 @@ import PIL
 import torch
 from PIL import Image
 
-from mmr_core.errors import FeatureError, UsageError
-from mmr_plugins.encoders.clip_weights import demand_known, is_tag, unfetchable, weights_file
+from mmr_core.errors import FeatureError
+from mmr_plugins.encoders.clip_weights import demand_known, demand_weights, is_tag, unfetched, weights_file
+from mmr_plugins.encoders.torch_inference import PRECISIONS, demand_usable, device_of, exactly, opened, valid_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class ClipEncoder:
@@ -63,12 +61,9 @@ class ClipEncoder:
         self.model = model.replace("/", "-")
         self.pretrained = pretrained
         demand_known(self.model, pretrained)
-        if precision not in _PRECISIONS:
-            raise UsageError(f"clip knows no precision {precision!r}", fix=f"use one of {', '.join(_PRECISIONS)}")
-        if batch_size < 1:
-            raise UsageError(f"clip cannot take batches of {batch_size}", fix="use a batch size of 1 or more")
+        demand_usable("clip", precision=precision, batch_size=batch_size)
         self.batch_size = batch_size
-        self.device = _device(device)
+        self.device = device_of(device)
         self.precision = precision
         self.seed = seed
         by_tag = pretrained is not None and is_tag(self.model, pretrained)
@@ -84,6 +79,11 @@ class ClipEncoder:
         The file is found, or fetched, and read once (600 MB for `ViT-B-32`); the model is not loaded for it.
         """
         return self._fingerprint
+
+    def demand_at_hand(self) -> None:
+        """:raises FeatureError: if the weights would have to be fetched; nothing is fetched for it."""
+        if self.pretrained is not None:
+            demand_weights(self.model, self.pretrained)
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -102,9 +102,7 @@ class ClipEncoder:
         """float32 [n, d]; what is longer than the model's context is cut, as the official tokenizer cuts it."""
 
         def embed(batch: Sequence[str]) -> torch.Tensor:
-            # The tokenizer encodes to UTF-8, which has no lone surrogates.
-            valid = [text.encode("utf-8", "replace").decode() for text in batch]
-            tokens = self._tokenizer(valid).to(self.device)
+            tokens = self._tokenizer([valid_text(text) for text in batch]).to(self.device)
             network, _ = self._loaded
             return network.encode_text(tokens, normalize=False)  # type: ignore[no-any-return]
 
@@ -120,38 +118,22 @@ class ClipEncoder:
             def embed(batch: Sequence[Path]) -> torch.Tensor:
                 network, _ = self._loaded  # before any reader asks for it
                 pixels = torch.stack(list(readers.map(self._pixels, batch)))  # [b, 3, height, width]
-                pixels = pixels.to(device=self.device, dtype=_PRECISIONS[self.precision])
+                pixels = pixels.to(device=self.device, dtype=PRECISIONS[self.precision])
                 return network.encode_image(pixels, normalize=False)  # type: ignore[no-any-return]
 
             return self._in_batches(paths, embed)
 
     def _in_batches(self, inputs: Sequence[Any], embed: Callable[[Any], torch.Tensor]) -> NDArray[np.float32]:
         embedded = [np.zeros((0, self.dimensions), dtype=np.float32)]
-        with torch.inference_mode(), self._exactly():
+        with torch.inference_mode(), exactly(self.precision, self.device):
             for start in range(0, len(inputs), self.batch_size):
                 embedded.append(embed(inputs[start : start + self.batch_size]).float().cpu().numpy())
         return np.concatenate(embedded)
 
-    def _exactly(self) -> AbstractContextManager[Any]:
-        """Convolutions in float32 as on a CPU: cuDNN would otherwise round their inputs to 10 bits."""
-        if self.precision != "fp32" or self.device.type != "cuda":
-            return nullcontext()
-        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-
     def _pixels(self, path: Path) -> torch.Tensor:
         """float32 [3, height, width]."""
-        # Decoders of damaged files raise nearly anything; the file is named.
-        try:
-            with Image.open(path) as image:
-                rgb = image.convert("RGB")
-        except Exception as error:
-            raise FeatureError(
-                f"the image cannot be opened ({error})",
-                where=str(path),
-                fix="restore it, or leave it out with --bad-images mask",
-            ) from error
         _, preprocess = self._loaded
-        return preprocess(rgb)  # type: ignore[no-any-return]
+        return preprocess(opened(path))  # type: ignore[no-any-return]
 
     @cached_property
     def _file(self) -> Path | None:
@@ -163,7 +145,7 @@ class ClipEncoder:
         try:
             return open_clip.get_tokenizer(self.model)  # type: ignore[no-any-return]
         except Exception as error:
-            raise unfetchable(f"the tokenizer of {self.model}", error) from error
+            raise unfetched(f"the tokenizer of {self.model}", error) from error
 
     @cached_property
     def _loaded(self) -> tuple[Any, Callable[[Image.Image], Any]]:
@@ -193,15 +175,3 @@ class ClipEncoder:
                 fix="see that the weights belong to this model and are whole",
             ) from error
         return network.eval(), preprocess
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"there is no device {name!r}", fix="use 'cpu', 'cuda' or 'cuda:0'") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {name!r} was asked for, and PyTorch finds no GPU", fix="leave the device out")
-    return device

@@ -1,7 +1,6 @@
 """Where the weights of an open_clip model are: in a file that was named, in the hub's cache, or to be fetched.
 
-This is the one place that talks to a network. What is in the cache is used without asking anybody, and a hub that
-does not answer is given up after one question, so that a machine without a network gets its one line at once.
+`hub` asks; here is what to ask for.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import open_clip
 
 from mmr_core.errors import FeatureError, UnknownNameError, UsageError
 from mmr_core.plugins import did_you_mean
+from mmr_plugins.encoders.hub import hub_file, not_at_hand, unfetchable
 
 _SUFFIXES = (".bin", ".npz", ".pt", ".pth", ".safetensors")
-_ANSWER_WITHIN_S = 10.0
 
 
 def demand_known(model: str, pretrained: str | None) -> None:
@@ -51,47 +50,38 @@ def weights_file(model: str, pretrained: str) -> Path:
         return Path(pretrained).expanduser()
     # Hubs, their clients and the layers below them raise all sorts of errors; each means the same to the reader.
     try:
-        return Path(_fetched(open_clip.get_pretrained_cfg(model, pretrained)))
+        return _fetched(open_clip.get_pretrained_cfg(model, pretrained))
     except Exception as error:
-        raise unfetchable(f"the weights {pretrained!r} of {model}", error) from error
+        raise unfetched(f"the weights {pretrained!r} of {model}", error) from error
 
 
-def unfetchable(what: str, error: Exception) -> FeatureError:
-    """The one line for everything that a network should have brought."""
-    reason = str(error).strip().partition("\n")[0]
-    return FeatureError(
-        f"{what} could not be fetched ({type(error).__name__}: {reason})",
-        where="encoder 'clip'",
-        fix=(
-            "set HF_HOME to a cache that holds them (copied from another machine), name a file by the encoder's"
-            " parameter pretrained, use --encoder lite, or bring embeddings with --features FILE.npz"
-        ),
-    )
+def demand_weights(model: str, pretrained: str) -> None:
+    """:raises FeatureError: if the weights are neither a file nor in the hub's cache."""
+    if not is_tag(model, pretrained):
+        return
+    repository, names = _on_the_hub(open_clip.get_pretrained_cfg(model, pretrained))
+    # As above; weights that only an address is known of may be in a cache of open_clip's own, which cannot be asked.
+    try:
+        hub_file(repository, names, fetch=False)
+    except Exception as error:
+        what = f"the weights {pretrained!r} of {model}"
+        raise not_at_hand(what, encoder="clip", parameter="pretrained") from error
 
 
-def _fetched(source: dict[str, Any]) -> str:
+def unfetched(what: str, error: Exception) -> FeatureError:
+    """The one line for everything of clip that a network should have brought."""
+    return unfetchable(what, error, encoder="clip", parameter="pretrained")
+
+
+def _fetched(source: dict[str, Any]) -> Path:
     """The path of the file that open_clip itself would fetch: from the hub where it is there, else by its address."""
-    repository, _, name = source.get("hf_hub", "").rpartition("/")
-    if not repository:
-        return str(open_clip.download_pretrained(source))
-    import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError
+    repository, names = _on_the_hub(source)
+    return hub_file(repository, names) if repository else Path(open_clip.download_pretrained(source))
 
+
+def _on_the_hub(source: dict[str, Any]) -> tuple[str, list[str]]:
+    """The repository ("" for none) and the names that the weights can have in it."""
+    repository, _, name = source.get("hf_hub", "").rpartition("/")
     if name:
-        names = [str(Path(name).with_suffix(".safetensors")), name]
-    else:
-        names = ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
-    for candidate in names:
-        try:
-            return str(huggingface_hub.hf_hub_download(repository, candidate, local_files_only=True))
-        except EntryNotFoundError:
-            continue
-    for candidate in names:
-        # Asked for a download at once, the client would repeat itself for most of a minute without a network.
-        address = huggingface_hub.hf_hub_url(repository, candidate)
-        try:
-            huggingface_hub.get_hf_file_metadata(address, timeout=_ANSWER_WITHIN_S)
-        except EntryNotFoundError:
-            continue
-        return str(huggingface_hub.hf_hub_download(repository, candidate))
-    raise FileNotFoundError(f"{repository} has neither of {' and '.join(names)}")
+        return repository, [str(Path(name).with_suffix(".safetensors")), name]
+    return repository, ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
