@@ -18,6 +18,7 @@ LEVELS = [
     {"checks", "authors", "trained"},
     {"evaluate"},
     {"features", "splits", "pricing", "sources", "description"},
+    {"importing"},
     {"bootstrap", "metrics", "envelope", "sweep", "means", "normalisation", "state"},
     {"store", "atomic"},
     {"registry"},
