@@ -53,7 +53,7 @@ class Figure3:
                 f"{len(table.models)} models each. Beside them stand the paper's counts (its table S1)."
             ),
             sheet=_sheet(scenarios, counts, published),
-            drawing=Chart(panels=tuple(panels), columns=min(len(panels), 4), legend_title="instances in"),
+            drawing=Chart(panels=tuple(panels), columns=min(len(panels), 2), legend_title="instances in"),
         )
         return StudyReport(exhibits=(exhibit,), remarks=remarks(setting))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -92,15 +92,16 @@ class ModelShares:
         bound = mixing([place.references[ORACLE]]) if ORACLE in place.references else None
         if bound is not None:
             followed[ORACLE] = bound
-        panels = [_panel(name, policy, place, setting.table) for name, policy in followed.items()]
+        ends = _ends(followed.values())
+        panels = [_panel(name, policy, place, setting.table, ends) for name, policy in followed.items()]
         exhibit = Exhibit(
             name="shares",
             title=f"The share of queries sent to each model on {place.column.title}",
             caption=(
                 "Shares of the test queries that each router sends to each model, over its mean cost, as the trade-off "
                 "weight falls from left to right; averaged over seeds. Models are stacked from the cheapest at the "
-                "bottom to the dearest. A router that does the same at every weight, such as a random one, has no "
-                "panel."
+                "bottom to the dearest; the areas end where a router spends no more. A router that does the same at "
+                "every weight, such as a random one, has no panel."
             ),
             sheet=_sheet(followed, place, setting.table),
             drawing=Chart(panels=tuple(panels), columns=min(len(panels), 3), legend_title="sent to"),
@@ -108,7 +109,8 @@ class ModelShares:
         return StudyReport(exhibits=(exhibit,), gaps=place.gaps)
 
 
-def _panel(name: str, policy: Mixing, place: Standing, table: OutcomeTable) -> Panel:
+def _panel(name: str, policy: Mixing, place: Standing, table: OutcomeTable, ends: tuple[float, float]) -> Panel:
+    """Shares over a cost axis with the given ends."""
     titles = titles_of(table)
     record = next(iter(place.references.values()))
     x = tuple(policy.cost.tolist())
@@ -118,10 +120,20 @@ def _panel(name: str, policy: Mixing, place: Standing, table: OutcomeTable) -> P
     ]
     return Panel(
         title=name,
-        x=Axis(label=f"mean cost (1 = always {dearest_title(place, table)})", scale="log" if x[0] > 0 else "linear"),
+        x=Axis(
+            label=f"mean cost (1 = always {dearest_title(place, table)})",
+            scale="log" if ends[0] > 0 else "linear",
+            low=ends[0],
+            high=ends[1],
+        ),
         y=Axis(label="share of queries", low=0.0, high=1.0),
         series=tuple(stacked),
     )
+
+
+def _ends(policies: Collection[Mixing]) -> tuple[float, float]:
+    """From the least cost of all policies to that of the dearest single model, or beyond if one spends more."""
+    return min(float(p.cost[0]) for p in policies), max(1.0, *(float(p.cost[-1]) for p in policies))
 
 
 def at_budget(policy: Mixing, budget: float) -> int | None:

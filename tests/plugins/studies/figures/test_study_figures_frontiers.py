@@ -218,3 +218,11 @@ def test_averages_over_seeds_agree_with_the_metric(setting, pretend):
     records = standing(Measured(run, results), run.widest).routers["linear"]
     cost, utility = frontier_points(records)
     assert nauc(Frontier(cost=cost, utility=utility)) == pytest.approx(averaged(records, "nauc").value)
+
+
+def test_the_panels_of_shares_have_one_cost_axis(setting, pretend):
+    run = setting()
+    exhibit = ModelShares().report(run, pretend(run, ModelShares().cells(run), noise)).exhibits[0]
+    axes = {(panel.x.low, panel.x.high, panel.x.scale) for panel in exhibit.drawing.panels}
+    least = min(panel.series[0].x[0] for panel in exhibit.drawing.panels)
+    assert axes == {(least, 1.0, "log")}
