@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -92,7 +93,9 @@ class Crew:
             )
             for call in calls
         ]
-        with deaths_told(_WHAT):
+        with deaths_told(_WHAT), warnings.catch_warnings():
+            # Importing a library of networks looks like a leak to joblib, which then takes a fresh worker, and says so.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
             yield from self.parallel(tasks)
 
 
