@@ -50,7 +50,8 @@ RULE = (
     f"The router is {MAIN_RULE}, with the first seed, at the cheapest trade-off weight of the grid at which it is as "
     "good as the best single model on the whole column, or else at its greatest utility. Cheap and dear are the halves "
     f"of the pool by mean cost; right is a utility of {RIGHT:g} or more. '{CHEAP.capitalize()}': of the test queries "
-    "that went to a cheap model which was right, the one on which most was saved against the best single model. "
+    "that went to a cheap model which was right, where the best single model was right as well, the one on which most "
+    "was saved against it. "
     f"'{DEAR.capitalize()}': of those that went to a dear model which was right where every model of lower mean cost "
     "was wrong, the one with most such models. Of equals the first in canonical order is shown."
 )
@@ -65,7 +66,7 @@ HEADER = (
     "models right",
 )
 NOTE = "Costs are those of the models on that query, as are the savings, in % of the best single model's cost there."
-NONE_CHEAP = "no test query of it went to a cheap model that was right at less than the best single model's cost"
+NONE_CHEAP = "no test query of it went to a cheap model that was as right as the best single model, at a lower cost"
 NONE_DEAR = "no test query of it went to a dear model that was right where every cheaper model was wrong"
 
 
@@ -107,14 +108,15 @@ class Routed:
         )
 
     def cheap_and_right(self, rows: NDArray[np.bool_]) -> int | None:
-        """The row sent to a cheap model that was right with the greatest saving against the best single model.
+        """The row sent to a cheap model, as right as the best single model, with the greatest saving against it.
 
         :param rows: bool [n], among which one is looked for.
         """
         everyone = np.arange(len(self.chosen))
         saved = self.asked.cost[:, self.best] - self.asked.cost[everyone, self.chosen]
         cheap = self.rank[self.chosen] < len(self.rank) // 2
-        fit = rows & cheap & self._right & (saved > 0)
+        wasteful = (self.asked.utility[:, self.best] >= RIGHT) & (saved > 0)
+        fit = rows & cheap & self._right & wasteful
         return int(np.argmax(np.where(fit, saved, -np.inf))) if fit.any() else None
 
     def dear_and_needed(self, rows: NDArray[np.bool_]) -> int | None:

@@ -35,11 +35,12 @@ def rank_of(cost):
 
 
 def slow_cheap(utility, cost, chosen, best, rows):
-    """Of the queries that went to a cheap model which was right, the one on which most was saved; first of equals."""
+    """Of the queries that went to a cheap model, right as the best single model, the one on which most was saved."""
     rank, found, most = rank_of(cost), None, 0.0
     for i, model in enumerate(chosen):
         saved = cost[i, best] - cost[i, model]
-        if rows[i] and rank[model] < cost.shape[1] // 2 and utility[i, model] >= 0.5 and saved > most:
+        both_right = utility[i, model] >= 0.5 and utility[i, best] >= 0.5
+        if rows[i] and rank[model] < cost.shape[1] // 2 and both_right and saved > most:
             found, most = i, saved
     return found
 
