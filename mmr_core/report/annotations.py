@@ -75,17 +75,27 @@ def draw_labels(axes: Axes, part: Slice, y: UtilityAxis, taken: Sequence[Box], l
 
     :param lines: [k, 2] pixels on lines, which labels avoid.
     """
-    from matplotlib.patheffects import withStroke
-
     ends = (part.best, part.cheapest, part.dearest)
     order = sorted(range(len(part.models)), key=lambda j: (part.models[j].name not in ends, -part.models[j].utility))
-    models = [part.models[j] for j in order]
-    points = _pixels(axes, part, y)[order]
+    names = [_model_text(part.models[j], y) for j in order]
+    draw_names(axes, _pixels(axes, part, y)[order], names, taken, lines)
+
+
+def draw_names(
+    axes: Axes, points: Floats, names: Sequence[str], taken: Sequence[Box], lines: Floats, *, size: float = SMALL
+) -> list[Box | None]:
+    """Writes names beside points, free of each other and of the points; returns their boxes, None without a place.
+
+    The first choose first. A name that stands away from its point has a line to it.
+
+    :param points: [m, 2] pixels.
+    :param lines: [k, 2] pixels on lines, which names avoid.
+    :param size: of the font, in points.
+    """
+    from matplotlib.patheffects import withStroke
+
     scale = axes.figure.dpi / 72
-    texts = [
-        axes.text(0, 0, _model_text(model, y), fontsize=SMALL, color=INK, gid=LABEL, parse_math=False)
-        for model in models
-    ]
+    texts = [axes.text(0, 0, text, fontsize=size, color=INK, gid=LABEL, parse_math=False) for text in names]
     sizes = [(box.right - box.left, box.top - box.bottom) for box in (_box(text) for text in texts)]
     frame = axes.get_window_extent()
     boxes = place_labels(
@@ -107,6 +117,7 @@ def draw_labels(axes: Axes, part: Slice, y: UtilityAxis, taken: Sequence[Box], l
         if box.distance(point) > 7 * scale:
             leader = to_axes.transform([point, box.nearest(point)])
             axes.plot(*leader.T, transform=axes.transAxes, color="#808080", linewidth=0.5, zorder=2)
+    return boxes
 
 
 def _move_to_free_place(axes: Axes, text: Text, busy: Floats) -> None:

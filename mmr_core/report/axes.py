@@ -94,11 +94,23 @@ class UtilityAxis:
         :param points: utilities of single models and other points.
         """
         core = np.concatenate([line.utility for line in lines] or [np.asarray(points, dtype=np.float64)])
-        bottom, top = float(core.min()), float(max(core.max(), max(points, default=0.0)))
-        span = max(top - bottom, 1e-3)
-        bottom = min([bottom, *(point for point in points if point >= bottom - _ROOM_BELOW * span)])
-        peak = top if oracle is None else float(oracle.utility.max())
-        leaves = peak > top + _ROOM_ABOVE * span
-        top = top + 0.12 * (top - bottom) if leaves else max(top, peak)
+        peak = None if oracle is None else float(oracle.utility.max())
+        bottom, top, leaves = worth_showing(core, points, peak)
         pad = max(0.05 * (top - bottom), (_LEAST - (top - bottom)) / 2)
         return cls(low=bottom - pad, high=top + pad, oracle_leaves=leaves)
+
+
+def worth_showing(core: Floats, points: Sequence[float], peak: float | None) -> tuple[float, float, bool]:
+    """The range, bottom and top, that shows what matters; and whether a bound leaves it at the top.
+
+    :param core: what is shown in any case, such as routers.
+    :param points: shown in place unless they lie far below.
+    :param peak: the highest of a bound such as the oracle, shown unless it lies far above.
+    """
+    bottom, top = float(core.min()), float(max(core.max(), max(points, default=-np.inf)))
+    span = max(top - bottom, 1e-3)
+    bottom = min([bottom, *(point for point in points if point >= bottom - _ROOM_BELOW * span)])
+    highest = top if peak is None else peak
+    if highest > top + _ROOM_ABOVE * span:
+        return bottom, top + 0.12 * (top - bottom), True
+    return bottom, max(top, highest), False

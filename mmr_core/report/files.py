@@ -1,19 +1,14 @@
 """Writes what `mmr run --out` leaves behind: results, draws, curves, tables and the frontier plot.
 
-The files of a run belong together. All of them are written aside first, where a full disk hurts nobody, and moved in
-afterwards; `results.json` goes last, so that where it is, the rest is whole and of the same run.
+`results.json` goes last, so that where it is, the rest is whole and of the same run.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mmr_core.atomic import exclusively, write_atomically
-from mmr_core.errors import MissingExtraError, MMRError, UsageError
+from mmr_core.errors import MissingExtraError
 from mmr_core.evaluate.results import RunResult
 from mmr_core.report.document import document
 from mmr_core.report.latex import latex
@@ -21,6 +16,7 @@ from mmr_core.report.markdown import markdown
 from mmr_core.report.parquet import curves_parquet, draws_parquet
 from mmr_core.report.plots import figure_bytes, frontier_figure
 from mmr_core.report.spreadsheet import csv_text
+from mmr_core.report.together import write_together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,18 +44,7 @@ def write_run(
     :raises MMRError: if a file cannot be written.
     """
     contents = _contents(run, log_cost, warn)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{str(out)!r} is a file", where="--out", fix="name a folder")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with exclusively(out):
-            return _replace_all(out, contents)
-    except OSError as error:
-        raise MMRError(
-            f"the results cannot be written: {error.strerror or error}",
-            where=str(error.filename or out),
-            fix="make room there or name another folder with --out",
-        ) from error
+    return write_together(out, contents, last=RESULTS, stale=FILES)
 
 
 def _contents(run: RunResult, log_cost: bool | None, warn: Callable[[str], None]) -> dict[str, bytes | str]:
@@ -83,19 +68,3 @@ def _contents(run: RunResult, log_cost: bool | None, warn: Callable[[str], None]
         contents.update({plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS})
     contents[RESULTS] = document(run).model_dump_json(indent=2) + "\n"
     return contents
-
-
-def _replace_all(out: Path, contents: Mapping[str, bytes | str]) -> list[Path]:
-    aside = out / f".{secrets.token_hex(8)}.tmp"
-    try:
-        for name, content in contents.items():
-            write_atomically(aside / name, content)
-        (out / RESULTS).unlink(missing_ok=True)
-        for name in FILES:
-            if name in contents:
-                os.replace(aside / name, out / name)
-            else:
-                (out / name).unlink(missing_ok=True)  # of an earlier run
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return [out / name for name in FILES if name in contents]

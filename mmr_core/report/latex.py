@@ -5,37 +5,14 @@ Written as `table.tex`; it wants `\\usepackage{booktabs}`.
 
 from __future__ import annotations
 
-import re
-
 from mmr_core.evaluate.results import RunResult
 from mmr_core.report.grids import Grid, headline_grid
-from mmr_core.report.numbers import INFINITY, NOTHING, name
-
-_SPECIAL = str.maketrans(
-    {mark: f"\\{mark}" for mark in "&%$#_{}"}
-    | {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        INFINITY: r"$\infty$",
-        NOTHING: "--",
-    }
-)
-
-_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+from mmr_core.report.tex import escaped, figure
 
 
 def latex(run: RunResult) -> str:
     """A `table` environment with the headline column's rows, their metrics and intervals."""
     return _grid(headline_grid(run.headline, synthetic=run.data.synthetic))
-
-
-def escaped(text: str) -> str:
-    """Text that LaTeX sets as it is."""
-    return name(text).translate(_SPECIAL)
 
 
 def _grid(grid: Grid) -> str:
@@ -57,5 +34,5 @@ def _grid(grid: Grid) -> str:
 def _row(cells: tuple[str, ...]) -> str:
     # LaTeX takes a bracket at the beginning of a row for an option of the line break before it.
     label = escaped(cells[0]).replace("[", "{[}", 1)
-    figures = [_MINUS.sub("$-$", escaped(cell)) for cell in cells[1:]]
+    figures = [figure(cell) for cell in cells[1:]]
     return " & ".join([label, *figures]) + r" \\"

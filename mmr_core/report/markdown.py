@@ -20,7 +20,7 @@ def markdown(run: RunResult) -> str:
     if run.data.synthetic:
         parts.append("The outcomes are synthetic: generated, not observed. They say nothing about real models.")
     parts += [_grid(grid) for grid in run_grids(run)]
-    parts += ["## How", _bullets(_facts(run)), _table(_lineup_header(), _lineup(run))]
+    parts += ["## How", _bullets(_facts(run)), pipe_table(_lineup_header(), _lineup(run))]
     remarks = _remarks(run)
     if remarks:
         parts += ["## Left out", _bullets(remarks)]
@@ -38,11 +38,11 @@ def _grid(grid: Grid) -> str:
         if section.title:
             rows.append([f"*{escaped(section.title)}*", *[""] * (len(grid.header) - 1)])
         rows += [[escaped(row[0]), *row[1:]] for row in section.rows]
-    table = _table([escaped(cell) for cell in grid.header], rows, figures="---:")
+    table = pipe_table([escaped(cell) for cell in grid.header], rows, figures="---:")
     return "\n\n".join([f"## {escaped(grid.title)}", table, *([" ".join(grid.notes)] if grid.notes else [])])
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, figures: str = ":---") -> str:
+def pipe_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, figures: str = ":---") -> str:
     """A pipe table: names to the left, the other columns as `figures` says; names are escaped already."""
     rule = [":---", *[figures] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

@@ -18,7 +18,7 @@ NOTHING = "–"
 
 def number(value: float | None) -> str:
     """A metric with three decimals; "∞", or "–" where there is none."""
-    return _shown(value, lambda finite: f"{finite:,.3f}".replace("-0.000", "0.000"))
+    return decimal(value, 3)
 
 
 def ratio(value: float | None) -> str:
@@ -28,13 +28,26 @@ def ratio(value: float | None) -> str:
 
 def finer(value: float | None) -> str:
     """As `number`, with four decimals: differences and their ends are small, and may all but touch 0."""
-    return _shown(value, lambda finite: f"{finite:,.4f}".replace("-0.0000", "0.0000"))
+    return decimal(value, 4)
+
+
+def decimal(value: float | None, digits: int, *, signed: bool = False) -> str:
+    """A figure with so many decimals; "∞" or "–" as in `number`.
+
+    :param signed: whether what is above zero, as printed, has a plus sign.
+    """
+    text = _shown(value, lambda finite: _without_negative_zero(f"{finite:,.{digits}f}"))
+    plus = signed and value is not None and value > 0 and text.strip("0.") != ""
+    return f"+{text}" if plus else text
+
+
+def _without_negative_zero(text: str) -> str:
+    return text.removeprefix("-") if text.strip("-0.") == "" else text
 
 
 def signed(value: float) -> str:
     """As `finer`, with a plus sign for what is above zero."""
-    text = finer(value)
-    return f"+{text}" if value > 0 and text != "0.0000" else text
+    return decimal(value, 4, signed=True)
 
 
 def interval(estimate: Estimate, show: Callable[[float | None], str] = number) -> str:
@@ -94,3 +107,8 @@ class CostUnit:
 def name(text: str) -> str:
     """A name as it may be shown: what is not printable (escape codes, line breaks) becomes a replacement mark."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def one_line(text: str) -> str:
+    """A text that may be long, such as a caption: as `name`, but any white space becomes one space."""
+    return name(" ".join(text.split()))

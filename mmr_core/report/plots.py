@@ -88,11 +88,11 @@ def frontier_figure(
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:
-    """The figure as "png" or "svg", the same bytes for the same figure."""
+    """The figure as "png", "svg" or "pdf", the same bytes for the same figure."""
     import matplotlib as mpl
 
     target = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {"Software": None})
     with _saving:
         salt = mpl.rcParams["svg.hashsalt"]
         mpl.rcParams["svg.hashsalt"] = "mmr-bench"

@@ -32,7 +32,11 @@ class LineStyle:
 
 def line_style(name: str, lineup: Sequence[str] = ()) -> LineStyle:
     """The style of a router: by its place in the lineup, and for names that are not in it by the name alone."""
-    place = lineup.index(name) if name in lineup else _number(name)
+    return style_at(lineup.index(name) if name in lineup else _number(name))
+
+
+def style_at(place: int) -> LineStyle:
+    """The style of a place in a lineup; no two of the first 210 are the same."""
     return LineStyle(
         colour=PALETTE[place % len(PALETTE)],
         dashes=DASHES[place % len(DASHES)],

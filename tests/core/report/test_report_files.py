@@ -17,7 +17,7 @@ import pytest
 from mmr_core.errors import DataError, MissingExtraError, MMRError, UsageError
 from mmr_core.evaluate.results import METRIC_NAMES, RunResult
 from mmr_core.metrics import frontier
-from mmr_core.report import files
+from mmr_core.report import files, together
 from mmr_core.report.document import document, read_results
 from mmr_core.report.files import FILES, RESULTS, write_run
 from mmr_core.report.parquet import read_draws
@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_the_earlier_run_as_it_was(
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    monkeypatch.setattr(files, "write_atomically", write)
+    monkeypatch.setattr(together, "write_atomically", write)
     with pytest.raises(MMRError, match="cannot be written: No space left") as caught:
         write_run(result(seed=1), tmp_path)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,53 @@
+"""The texts of a sheet, the same in every format: figures, their intervals, headings, and what is synthetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from mmr_core.evaluate.results import Estimate
+from mmr_core.report.grids import titled
+from mmr_core.report.numbers import decimal, interval, one_line
+from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
+
+INTERVALS = "Brackets: 95 % intervals."
+MARKED = "Best of a column bold, second best underlined; references and published figures do not compete."
+PUBLISHED = "Italics: figures that the paper reports."
+SYNTHETIC = "The outcomes are synthetic: generated, not observed. They say nothing about real models."
+
+
+def figure_text(entry: Entry) -> str:
+    """The text of an entry, or its figure; without the interval."""
+    return one_line(entry.text) if entry.text else decimal(entry.value, entry.digits, signed=entry.signed)
+
+
+def interval_text(entry: Entry) -> str:
+    """The interval, such as "[0.690, 0.712]"; empty where there is none."""
+    if entry.text:
+        return ""
+    estimate = Estimate(value=entry.value, low=entry.low, high=entry.high)
+    return interval(estimate, lambda end: decimal(end, entry.digits, signed=entry.signed))
+
+
+def sections(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:
+    """The lines under each heading, in their order; a heading that comes back is printed again."""
+    for heading, lines in groupby(sheet.lines, key=lambda line: line.group):
+        yield one_line(heading), list(lines)
+
+
+def title_of(exhibit: Exhibit, *, synthetic: bool) -> str:
+    """The title, which says so where the outcomes were generated."""
+    return titled(one_line(exhibit.title), synthetic=synthetic)
+
+
+def notes_of(sheet: Sheet) -> list[str]:
+    """The notes of a sheet, then those that explain what stands in it."""
+    entries = [entry for line in sheet.lines for entry in line.entries]
+    notes = [one_line(note) for note in sheet.notes]
+    if any(interval_text(entry) for entry in entries):
+        notes.append(INTERVALS)
+    if any(entry.mark for entry in entries):
+        notes.append(MARKED)
+    if any(line.published for line in sheet.lines):
+        notes.append(PUBLISHED)
+    return notes

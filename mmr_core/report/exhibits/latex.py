@@ -1,0 +1,121 @@
+"""An exhibit in LaTeX, for a paper: a booktabs table with caption and label, and its figure where there is one.
+
+It wants `booktabs`, `graphicx` for drawings and for wide tables, and `longtable` for tables longer than a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mmr_core.report.exhibits.entries import SYNTHETIC, figure_text, interval_text, notes_of, sections, title_of
+from mmr_core.report.numbers import one_line
+from mmr_core.report.tex import escaped, figure
+from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
+
+LONG = 40
+"""Lines beyond which a table does not fit a page."""
+WIDE = 78
+"""Letters across beyond which a table is scaled down to the width of the text."""
+PACKAGES = ("booktabs", "graphicx", "longtable")
+
+
+def exhibit_latex(exhibit: Exhibit, *, synthetic: bool, image: str | None = None, wide: bool = False) -> str:
+    """The figure, if there is one, then the table.
+
+    The best figure of a column is bold, the second best underlined, published lines are in italics.
+
+    :param image: the name of the drawing's file.
+    :param wide: whether the drawing goes over both columns of a page.
+    """
+    caption = _caption(exhibit, synthetic=synthetic)
+    parts = [f"% \\usepackage{{{','.join(PACKAGES)}}}"]
+    if image is not None:
+        parts.append(_figure(exhibit.name, caption, image, wide=wide))
+    parts.append(_table(exhibit, caption))
+    return "\n\n".join(parts) + "\n"
+
+
+def _caption(exhibit: Exhibit, *, synthetic: bool) -> str:
+    sentences = [f"{title_of(exhibit, synthetic=synthetic)}.", one_line(exhibit.caption)]
+    if synthetic:
+        sentences.append(SYNTHETIC)
+    return escaped(" ".join(sentence for sentence in sentences if sentence))
+
+
+def _figure(name: str, caption: str, image: str, *, wide: bool) -> str:
+    kind, width = ("figure*", r"\textwidth") if wide else ("figure", r"\columnwidth")
+    return "\n".join(
+        [
+            f"\\begin{{{kind}}}",
+            r"  \centering",
+            f"  \\includegraphics[width={width}]{{{image}}}",
+            f"  \\caption{{{caption}}}",
+            f"  \\label{{fig:{name}}}",
+            f"\\end{{{kind}}}",
+        ]
+    )
+
+
+def _table(exhibit: Exhibit, caption: str) -> str:
+    sheet = exhibit.sheet
+    notes = escaped(" ".join(notes_of(sheet)))
+    described = [f"  \\caption{{{caption}}}", f"  \\label{{tab:{exhibit.name}}}"]
+    columns = f"l{'r' * (len(sheet.header) - 1)}"
+    head = [r"    \toprule", f"    {_cells([escaped(one_line(title)) for title in sheet.header])}"]
+    body = list(_body(sheet))
+    if len(sheet.lines) > LONG:
+        above = [f"{described[0]}%", f"{described[1]}\\\\", *head, r"    \midrule", r"    \endhead"]
+        below = [
+            r"    \bottomrule",
+            *([f"  \\multicolumn{{{len(sheet.header)}}}{{p{{\\linewidth}}}}{{{notes}}}"] if notes else []),
+        ]
+        size = r"\scriptsize\setlength{\tabcolsep}{3pt}"
+        lines = [f"{{{size}", f"\\begin{{longtable}}{{{columns}}}", *above, *body, *below, r"\end{longtable}}"]
+        return "\n".join(lines)
+    grid = [f"  \\begin{{tabular}}{{{columns}}}", *head, r"    \midrule", *body, r"    \bottomrule", r"  \end{tabular}"]
+    kind = "table"
+    if _width(sheet) > WIDE:
+        kind = "table*"
+        grid = [r"  \resizebox{\textwidth}{!}{%", *grid[:-1], f"{grid[-1]}}}"]
+    below = [f"  \\par\\smallskip{{\\footnotesize {notes}}}"] if notes else []
+    return "\n".join([f"\\begin{{{kind}}}", r"  \centering", *described, *grid, *below, f"\\end{{{kind}}}"])
+
+
+def _body(sheet: Sheet) -> Iterator[str]:
+    for i, (heading, lines) in enumerate(sections(sheet)):
+        if i:
+            yield r"    \midrule"
+        if heading:
+            yield f"    \\multicolumn{{{len(sheet.header)}}}{{l}}{{\\textit{{{escaped(heading)}}}}} \\\\"
+        for line in lines:
+            yield f"    {_row(line)}"
+
+
+def _row(line: Line) -> str:
+    cells = [escaped(one_line(line.label)), *(_cell(entry) for entry in line.entries)]
+    return _cells([f"\\textit{{{cell}}}" if line.published and cell else cell for cell in cells])
+
+
+def _cells(cells: list[str]) -> str:
+    # LaTeX takes a bracket at the beginning of a row for an option of the line break before it.
+    first = f"{{}}{cells[0]}" if cells[0].startswith(("[", "*")) else cells[0]
+    return " & ".join([first, *cells[1:]]) + r" \\"
+
+
+def _cell(entry: Entry) -> str:
+    text = figure(figure_text(entry))
+    if entry.mark == "best":
+        text = f"\\textbf{{{text}}}"
+    elif entry.mark == "second":
+        text = f"\\underline{{{text}}}"
+    bounds = figure(interval_text(entry))
+    return f"{text} {{\\scriptsize {bounds}}}" if bounds else text
+
+
+def _width(sheet: Sheet) -> int:
+    """Letters across, as the longest of each column; those of intervals are small."""
+    widths = [max((len(one_line(line.label)) for line in sheet.lines), default=0)]
+    for j in range(len(sheet.header) - 1):
+        texts = [len(figure_text(e)) + 0.7 * len(interval_text(e)) for e in (line.entries[j] for line in sheet.lines)]
+        widths.append(round(max(texts, default=0)))
+    return sum(max(width, len(title)) + 2 for width, title in zip(widths, sheet.header, strict=True))
