@@ -264,7 +264,7 @@ def _facts(routed: Routed, row: int, model: int) -> tuple[tuple[str, str], ...]:
         ("best single model", f"{titles[routed.best]}, {best}, {_usd(asked.cost[row, routed.best])}"),
         ("saved", f"{saved:.1f} %" if saved is not None and saved > 0 else ""),
         ("right", ", ".join(right)),
-        ("wrong", ", ".join(wrong) or "none"),
+        ("wrong", "every other model" if len(right) == 1 else ", ".join(wrong) or "none"),
     ]
     return tuple((word, value) for word, value in facts if value)
 

@@ -158,6 +158,9 @@ def test_each_scenario_shows_a_cheap_and_a_dear_case_with_everything_about_them(
             assert facts["sent to"] == f"{table.models[sent].title}, {table.cost[row, sent]:.2g} USD"
             right = [m.title for j, m in enumerate(table.models) if table.utility[row, j]]
             assert sorted(facts["right"].split(", ")) == right
+            wrong = [m.title for j, m in enumerate(table.models) if not table.utility[row, j]]
+            assert facts["wrong"] == "every other model" or sorted(facts["wrong"].split(", ")) == (wrong or ["none"])
+            assert (facts["wrong"] == "every other model") == (len(right) == 1)
             if case.heading == DEAR:
                 assert all(title >= table.models[sent].title for title in right)
             else:
