@@ -8,20 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mmr_core.evaluate.agreement import MARGIN, PROBABILITY, TRADE_OFFS, UNCLEAR_SHARE, Compared, compare
 from mmr_core.evaluate.policies import GRID, Decided, Scored
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.jobs.behaviour import (
-    FLIP_SHARE,
-    FLIPS,
-    MARGIN,
-    PROBABILITY,
-    STRICT,
-    TRADE_OFFS,
-    UNCLEAR_SHARE,
-    Compared,
-    compare,
-    judge,
-)
+from mmr_leaderboard.jobs.behaviour import FLIP_SHARE, FLIPS, STRICT, judge
 
 NUMBERS = st.one_of(st.sampled_from([0.0, 0.5, 1.0, 0.5 + 1e-7, 0.5 + 3e-6]), st.floats(-2, 2, width=32))
 
