@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
+from mmr_core.report.exhibits.facts import RunFacts
+from mmr_core.report.exhibits.findings import findings_json
 from mmr_core.report.numbers import name as harmless
-from mmr_core.studies import Finding, Results
+from mmr_core.studies import Results
 from mmr_core.studies.conducting import Conducted
 from mmr_core.studies.results import CellFailure
 
@@ -22,7 +24,7 @@ def findings_lines(conducted: Conducted, results: Results) -> Iterator[str]:
     for finding in (finding for _, report in conducted.reports for finding in report.findings):
         yield f"[bold]{_shown(finding.name)}[/bold]: {VERDICTS[finding.holds]}"
         yield f"  {_shown(finding.words)}"
-        yield f"  [dim]{_shown(finding.rule)}[/dim]"
+        yield f"  [dim]Rule: {_shown(finding.rule)}[/dim]"
         if finding.published:
             yield f"  [dim]Published: {_shown(finding.published)}[/dim]"
         yield ""
@@ -59,45 +61,15 @@ def broken(results: Results) -> list[CellFailure]:
     return [failure for failure in results.failures if not failure.unavailable]
 
 
-def findings_json(conducted: Conducted, results: Results, measured: int, files: Sequence[Path]) -> dict[str, Any]:
-    """All of it as JSON.
-
-    :param measured: how many cells were run now, those that failed included.
-    :param files: what was written.
-    """
+def told_json(conducted: Conducted, results: Results, facts: RunFacts, files: Sequence[Path]) -> dict[str, Any]:
+    """What `findings.json` holds, with the reasons of missing cells, what failed, how many cells, and the files."""
     return {
-        "findings": [
-            {"study": study, **_finding(finding)} for study, report in conducted.reports for finding in report.findings
-        ],
-        "files": [str(path) for path in files],
-        "unavailable": dict(conducted.unavailable),
-        "gaps": [
-            {"study": study, "what": gap.what, "reason": gap.reason}
-            for study, report in conducted.reports
-            for gap in report.gaps
-        ],
+        **json.loads(findings_json(conducted.reports, facts)),
         "not_measured": not_measured(results),
         "failures": failure_lines(conducted, results),
-        "cells": {"measured": measured, "kept": results.kept, "failed": len(results.failures)},
+        "cells": {"measured": facts.measured, "kept": facts.cached, "failed": len(results.failures)},
+        "files": [str(path) for path in files],
     }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    estimate = finding.estimate
-    ends = (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
-    return {
-        "name": finding.name,
-        "holds": finding.holds,
-        **{key: _number(end) for key, end in zip(("value", "low", "high"), ends, strict=True)},
-        "words": finding.words,
-        "rule": finding.rule,
-        "published": finding.published,
-    }
-
-
-def _number(value: float | None) -> float | str | None:
-    """A number; JSON has no infinity, so that is spelled out."""
-    return value if value is None or math.isfinite(value) else str(value)
 
 
 def _shown(text: str) -> str:

@@ -17,7 +17,7 @@ from joblib import cpu_count
 
 from mmr_core.cli.choices import ALL, PROGRAM
 from mmr_core.cli.console import console, note, print_json, progress, registry, warn
-from mmr_core.cli.findings import broken, failure_lines, findings_json, findings_lines
+from mmr_core.cli.findings import broken, failure_lines, findings_lines, told_json
 from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED
@@ -207,7 +207,7 @@ def _finish(request: Request, conducted: Conducted, results: Results, facts: Run
     for line in failure_lines(conducted, results):
         warn(line)
     if request.json:
-        print_json(findings_json(conducted, results, facts.measured, files))
+        print_json(told_json(conducted, results, facts, files))
     else:
         for line in findings_lines(conducted, results):
             console().print(line, soft_wrap=True, highlight=False)
