@@ -52,6 +52,8 @@ class OutcomeTable:
     :param datasets: the specs of all datasets that occur in `dataset`.
     :param source: where the table came from, for people.
     :param synthetic: whether the outcomes were generated rather than observed.
+    :param cached_tokens: float64 [n, K], prompt tokens read from the provider's cache, which are then not among
+        `input_tokens`; NaN where the source does not tell them apart, None if it never does.
     :raises DataError: if shapes disagree, an id occurs twice, or a number is outside its range.
     """
 
@@ -73,6 +75,7 @@ class OutcomeTable:
     datasets: tuple[DatasetSpec, ...]
     source: str
     synthetic: bool = False
+    cached_tokens: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n, models = len(self.instance_id), len(self.models)
@@ -82,6 +85,8 @@ class OutcomeTable:
             _demand_shape(getattr(self, name), (n, models), name, self.source)
         if self.response is not None:
             _demand_shape(self.response, (n, models), "response", self.source)
+        if self.cached_tokens is not None:
+            _demand_shape(self.cached_tokens, (n, models), "cached_tokens", self.source)
         if len(self.columns) != models:
             raise DataError(f"{len(self.columns)} column names for {models} models", where=self.source)
         _demand_unique([model.name for model in self.models], "model", self.source)
@@ -90,8 +95,10 @@ class OutcomeTable:
         if unknown:
             raise DataError(f"no spec for dataset {min(unknown)!r}", where=self.source)
         self._demand_range(self.utility, (self.utility < 0) | (self.utility > 1), "utility", "outside [0, 1]")
-        for name in ("cost", "input_tokens", "image_tokens", "output_tokens"):
+        for name in ("cost", "input_tokens", "image_tokens", "output_tokens", "cached_tokens"):
             amounts = getattr(self, name)
+            if amounts is None:
+                continue
             self._demand_range(amounts, (amounts < 0) | np.isinf(amounts), name, "negative or infinite")
         strange = (self.status < min(Status)) | (self.status > max(Status))
         self._demand_range(self.status, strange, "status", "not known")

@@ -42,7 +42,7 @@ class ModelPrice(_Record):
     :param output: generated tokens.
     :param input: prompt tokens of text; None if they are not to be counted.
     :param image: prompt tokens that stand for an image; None if they are not to be counted.
-    :param cached: prompt tokens from the provider's cache; kept for the record, no table counts them.
+    :param cached: prompt tokens from the provider's cache; None if they cost what other prompt tokens cost.
     """
 
     output: float = Field(ge=0, allow_inf_nan=False)
@@ -90,6 +90,7 @@ def reprice(table: OutcomeTable, sheet: PriceSheet, *, warn: Callable[[str], Non
 
     Nothing of the old costs is mixed in. An outcome's cost is known if its output tokens are, and its input and
     image tokens where the sheet has a price above zero for them; an instance without an image has no image tokens.
+    Cached tokens count where a table tells them from the other input tokens; where it does not, they are among those.
     An outcome whose cost is not known is missing, and one that was missing only for its cost is so no longer.
 
     :param warn: called with one line if outcomes lose their cost.
@@ -110,6 +111,9 @@ def reprice(table: OutcomeTable, sheet: PriceSheet, *, warn: Callable[[str], Non
         cost[:, j] = table.output_tokens[:, j] * price.output
         if price.input:
             cost[:, j] += table.input_tokens[:, j] * price.input
+        rate = price.input if price.cached is None else price.cached
+        if rate and table.cached_tokens is not None:
+            cost[:, j] += np.nan_to_num(table.cached_tokens[:, j]) * rate
         if price.image:
             cost[:, j] += np.where(without_image, 0.0, table.image_tokens[:, j]) * price.image
     cost /= PER_MILLION

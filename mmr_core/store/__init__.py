@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from mmr_core.store.folder import Added, OutcomeStore
+from mmr_core.store.origins import Origins
 
-__all__ = ["Added", "OutcomeStore"]
+__all__ = ["Added", "Origins", "OutcomeStore"]

@@ -16,10 +16,12 @@ from mmr_core.store.manifest import (
     Batch,
     Manifest,
     StoredDataset,
+    StoredFile,
     StoredModel,
     StoredOutcomes,
     file_stem,
 )
+from mmr_core.store.origins import origins_to_bytes
 from mmr_core.store.parquet import (
     Instances,
     instances_to_bytes,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
     from mmr_core.store.journal import Journal
+    from mmr_core.store.origins import OriginsOf
 
 _COPIERS = 16
 
@@ -47,6 +50,7 @@ class Addition:
 
     :param journal: writes the new files.
     :param verify: whether stored files that are compared must have the digests of the manifest.
+    :param origins: where the outcomes came from, for each (dataset, model) that is new.
     """
 
     folder: Path
@@ -56,6 +60,7 @@ class Addition:
     copy_images: bool
     verify: bool
     progress: Progress
+    origins: OriginsOf | None = None
 
     def run(self) -> Manifest:
         """Writes the new files, and gives the manifest that names them too: the old one if nothing is new.
@@ -72,7 +77,7 @@ class Addition:
         if models == self.manifest.models and list(datasets.values()) == self.manifest.datasets:
             return self.manifest
         batch = Batch(source=self.table.source, synthetic=self.table.synthetic)
-        return Manifest(batches=[*self.manifest.batches, batch], models=models, datasets=list(datasets.values()))
+        return Manifest.of([*self.manifest.batches, batch], models, list(datasets.values()))
 
     @property
     def _batch(self) -> int:
@@ -144,14 +149,19 @@ class Addition:
                 demand_same_outcomes(kept, outcomes, owner, str(self.folder))
             elif outcomes.known.any():
                 stem = file_stem(model.name, [Path(other.file.path).stem for other in files])
-                path = f"outcomes/{stored.spec.name}/{stem}.parquet"
+                path = f"{stored.spec.name}/{stem}.parquet"
                 files.append(
                     StoredOutcomes(
                         model=model.name,
                         column=self.table.columns[j],
                         batch=self._batch,
                         responses=any(text is not None for text in outcomes.response),
-                        file=self.journal.write(path, outcomes_to_bytes(outcomes)),
+                        file=self.journal.write(f"outcomes/{path}", outcomes_to_bytes(outcomes)),
+                        origins=self._origins(stored.spec.name, model.name, f"origins/{path}"),
                     )
                 )
         return stored.model_copy(update={"outcomes": files})
+
+    def _origins(self, dataset: str, model: str, path: str) -> StoredFile | None:
+        found = None if self.origins is None else self.origins(dataset, model)
+        return None if found is None else self.journal.write(path, origins_to_bytes(found))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.store.parquet import NUMBERS, STATUS_WORDS
+from mmr_core.store.parquet import CACHED, NUMBERS, STATUS_WORDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def demand_same_outcomes(stored: Outcomes, given: Outcomes, owner: str, where: s
             fix=_FIX,
         )
     rows, ids = rows[speaks], given.instance_id[speaks]
-    for name in (*NUMBERS, "status", "response"):
+    for name in (*NUMBERS, CACHED, "status", "response"):
         old, now = getattr(stored, name)[rows], getattr(given, name)[speaks]
         if name == "status":
             old, now = STATUS_WORDS[old], STATUS_WORDS[now]

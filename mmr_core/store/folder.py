@@ -1,8 +1,9 @@
 """The store as a folder: adding tables to it, and reading tables from it.
 
 Adding a dataset adds `instances/<dataset>.parquet` and a folder `outcomes/<dataset>`; adding a model adds files in
-those folders. Nothing existing is rewritten but `manifest.json`, last and atomically: whatever stops an import, the
-store is what it was. Importers produce the tables; `sources` chooses between importers and stores.
+those folders, and in `origins/<dataset>` where the import knows where each outcome came from. Nothing existing is
+rewritten but `manifest.json`, last and atomically: whatever stops an import, the store is what it was. Importers
+produce the tables; `sources` chooses between importers and stores.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mmr_core.store.adding import Addition
 from mmr_core.store.images import FOLDER as IMAGES
 from mmr_core.store.journal import Journal
 from mmr_core.store.manifest import FILE_NAME, Manifest, read_manifest
+from mmr_core.store.origins import read_origins
 from mmr_core.store.reading import assemble
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
+    from mmr_core.store.origins import Origins, OriginsOf
 
-_OWN_FOLDERS = {"instances", "outcomes", IMAGES}
+_OWN_FOLDERS = {"instances", "outcomes", "origins", IMAGES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +91,39 @@ class OutcomeStore:
         """
         return assemble(self.folder, self.manifest(), datasets, models, verify=self._verify)
 
-    def add(self, table: OutcomeTable, *, copy_images: bool = False, progress: Progress = no_progress) -> Added:
+    def origins(self, dataset: str, model: str) -> Origins | None:
+        """Where the outcomes of a model on a dataset came from; None where their import did not know.
+
+        :raises DataError: if the store has no such outcomes, or the file is absent or damaged.
+        """
+        manifest = self.manifest()
+        stored = manifest.dataset(dataset)
+        outcomes = None if stored is None else stored.outcomes_of(model)
+        if outcomes is None:
+            there = ", ".join("/".join(pair) for pair in manifest.pairs())
+            raise DataError(
+                f"has no outcomes of model {model!r} on dataset {dataset!r}",
+                where=str(self.folder),
+                fix=f"it has {there}",
+            )
+        if outcomes.origins is None:
+            return None
+        file = outcomes.origins
+        return read_origins(self.folder / file.path, file.digest if self._verify else None)
+
+    def add(
+        self,
+        table: OutcomeTable,
+        *,
+        copy_images: bool = False,
+        origins: OriginsOf | None = None,
+        progress: Progress = no_progress,
+    ) -> Added:
         """Adds what is new in a table; what is there already must agree with it.
 
         :param copy_images: whether to copy the images of new datasets into the store; otherwise it keeps their
             absolute paths.
+        :param origins: gives, for each (dataset, model) that is new, where its outcomes came from.
         :raises DataError: if the table is empty or contradicts the store, if another process is importing, or if
             files cannot be written. The store is then what it was.
         """
@@ -103,7 +134,7 @@ class OutcomeStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with exclusively(self.folder):
-                return self._add(table, journal, copy_images, progress)
+                return self._add(table, journal, copy_images, origins, progress)
         except OSError as error:
             journal.undo()
             raise DataError(
@@ -115,7 +146,14 @@ class OutcomeStore:
             journal.undo()
             raise
 
-    def _add(self, table: OutcomeTable, journal: Journal, copy_images: bool, progress: Progress) -> Added:
+    def _add(
+        self,
+        table: OutcomeTable,
+        journal: Journal,
+        copy_images: bool,
+        origins: OriginsOf | None,
+        progress: Progress,
+    ) -> Added:
         # Nobody else is in, so these belong to a writer that was killed.
         for litter in self.folder.rglob(".*.tmp"):
             litter.unlink()
@@ -128,6 +166,7 @@ class OutcomeStore:
             copy_images=copy_images,
             verify=self._verify,
             progress=progress,
+            origins=origins,
         )
         after = addition.run()
         if after is not before:

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from mmr_core.errors import DataError, SpecError
 from mmr_core.specs import DatasetSpec, ModelSpec
@@ -21,7 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_WITHOUT_ORIGINS = 1
+"""The schema version of stores that keep no origins; whoever reads 1 can read them."""
 _LONGEST_STEM = 150
 
 
@@ -57,6 +68,7 @@ class StoredOutcomes(_Record):
     :param column: the name that the model had in the source.
     :param batch: index of the import that brought them.
     :param responses: whether the source had the model's answers.
+    :param origins: where each outcome came from, if the import knew; from schema version 2.
     """
 
     model: str
@@ -64,6 +76,14 @@ class StoredOutcomes(_Record):
     batch: int
     responses: bool
     file: StoredFile
+    origins: StoredFile | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_origins(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        if self.origins is None:
+            del content["origins"]
+        return content
 
 
 class StoredDataset(_Record):
@@ -88,9 +108,12 @@ class StoredModel(_Record):
 
 
 class Manifest(_Record):
-    """Everything that a store holds, in the order in which it came."""
+    """Everything that a store holds, in the order in which it came.
 
-    schema_version: int = SCHEMA_VERSION
+    It is written with the lowest schema version that can say it.
+    """
+
+    schema_version: int = _WITHOUT_ORIGINS
     batches: list[Batch] = Field(default_factory=list)
     models: list[StoredModel] = Field(default_factory=list)
     datasets: list[StoredDataset] = Field(default_factory=list)
@@ -118,6 +141,13 @@ class Manifest(_Record):
         """The manifest as it is written."""
         return self.model_dump_json(indent=2) + "\n"
 
+    @classmethod
+    def of(cls, batches: list[Batch], models: list[StoredModel], datasets: list[StoredDataset]) -> Self:
+        """The manifest of these parts, in the schema version that they need."""
+        traced = any(outcomes.origins for dataset in datasets for outcomes in dataset.outcomes)
+        version = SCHEMA_VERSION if traced else _WITHOUT_ORIGINS
+        return cls(schema_version=version, batches=batches, models=models, datasets=datasets)
+
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a store.
@@ -138,9 +168,9 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(
             "is no manifest of an outcome store", where=str(path), fix="give another folder, or import the data again"
         )
-    if version != SCHEMA_VERSION:
+    if version not in range(_WITHOUT_ORIGINS, SCHEMA_VERSION + 1):
         raise DataError(
-            f"has schema version {version}, and this version of mmr-bench reads {SCHEMA_VERSION}",
+            f"has schema version {version}, and this version of mmr-bench reads up to {SCHEMA_VERSION}",
             where=str(path),
             fix="upgrade mmr-bench, or import the data again",
         )

@@ -1,4 +1,4 @@
-"""The two sorts of Parquet files in a store: the instances of a dataset, and one model's outcomes on it.
+"""The two main sorts of Parquet files in a store: the instances of a dataset, and one model's outcomes on it.
 
 Turns rows of an outcome table into the bytes of a file and back, without loss: NaN stays NaN, None stays None, and
 texts stay as they are. Knows no folders and no manifest.
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mmr_core.outcomes import OutcomeTable
 
 NUMBERS = ("utility", "cost", "input_tokens", "image_tokens", "output_tokens")
+CACHED = "cached_tokens"
+"""A number that a file of outcomes has only where the source told cached tokens from others."""
 STATUS_WORDS = np.array([status.name.lower() for status in Status], dtype=object)
 
 
@@ -57,6 +59,7 @@ class Outcomes:
     output_tokens: NDArray[np.float64]
     response: NDArray[np.object_]
     status: NDArray[np.int8]
+    cached_tokens: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.instance_id)
@@ -72,10 +75,12 @@ class Outcomes:
 def outcomes_of(table: OutcomeTable, rows: NDArray[np.intp], j: int) -> Outcomes:
     """The outcomes of model j on some rows of a table."""
     nothing = np.full(len(rows), None, dtype=object)
+    untold = np.full(len(rows), np.nan)
     return Outcomes(
         instance_id=table.instance_id[rows],
         status=table.status[rows, j],
         response=nothing if table.response is None else table.response[rows, j],
+        cached_tokens=untold if table.cached_tokens is None else table.cached_tokens[rows, j],
         **{name: getattr(table, name)[rows, j] for name in NUMBERS},
     )
 
@@ -89,6 +94,8 @@ def outcomes_to_bytes(outcomes: Outcomes) -> bytes:
     """The file `outcomes/<dataset>/<model>.parquet`."""
     columns = {field.name: getattr(outcomes, field.name) for field in fields(outcomes)}
     columns["status"] = STATUS_WORDS[outcomes.status]
+    if np.isnan(outcomes.cached_tokens).all():
+        del columns[CACHED]
     return _to_bytes(columns)
 
 
@@ -97,7 +104,7 @@ def read_instances(path: Path, digest: str | None) -> Instances:
 
     :raises DataError: if it is absent, damaged, or not what the digest says.
     """
-    columns = _read(path, digest, [field.name for field in fields(Instances)])
+    columns = read_columns(path, digest, [field.name for field in fields(Instances)])
     columns["row"] = columns["row"].astype(np.int64)
     return Instances(**columns)
 
@@ -107,7 +114,9 @@ def read_outcomes(path: Path, digest: str | None) -> Outcomes:
 
     :raises DataError: if it is absent, damaged, or not what the digest says.
     """
-    columns = _read(path, digest, [field.name for field in fields(Outcomes)])
+    needed = [field.name for field in fields(Outcomes) if field.name != CACHED]
+    columns = read_columns(path, digest, needed, optional=(CACHED,))
+    columns.setdefault(CACHED, np.full(len(columns["status"]), np.nan))
     codes = {word: code for code, word in enumerate(STATUS_WORDS)}
     strange = set(columns["status"]) - codes.keys()
     if strange:
@@ -117,7 +126,7 @@ def read_outcomes(path: Path, digest: str | None) -> Outcomes:
             fix=f"known are {', '.join(STATUS_WORDS)}",
         )
     columns["status"] = np.array([codes[word] for word in columns["status"]], dtype=np.int8)
-    for name in NUMBERS:
+    for name in (*NUMBERS, CACHED):
         columns[name] = np.array(columns[name], dtype=np.float64)
     return Outcomes(**columns)
 
@@ -135,7 +144,14 @@ def _to_bytes(columns: dict[str, NDArray[Any]]) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _read(path: Path, digest: str | None, names: list[str]) -> dict[str, NDArray[Any]]:
+def read_columns(
+    path: Path, digest: str | None, names: list[str], optional: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
+    """Columns of a Parquet file of the store, whose bytes are compared with a digest unless that is None.
+
+    :param optional: columns that are read where the file has them.
+    :raises DataError: if it is absent, damaged, without one of the columns, or not what the digest says.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -153,8 +169,9 @@ def _read(path: Path, digest: str | None, names: list[str]) -> dict[str, NDArray
         lacking = [name for name in names if name not in file.schema_arrow.names]
         if lacking:
             raise DataError(f"has no column {lacking[0]!r}", where=str(path), fix=again)
-        table = file.read(columns=names)
-        return {name: table.column(name).to_numpy() for name in names}
+        there = [*names, *(name for name in optional if name in file.schema_arrow.names)]
+        table = file.read(columns=there)
+        return {name: table.column(name).to_numpy() for name in there}
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"is a damaged Parquet file: {reason}", where=str(path), fix=again) from error

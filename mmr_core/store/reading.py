@@ -10,7 +10,7 @@ import numpy as np
 from mmr_core.errors import DataError
 from mmr_core.outcomes import OutcomeTable, Status
 from mmr_core.store.images import opened_paths
-from mmr_core.store.parquet import NUMBERS, Instances, read_instances, read_outcomes
+from mmr_core.store.parquet import CACHED, NUMBERS, Instances, read_instances, read_outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,7 @@ def assemble(
     def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate(parts)[order]
 
+    cached = joined([block.numbers[CACHED] for block in blocks])
     used = {block.stored.batch for block in blocks} | {batch for block in blocks for batch in block.batches}
     sources = [manifest.batches[index] for index in sorted(used)]
     return OutcomeTable(
@@ -57,6 +58,7 @@ def assemble(
         **{name: joined([block.numbers[name] for block in blocks]) for name in NUMBERS},
         status=joined([block.status for block in blocks]),
         response=joined([b.response for b in blocks]) if any(b.answers for b in blocks) else None,
+        cached_tokens=None if np.isnan(cached).all() else cached,
         datasets=tuple(block.stored.spec for block in blocks),
         source="; ".join(dict.fromkeys(batch.source for batch in sources)),
         synthetic=any(batch.synthetic for batch in sources),
@@ -76,7 +78,7 @@ class _Block:
                 fix="import the data again into a new store",
             )
         shape = (len(self.instances), len(pool))
-        self.numbers = {name: np.full(shape, np.nan) for name in NUMBERS}
+        self.numbers = {name: np.full(shape, np.nan) for name in (*NUMBERS, CACHED)}
         self.status = np.full(shape, Status.MISSING, dtype=np.int8)
         self.response = np.full(shape, None, dtype=object)
         self.answers = False
@@ -90,7 +92,7 @@ class _Block:
         path = folder / stored.file.path
         outcomes = read_outcomes(path, _digest(stored.file, verify))
         rows = self._rows_of(outcomes.instance_id, str(path))
-        for name in NUMBERS:
+        for name in self.numbers:
             self.numbers[name][rows, j] = getattr(outcomes, name)
         self.status[rows, j] = outcomes.status
         self.response[rows, j] = outcomes.response

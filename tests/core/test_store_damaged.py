@@ -40,9 +40,9 @@ def test_a_manifest_of_something_else_is_no_manifest(stored: Path, text: str) ->
 
 
 def test_a_newer_schema_says_to_upgrade(stored: Path) -> None:
-    text = (stored / "manifest.json").read_text().replace('"schema_version": 1', '"schema_version": 2')
+    text = (stored / "manifest.json").read_text().replace('"schema_version": 1', '"schema_version": 3')
     (stored / "manifest.json").write_text(text)
-    fails_with("schema version 2.*upgrade mmr-bench", lambda: OutcomeStore.open(stored))
+    fails_with("schema version 3.*upgrade mmr-bench", lambda: OutcomeStore.open(stored))
 
 
 @pytest.mark.parametrize(
