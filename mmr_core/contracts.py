@@ -217,7 +217,8 @@ class Saveable(Protocol):
     answers, bit for bit on one machine. A file may be damaged or made in malice: `restore` checks what it is given
     (`mmr_core.state` helps) and raises `DataError`.
 
-    Arrays come back with the dtype, the shape and the order (C or Fortran) that they were given with.
+    Arrays come back with the dtype, the shape and the order (C or Fortran) that they were given with, and compact: a
+    matrix product with a part of a larger array may differ in its last bit from one with a copy, so keep copies.
     """
 
     def state(self) -> State: ...

@@ -51,7 +51,7 @@ def written_down(component: Saveable, prefix: str, label: str) -> tuple[dict[str
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in KINDS or not value.dtype.isnative or value.dtype.names:
                 raise _broken(label, f"state {name!r} is an array of {value.dtype}, not of plain numbers")
-            arrays[f"{prefix}/{name}"] = value
+            arrays[f"{prefix}/{name}"] = value.copy(order="K")  # sums over it round by the order it lies in
         else:
             values[name] = as_json(value, label, f"state {name!r}")
     return values, arrays

@@ -128,7 +128,10 @@ class LinearMFRouter(LinearRouter):
     def _learn_regressors(self, queries: Queries) -> NDArray[np.float64]:
         z = self._learn_features(queries)
         # What scikit-learn's TruncatedSVD calls with these settings; it would refuse a single feature.
-        self.components_ = randomized_svd(z, min(self.rank, *z.shape), n_iter=5, random_state=self.seed)[2]
+        leading = randomized_svd(z, min(self.rank, *z.shape), n_iter=5, random_state=self.seed)[2]
+        # A part of a larger array, in Fortran order: compact, it stays as it is when it is saved and read back, and
+        # sums over it keep their order.
+        self.components_ = leading.copy(order="K")
         return z @ self.components_.T
 
     def _regressors(self, queries: Queries) -> NDArray[np.float64]:

@@ -96,6 +96,16 @@ def test_a_plain_router_predicts_as_before_it_was_saved(data, make):
     demand_same_answers(name, parameters, training, queries)
 
 
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("count", [1, 2, 33])
+def test_an_array_that_was_part_of_another_rounds_as_before(name, count, make):
+    queries = make.split(count, text=30, image=30, seed=77).queries
+    for parameters in PLAIN[name]:
+        training = make.split(90, text=30, image=30)
+        training.validation[::3] = True
+        demand_same_answers(name, parameters, training, queries)
+
+
 @pytest.mark.parametrize(("name", "parameters"), [(name, p) for name in NETWORKS for p in NETWORKS[name]])
 @pytest.mark.parametrize("missing", [0.0, 0.5])
 def test_a_network_predicts_as_before_it_was_saved(name, parameters, missing, make):
