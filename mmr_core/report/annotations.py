@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmr_core.evaluate.results import SingleModel, Slice
 from mmr_core.metrics import Frontier
 from mmr_core.report.axes import CostAxis, UtilityAxis
-from mmr_core.report.labels import Box, place_labels
+from mmr_core.report.labels import COVERED, Box, place_labels
 from mmr_core.report.numbers import name, number
 from mmr_core.report.styles import GREY, INK, NORMAL, SMALL
 
@@ -82,7 +82,14 @@ def draw_labels(axes: Axes, part: Slice, y: UtilityAxis, taken: Sequence[Box], l
 
 
 def draw_names(
-    axes: Axes, points: Floats, names: Sequence[str], taken: Sequence[Box], lines: Floats, *, size: float = SMALL
+    axes: Axes,
+    points: Floats,
+    names: Sequence[str],
+    taken: Sequence[Box],
+    lines: Floats,
+    *,
+    size: float = SMALL,
+    covered: float = COVERED,
 ) -> list[Box | None]:
     """Writes names beside points, free of each other and of the points; returns their boxes, None without a place.
 
@@ -91,6 +98,7 @@ def draw_names(
     :param points: [m, 2] pixels.
     :param lines: [k, 2] pixels on lines, which names avoid.
     :param size: of the font, in points.
+    :param covered: what a name pays to lie on a line, as in `place_labels`.
     """
     from matplotlib.patheffects import withStroke
 
@@ -105,6 +113,7 @@ def draw_names(
         gap=3.2 * scale,
         taken=taken,
         lines=lines,
+        covered=covered,
     )
     to_axes = axes.transAxes.inverted()
     for point, text, box in zip(points, texts, boxes, strict=True):

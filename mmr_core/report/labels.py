@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _STEPS = 30
 """How many heights are tried on each side of a point; each is a third of a line further away."""
 
-_COVERED = 0.15
+COVERED = 0.15
 """What covering one sampled point of a line costs, in heights of the label."""
 
 
@@ -70,6 +70,7 @@ def place_labels(
     gap: float,
     taken: Sequence[Box] = (),
     lines: Floats | None = None,
+    covered: float = COVERED,
 ) -> list[Box | None]:
     """A box for each label, or None where nothing is free.
 
@@ -82,6 +83,7 @@ def place_labels(
     :param gap: between a point and its label.
     :param taken: boxes that are not free.
     :param lines: [k, 2] samples of lines that are better not covered.
+    :param covered: what covering one of them costs, in heights of the label.
     """
     obstacles = [*taken, *(Box(x - gap, y - gap, x + gap, y + gap) for x, y in points)]
     samples = np.empty((0, 2)) if lines is None else lines
@@ -93,7 +95,7 @@ def place_labels(
             price = box.distance(point) + 0.05 * preference
             if price >= least or not box.within(bounds) or any(box.overlaps(other) for other in obstacles):
                 continue
-            price += _COVERED * size[1] * min(box.count(samples), 20)
+            price += covered * size[1] * min(box.count(samples), 20)
             if price < least:
                 best, least = box, price
         placed.append(best)

@@ -37,6 +37,8 @@ HEIGHTS = {1: 2.45, 2: 2.2, 3: 1.85, 4: 1.7}
 """Inches of a row of panels, by how many stand beside each other."""
 _STRETCHES = (1.0, 1.25, 1.6)
 """Panels grow as long as that helps names to find their places."""
+TALLEST = 8.0
+"""Inches of all panels above each other, beyond which they do not grow."""
 _SPACES: dict[str, Any] = {"w_pad": 0.03, "h_pad": 0.03, "wspace": 0.03, "hspace": 0.04}
 _NAME = 34
 """Letters of a name in the legend."""
@@ -60,6 +62,8 @@ def chart_figure(chart: Chart, palette: Palette, *, synthetic: bool) -> Figure:
         raise DrawingError("a chart without panels")
     best: tuple[int, Figure] | None = None
     for stretch in _STRETCHES:
+        if best is not None and stretch * _rows(chart) * HEIGHTS[_columns(chart)] > TALLEST:
+            break
         figure, crowd = _drawn(chart, palette, stretch, synthetic=synthetic)
         if best is None or crowd < best[0]:
             best = crowd, figure
@@ -69,14 +73,21 @@ def chart_figure(chart: Chart, palette: Palette, *, synthetic: bool) -> Figure:
     return best[1]
 
 
+def _columns(chart: Chart) -> int:
+    return min(max(chart.columns, 1), MOST_COLUMNS, len(chart.panels))
+
+
+def _rows(chart: Chart) -> int:
+    return math.ceil(len(chart.panels) / _columns(chart))
+
+
 def _drawn(chart: Chart, palette: Palette, stretch: float, *, synthetic: bool) -> tuple[Figure, int]:
     """The figure, and how crowded its panels are."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    columns = min(max(chart.columns, 1), MOST_COLUMNS, len(chart.panels))
-    rows = math.ceil(len(chart.panels) / columns)
+    columns, rows = _columns(chart), _rows(chart)
     width = DOUBLE if is_wide(chart) else SINGLE
     height = HEIGHTS[columns] * stretch
     figure = Figure(figsize=(width, rows * height), dpi=DPI, layout=ConstrainedLayoutEngine(**_SPACES))
@@ -214,12 +225,8 @@ def _handle(series: Series, palette: Palette) -> Any:
     from matplotlib.patches import Patch
 
     look = palette.look(series)
-    if series.kind == "stack":
+    if series.kind in ("stack", "bars"):
         return Patch(**area_style(look))
-    if series.kind == "bars":
-        return Patch(
-            facecolor=look.colour, edgecolor="white", hatch=look.hatch or None, alpha=0.45 if series.reference else 1
-        )
     if series.kind == "points":
         return Line2D([], [], color=look.colour, linestyle="none", **marker_style(look))
     if series.reference:

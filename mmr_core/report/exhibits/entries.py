@@ -40,14 +40,16 @@ def title_of(exhibit: Exhibit, *, synthetic: bool) -> str:
     return titled(one_line(exhibit.title), synthetic=synthetic)
 
 
-def notes_of(sheet: Sheet) -> list[str]:
-    """The notes of a sheet, then those that explain what stands in it."""
-    entries = [entry for line in sheet.lines for entry in line.entries]
-    notes = [one_line(note) for note in sheet.notes]
-    if any(interval_text(entry) for entry in entries):
+def notes_of(exhibit: Exhibit) -> list[str]:
+    """The notes of the sheet, then those that explain what stands in it, unless the study says as much."""
+    lines = exhibit.sheet.lines
+    entries = [entry for line in lines for entry in line.entries]
+    notes = [one_line(note) for note in exhibit.sheet.notes]
+    said = " ".join([exhibit.caption, *notes])
+    if "95 %" not in said and any(interval_text(entry) for entry in entries):
         notes.append(INTERVALS)
-    if any(entry.mark for entry in entries):
+    if "underlined" not in said and any(entry.mark for entry in entries):
         notes.append(MARKED)
-    if any(line.published for line in sheet.lines):
+    if any(line.published for line in lines):
         notes.append(PUBLISHED)
     return notes

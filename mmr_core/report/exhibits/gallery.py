@@ -29,7 +29,7 @@ PICTURE = 1.15
 """Inches that an image is wide and high at most."""
 PIXELS = 460
 """Of the longer side of an image in the figure."""
-GAP, PAD = 0.14, 0.07
+GAP, PAD, MARGIN = 0.14, 0.07, 0.03
 LINE = TICKS * 1.32 / 72
 UNREADABLE = "(the image cannot be read)"
 
@@ -86,23 +86,23 @@ def gallery_figure(gallery: Gallery, *, synthetic: bool) -> Figure:
     width = DOUBLE if columns > 1 else SINGLE
     figure = Figure(figsize=(width, 1.0), dpi=DPI)
     ruler = Ruler(FigureCanvasAgg(figure))
-    inner = (width - (columns - 1) * GAP) / columns - 2 * PAD
+    inner = (width - 2 * MARGIN - (columns - 1) * GAP) / columns - 2 * PAD
     bands = [(heading, [_card(case, inner, ruler) for case in cases]) for heading, cases in rows]
     top = LINE + PAD if synthetic else PAD
     height = top + sum(_band_height(cards, columns) for _, cards in bands)
     figure.set_size_inches(width, height)
     page = _Page(figure, width, height)
     if synthetic:
-        page.write(width - 0.03, 0.02, SYNTHETIC, size=TICKS, color=GREY, style="italic", ha="right")
+        page.write(width - MARGIN, 0.02, SYNTHETIC, size=TICKS, color=GREY, style="italic", ha="right")
     at = top
     for heading, cards in bands:
-        page.write(0.0, at, drawable(heading), size=TITLE, weight="bold", color=INK)
+        page.write(MARGIN, at, drawable(heading), size=TITLE, weight="bold", color=INK)
         down = at + 1.6 * LINE
         for start in range(0, len(cards), columns):
             beside = cards[start : start + columns]
             tall = max(card.height for card in beside)
             for place, card in enumerate(beside):
-                _draw_card(page, card, place * (inner + 2 * PAD + GAP), down, inner, tall)
+                _draw_card(page, card, MARGIN + place * (inner + 2 * PAD + GAP), down, inner, tall)
             down += tall + GAP
         at += _band_height(cards, columns)
     return figure

@@ -28,6 +28,8 @@ NOTE = "note"
 LONGEST = 28
 """Letters of a name that are written beside a point."""
 _DARK = 0.45
+_COVERED = 0.5
+"""What a name pays to lie on a line; panels are small and lines many, so rather a leader than a crossing."""
 _HOMELESS = 3
 _TOUCHED = 4
 """Samples of a line within a name before it counts as lying on it."""
@@ -52,7 +54,7 @@ def write_on(axes: Axes, panel: Panel, palette: Palette, y: Scale) -> int:
     if not names:
         return 0
     pixels: Floats = axes.transData.transform(np.array(points))
-    boxes = draw_names(axes, pixels, names, taken, lines, size=TICKS)
+    boxes = draw_names(axes, pixels, names, taken, lines, size=TICKS, covered=_COVERED)
     return sum(_HOMELESS if box is None else int(box.count(lines) > _TOUCHED) for box in boxes)
 
 
@@ -148,7 +150,7 @@ def _name_areas(axes: Axes, panel: Panel, palette: Palette) -> None:
         low = axes.transData.transform(np.column_stack([series.x, below]))
         high = axes.transData.transform(np.column_stack([series.x, below + heights]))
         below = below + heights
-        colour = palette.look(series).colour
+        colour = palette.look(series).fill
         text = axes.text(0, 0, _shortened(series.name), fontsize=TICKS, gid=LABEL, parse_math=False, zorder=6)
         text.set(color=_readable_on(colour), va="center", ha="center")
         text.set_path_effects([withStroke(linewidth=2.2, foreground=colour)])

@@ -14,8 +14,12 @@ from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 
 LONG = 40
 """Lines beyond which a table does not fit a page."""
+ONE_COLUMN = 44
+"""Letters across beyond which a table goes over both columns of a page."""
 WIDE = 78
 """Letters across beyond which a table is scaled down to the width of the text."""
+BROAD = 150
+"""Letters across beyond which intervals stand below their figures."""
 PACKAGES = ("booktabs", "graphicx", "longtable")
 
 
@@ -48,7 +52,7 @@ def _figure(name: str, caption: str, image: str, *, wide: bool) -> str:
         [
             f"\\begin{{{kind}}}",
             r"  \centering",
-            f"  \\includegraphics[width={width}]{{{image}}}",
+            f"  \\includegraphics[width={width},height=0.8\\textheight,keepaspectratio]{{{image}}}",
             f"  \\caption{{{caption}}}",
             f"  \\label{{fig:{name}}}",
             f"\\end{{{kind}}}",
@@ -58,41 +62,58 @@ def _figure(name: str, caption: str, image: str, *, wide: bool) -> str:
 
 def _table(exhibit: Exhibit, caption: str) -> str:
     sheet = exhibit.sheet
-    notes = escaped(" ".join(notes_of(sheet)))
-    described = [f"  \\caption{{{caption}}}", f"  \\label{{tab:{exhibit.name}}}"]
+    stacked = _width(sheet) > BROAD
     columns = f"l{'r' * (len(sheet.header) - 1)}"
-    head = [r"    \toprule", f"    {_cells([escaped(one_line(title)) for title in sheet.header])}"]
-    body = list(_body(sheet))
+    described = f"\\caption{{{caption}}}\\label{{tab:{exhibit.name}}}"
+    head = [r"    \toprule", f"    {_cells([escaped(one_line(title)) for title in sheet.header])}", r"    \midrule"]
+    body = [*_body(sheet, stacked=stacked), r"    \bottomrule"]
+    notes = f"{{\\footnotesize {escaped(' '.join(notes_of(exhibit)))}\\par}}"
     if len(sheet.lines) > LONG:
-        above = [f"{described[0]}%", f"{described[1]}\\\\", *head, r"    \midrule", r"    \endhead"]
-        below = [
-            r"    \bottomrule",
-            *([f"  \\multicolumn{{{len(sheet.header)}}}{{p{{\\linewidth}}}}{{{notes}}}"] if notes else []),
+        size = "tiny" if _width(sheet) > WIDE else "scriptsize"
+        return "\n".join(
+            [
+                f"{{\\{size}\\setlength{{\\tabcolsep}}{{2pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}",
+                f"\\begin{{longtable}}{{{columns}}}",
+                f"  {described}\\\\",
+                *head,
+                r"    \endfirsthead",
+                *head,
+                r"    \endhead",
+                *body,
+                r"\end{longtable}",
+                f"{notes}}}",
+            ]
+        )
+    kind = "table*" if _width(sheet) > ONE_COLUMN else "table"
+    before, after = ([r"  \resizebox{\textwidth}{!}{%"], "}") if _width(sheet) > WIDE else ([], "")
+    return "\n".join(
+        [
+            f"\\begin{{{kind}}}",
+            r"  \centering",
+            f"  {described}",
+            *before,
+            f"  \\begin{{tabular}}{{{columns}}}",
+            *head,
+            *body,
+            f"  \\end{{tabular}}{after}",
+            f"  \\par\\smallskip{notes}",
+            f"\\end{{{kind}}}",
         ]
-        size = r"\scriptsize\setlength{\tabcolsep}{3pt}"
-        lines = [f"{{{size}", f"\\begin{{longtable}}{{{columns}}}", *above, *body, *below, r"\end{longtable}}"]
-        return "\n".join(lines)
-    grid = [f"  \\begin{{tabular}}{{{columns}}}", *head, r"    \midrule", *body, r"    \bottomrule", r"  \end{tabular}"]
-    kind = "table"
-    if _width(sheet) > WIDE:
-        kind = "table*"
-        grid = [r"  \resizebox{\textwidth}{!}{%", *grid[:-1], f"{grid[-1]}}}"]
-    below = [f"  \\par\\smallskip{{\\footnotesize {notes}}}"] if notes else []
-    return "\n".join([f"\\begin{{{kind}}}", r"  \centering", *described, *grid, *below, f"\\end{{{kind}}}"])
+    )
 
 
-def _body(sheet: Sheet) -> Iterator[str]:
+def _body(sheet: Sheet, *, stacked: bool) -> Iterator[str]:
     for i, (heading, lines) in enumerate(sections(sheet)):
         if i:
             yield r"    \midrule"
         if heading:
             yield f"    \\multicolumn{{{len(sheet.header)}}}{{l}}{{\\textit{{{escaped(heading)}}}}} \\\\"
         for line in lines:
-            yield f"    {_row(line)}"
+            yield f"    {_row(line, stacked=stacked)}"
 
 
-def _row(line: Line) -> str:
-    cells = [escaped(one_line(line.label)), *(_cell(entry) for entry in line.entries)]
+def _row(line: Line, *, stacked: bool) -> str:
+    cells = [escaped(one_line(line.label)), *(_cell(entry, stacked=stacked) for entry in line.entries)]
     return _cells([f"\\textit{{{cell}}}" if line.published and cell else cell for cell in cells])
 
 
@@ -102,14 +123,16 @@ def _cells(cells: list[str]) -> str:
     return " & ".join([first, *cells[1:]]) + r" \\"
 
 
-def _cell(entry: Entry) -> str:
+def _cell(entry: Entry, *, stacked: bool) -> str:
     text = figure(figure_text(entry))
     if entry.mark == "best":
         text = f"\\textbf{{{text}}}"
     elif entry.mark == "second":
         text = f"\\underline{{{text}}}"
     bounds = figure(interval_text(entry))
-    return f"{text} {{\\scriptsize {bounds}}}" if bounds else text
+    if not bounds:
+        return text
+    return f"\\shortstack[r]{{{text}\\\\{{\\tiny {bounds}}}}}" if stacked else f"{text} {{\\scriptsize {bounds}}}"
 
 
 def _width(sheet: Sheet) -> int:

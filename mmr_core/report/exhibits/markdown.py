@@ -26,7 +26,8 @@ def exhibit_markdown(exhibit: Exhibit, *, synthetic: bool, image: str | None = N
     if image is not None:
         parts.append(f"![{title}]({image})")
     parts.append(sheet_markdown(exhibit.sheet))
-    return "\n\n".join([*parts, *(escaped(note) for note in notes_of(exhibit.sheet))]) + "\n"
+    notes = escaped(" ".join(notes_of(exhibit)))
+    return "\n\n".join([*parts, *([notes] if notes else [])]) + "\n"
 
 
 def sheet_markdown(sheet: Sheet) -> str:

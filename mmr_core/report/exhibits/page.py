@@ -41,6 +41,8 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters["line"] = one_line
 
 VERDICTS = {True: ("holds", "holds"), False: ("fails", "does not hold"), None: ("open", "could not be tested")}
+BROAD = 7
+"""Columns beyond which intervals stand below their figures."""
 _NAMED = 3
 """Cells of one reason that are named before the others are counted."""
 
@@ -209,5 +211,6 @@ def _exhibit(item: Shown, *, synthetic: bool) -> dict[str, Any]:
             )
             for heading, lines in sections(sheet)
         ],
-        "notes": notes_of(sheet),
+        "notes": " ".join(notes_of(item.exhibit)),
+        "broad": len(sheet.header) > BROAD,
     }

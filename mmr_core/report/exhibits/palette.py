@@ -17,16 +17,22 @@ from mmr_core.studies.figures import Chart, Series
 
 _REFERENCE_DASHES = ((0, (5, 3)), (0, (1, 1.6)), (0, (8, 2, 1.5, 2)), (0, (3, 1.2)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 _REFERENCE_MARKERS = ("d", "P", "X", "h", "<")
-_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
+_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx")
+_PALE = 0.55
+"""How much white is in the paler version of a colour."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one name is drawn; `hatch` tells areas and bars of one colour apart."""
+    """How one name is drawn.
+
+    :param fill: the colour of areas and bars; with `hatch` it tells those of one colour apart.
+    """
 
     colour: str
     dashes: Any
     marker: str
+    fill: str
     hatch: str = ""
 
 
@@ -53,15 +59,22 @@ class Palette:
     def look(self, series: Series) -> Look:
         """How a series is drawn; one that no chart of the report had has the first place."""
         if series.name == SINGLE_MODELS:
-            return Look(INK, "-", "o")
+            return Look(INK, "-", "o", INK)
         if _is_grey(series):
             place = self.references.get(series.name, 0)
             dashes = _REFERENCE_DASHES[place % len(_REFERENCE_DASHES)]
             marker = _REFERENCE_MARKERS[place % len(_REFERENCE_MARKERS)]
-            return Look(GREY, dashes, marker, _HATCHES[1 + place % (len(_HATCHES) - 1)])
+            return Look(GREY, dashes, marker, _paler(GREY), _HATCHES[1 + place % (len(_HATCHES) - 1)])
         place = self.places.get(series.name, 0)
         style: LineStyle = style_at(place)
-        return Look(style.colour, style.dashes, style.marker, _HATCHES[place // len(PALETTE) % len(_HATCHES)])
+        turn = place // len(PALETTE)
+        fill = _paler(style.colour) if turn % 2 else style.colour
+        return Look(style.colour, style.dashes, style.marker, fill, _HATCHES[turn // 2 % len(_HATCHES)])
+
+
+def _paler(colour: str) -> str:
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + _PALE * (255 - part)):02X}" for part in parts)
 
 
 def _all(chart: Chart) -> list[Series]:

@@ -68,14 +68,14 @@ def prepare(axes: Axes, panel: Panel, x: Scale, y: Scale, width: float, height: 
     if panel.y.categories:
         axes.set_yticks(range(len(panel.y.categories)), [drawable(name) for name in panel.y.categories])
     else:
-        _set_ticks(axes.yaxis, y, max(3, int(height / 0.3)))
+        _set_ticks(axes.yaxis, y, max(3, int(height / 0.25)))
     axes.set_xlim(x.low, x.high)
     axes.set_ylim(y.low, y.high)
     axes.tick_params(labelsize=TICKS, colors=INK, length=2.5, width=0.6, pad=2)
     for axis in (axes.xaxis, axes.yaxis):
         axis.get_offset_text().set_fontsize(TICKS)
     if not any(series.kind == "stack" for series in panel.series):
-        axes.grid(visible=True, which="major", color="#E6E6E6", linewidth=0.5)
+        axes.grid(axis="y" if panel.x.categories else "both", color="#E6E6E6", linewidth=0.5)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)
@@ -95,7 +95,7 @@ def _set_ticks(axis: Any, scale: Scale, most: int, places: Sequence[float] = (),
     if at is not None:
         axis.set_ticks(at, [tick_text(tick) for tick in at])
     else:
-        axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
         formatter = ScalarFormatter(useOffset=False, useMathText=True)
         formatter.set_powerlimits((-3, 5))
         axis.set_major_formatter(formatter)
@@ -152,17 +152,7 @@ def _draw_bars(axes: Axes, series: Series, look: Look, y: Scale, place: int, cou
     width = BAR_ROOM / count
     across = _numbers(series.x) + (place - (count - 1) / 2) * width
     heights = _clipped(series.y, y)
-    axes.bar(
-        across,
-        heights,
-        width=0.92 * width,
-        color=look.colour,
-        alpha=0.45 if series.reference else 1.0,
-        edgecolor="white",
-        linewidth=0.4,
-        hatch=look.hatch or None,
-        zorder=3,
-    )
+    axes.bar(across, heights, width=0.92 * width, **(area_style(look) | {"zorder": 3}))
     if series.low or series.high:
         axes.vlines(across, *_ends(series, y), color=INK, linewidth=THIN, zorder=4)
 
@@ -184,13 +174,12 @@ def _draw_stack(axes: Axes, panel: Panel, palette: Palette, x: Scale) -> None:
 
 
 def area_style(look: Look) -> dict[str, Any]:
-    """A filled area, set off from its neighbours by a white edge and its hatch."""
+    """A filled area or bar, set off from its neighbours by a white edge."""
     return {
-        "facecolor": look.colour,
+        "facecolor": look.fill,
         "edgecolor": "white",
         "linewidth": 0.4,
         "hatch": look.hatch or None,
-        "alpha": 0.9,
         "zorder": 2,
     }
 
