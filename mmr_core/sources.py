@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.contracts import ImportContext, Progress, no_progress
 from mmr_core.errors import DataError, MMRError, PluginError, UnknownNameError, UsageError
+from mmr_core.importing import LogImporter
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import did_you_mean
 from mmr_core.store import OutcomeStore
@@ -41,7 +42,7 @@ def open_table(
     :raises UsageError: if a name or path could be meant in two ways.
     :raises DataError: if there is nothing at the path, nobody can read it, or its reader finds it faulty.
     """
-    context = _context(registry, cache, warn, progress)
+    context = import_context(registry, cache=cache, warn=warn, progress=progress)
     if data is None:
         return _embedded(registry, registry.importers.default().canonical_id, context)
     name = str(data) if isinstance(data, str) else None
@@ -52,7 +53,7 @@ def open_table(
         raise _nothing_there(str(data), registry)
     if OutcomeStore.is_in(path):
         return OutcomeStore.open(path).table()
-    return _sniffed(path, registry, context)
+    return _read(_taker(path, registry, warn), path, context)
 
 
 def import_table(
@@ -69,15 +70,41 @@ def import_table(
     :raises UsageError: if there is no such importer, or it reads nothing because it is embedded.
     :raises DataError: if there is nothing at the path, or the importer finds it faulty.
     """
-    importer = registry.importers.create(format_name)
-    if importer.embedded:
+    importer = importer_of(format_name, path, registry, warn=warn)
+    return _read(importer, path, import_context(registry, cache=cache, warn=warn, progress=progress))
+
+
+def importer_of(format_name: str | None, path: Path, registry: Registry, *, warn: Warn = lambda line: None) -> Any:
+    """The importer of this name or, without a name, the one importer that takes a path for its own.
+
+    :raises UsageError: if there is no such importer, it reads nothing because it is embedded, or several fit.
+    :raises DataError: if there is nothing at the path, or nobody knows its format.
+    """
+    importer = None if format_name is None else registry.importers.create(format_name)
+    if importer is not None and importer.embedded:
         raise UsageError(f"importer {format_name!r} is embedded and reads no path", fix="leave the path out")
     if not path.exists():
         raise DataError("there is no such file or folder", where=str(path))
-    return _read(importer, path, _context(registry, cache, warn, progress))
+    return _taker(path, registry, warn) if importer is None else importer
 
 
-def _context(registry: Registry, cache: Path, warn: Warn, progress: Progress) -> ImportContext:
+def log_importer_of(
+    format_name: str | None, data: str, registry: Registry, *, warn: Warn = lambda line: None
+) -> LogImporter | None:
+    """The importer of evaluation logs that `importer_of` finds; None if it is one of finished tables.
+
+    Embedded tables and stores are finished tables too.
+
+    :raises UsageError, DataError: as `importer_of`.
+    """
+    if format_name is None and (data in _names(registry) or not Path(data).exists() or OutcomeStore.is_in(data)):
+        return None
+    importer = importer_of(format_name, Path(data), registry, warn=warn)
+    return importer if isinstance(importer, LogImporter) else None
+
+
+def import_context(registry: Registry, *, cache: Path, warn: Warn, progress: Progress) -> ImportContext:
+    """What importers may draw on; `cache` is made where it does not exist."""
     cache.mkdir(parents=True, exist_ok=True)
     return ImportContext(
         datasets=registry.datasets.all(), models=registry.models.all(), cache=cache, warn=warn, progress=progress
@@ -98,11 +125,11 @@ def _embedded(registry: Registry, name: str | None, context: ImportContext) -> O
     return _read(importer, None, context)
 
 
-def _sniffed(path: Path, registry: Registry, context: ImportContext) -> OutcomeTable:
+def _taker(path: Path, registry: Registry, warn: Warn) -> Any:
     takers = []
     for item in registry.importers.specs():
-        importer = _available(item, registry, context.warn)
-        if importer is not None and not importer.embedded and _sniffs(importer, item, path, context.warn):
+        importer = _available(item, registry, warn)
+        if importer is not None and not importer.embedded and _sniffs(importer, item, path, warn):
             takers.append((registry.importers.label(item), importer))
     if len(takers) > 1:
         names = " and ".join(repr(name) for name, _ in takers)
@@ -113,7 +140,7 @@ def _sniffed(path: Path, registry: Registry, context: ImportContext) -> OutcomeT
         )
     if not takers:
         raise DataError(f"is no store, and no importer knows its format{_known(registry)}", where=str(path))
-    return _read(takers[0][1], path, context)
+    return takers[0][1]
 
 
 def _read(importer: Any, path: Path | None, context: ImportContext) -> OutcomeTable:

@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmr_core.cli.console import console, print_json, progress, registry, warn
-from mmr_core.errors import WORK_FAILED, UsageError
+from mmr_core.cli.console import console, print_json, progress, warn
+from mmr_core.cli.describing import show_description
+from mmr_core.cli.importing import import_data, show_origin
+from mmr_core.cli.storing import opened, origins_in, say_added, store_table
+from mmr_core.errors import WORK_FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.table import Table
     from rich.text import Text
 
     from mmr_core.checks import Finding
-    from mmr_core.contracts import Progress
-    from mmr_core.description import Description
-    from mmr_core.outcomes import OutcomeTable
 
 app = typer.Typer(name="data", no_args_is_help=True, help="Import, describe and check outcome tables.")
 
@@ -37,20 +34,8 @@ def data() -> None:
     """Import, describe and check outcome tables."""
 
 
-@app.command("import")
-def import_data(
-    source: Annotated[
-        list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and as what if several formats fit.")
-    ],
-    out: StoreOption,
-    copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images into the store.")] = False,
-) -> None:
-    """Read outcomes from a file or folder, or an embedded table by name, into a store."""
-    if len(source) > 2:
-        raise UsageError(f"{len(source)} words where FORMAT and PATH are due", fix="import one path at a time")
-    with progress() as watch:
-        table = _opened(source[-1], watch, source[0] if len(source) == 2 else None)
-        _store(table, out, watch, copy_images=copy_images)
+app.command("import")(import_data)
+app.command("origin")(show_origin)
 
 
 @app.command("info")
@@ -59,20 +44,11 @@ def info(data: DataOption = None, json: JsonOption = False) -> None:
     from mmr_core.description import describe
 
     with progress(shown=not json) as watch:
-        described = describe(_opened(data, watch))
+        described = describe(opened(data, watch))
     if json:
         print_json(described.as_dict())
         return
-    origin = "synthetic outcomes, " if described.synthetic else ""
-    console().print(
-        f"{described.source}: {origin}{described.instances} instances, {len(described.models)} models, "
-        f"split {described.split} ({described.split_digest})",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    console().print(_datasets(described))
-    console().print(_models(described))
+    show_description(described)
 
 
 @app.command("check")
@@ -81,7 +57,7 @@ def check(data: DataOption = None, json: JsonOption = False) -> None:
     from mmr_core.checks import check as look
 
     with progress(shown=not json) as watch:
-        findings = look(_opened(data, watch), progress=watch)
+        findings = look(opened(data, watch), progress=watch)
     if json:
         print_json({"findings": [finding.as_dict() for finding in findings]})
     else:
@@ -104,50 +80,8 @@ def reprice_data(
 
     sheet = read_price_sheet(prices)
     with progress() as watch:
-        _store(reprice(_opened(data, watch), sheet, warn=warn), out, watch)
-
-
-def _opened(data: str | None, watch: Progress, format_name: str | None = None) -> OutcomeTable:
-    from mmr_core.features import cache_root
-    from mmr_core.sources import import_table, open_table
-
-    if format_name is None or data is None:
-        return open_table(data, registry(), cache=cache_root(), warn=warn, progress=watch)
-    return import_table(format_name, Path(data), registry(), cache=cache_root(), warn=warn, progress=watch)
-
-
-def _store(table: OutcomeTable, out: Path, watch: Progress, *, copy_images: bool = False) -> None:
-    from mmr_core.store import OutcomeStore
-
-    added = OutcomeStore(out).add(table, copy_images=copy_images, progress=watch)
-    brought = {name: sum(dataset == name for dataset, _ in added.outcomes) for name, _ in added.outcomes}
-    lines = [
-        f"added to {out}: {'' if name in added.datasets else 'known '}dataset {name}, "
-        f"{int((table.dataset == name).sum())} instances, {models} model{'s' * (models != 1)}"
-        for name, models in brought.items()
-    ]
-    for line in lines or [f"{out} has all of this already"]:
-        console().print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _datasets(described: Description) -> Table:
-    table = _grid("dataset", "scenario", numbers=("instances", "train", "val.", "test", "text", "image", "complete"))
-    for row in described.datasets:
-        counts = (row.instances, row.train, row.validation, row.test, row.with_text, row.with_image, row.complete)
-        table.add_row(row.name, row.scenario, *map(str, counts))
-    return table
-
-
-def _models(described: Description) -> Table:
-    from rich.markup import escape
-
-    table = _grid("dataset", "model", numbers=("mean utility", "mean cost USD", "missing"))
-    for dataset in described.datasets:
-        for model in dataset.models:
-            utility = "-" if model.utility is None else f"{model.utility:.4f}"
-            cost = "-" if model.cost is None else f"{model.cost:.3g}"
-            table.add_row(dataset.name, escape(model.name), utility, cost, str(model.missing))
-    return table
+        table = reprice(opened(data, watch), sheet, warn=warn)
+        say_added(out, table, store_table(table, out, watch, origins=origins_in(data)))
 
 
 def _line(finding: Finding) -> Text:
@@ -161,15 +95,3 @@ def _line(finding: Finding) -> Text:
         (finding.severity, COLOURS[finding.severity]),
         f" {finding.code}: {finding.place}: {finding.text} ({finding.count}{examples})",
     )
-
-
-def _grid(*names: str, numbers: Sequence[str]) -> Table:
-    """A table without lines, in which long names are folded rather than cut."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table

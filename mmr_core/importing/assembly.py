@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,10 +85,12 @@ class _Filling:
         self._rows, self._dataset, self._ids = _rows_of(survey, names, chosen, datasets)
         self._n = len(self._ids)
         shape = (self._n, len(models))
-        self._texts = {name: np.full(self._n, "", dtype=object) for name in _TEXTS}
+        self._texts: dict[str, Any] = {name: np.full(self._n, "", dtype=object) for name in _TEXTS}
         self._differing: dict[str, set[int]] = {name: set() for name in _TEXTS}
         self._image = np.full(self._n, None, dtype=object)
-        self._numbers = {name: np.full(shape, np.nan) for name in _NUMBERS if name != "reasoning_tokens"}
+        self._numbers: dict[str, Any] = {
+            name: np.full(shape, np.nan) for name in _NUMBERS if name != "reasoning_tokens"
+        }
         self._response = np.full(shape, None, dtype=object) if source.responses else None
         self._averages = _Averages(shape) if chosen.averaged else None
         self._traces = Traces(shape, list(survey.codes))
@@ -127,7 +129,7 @@ class _Filling:
             array[rows, columns] = values[name][order]
         if self._response is not None:
             responses = cells.records.values("response")
-            self._response[rows, columns] = [responses[i] for i in taken]
+            self._response[rows, columns] = [None if responses[i] is None else str(responses[i]) for i in taken]
         words = cells.word[taken]
         words = np.where((words <= EMPTY) & np.isnan(values["utility"][order]), UNSCORED, words).astype(np.int8)
         self._traces.add(
@@ -195,7 +197,7 @@ class _Filling:
                         if kept[row]:
                             differing.add(int(row))
                         else:
-                            kept[row] = value
+                            kept[row] = str(value)
         if not cells.records.constant("image") or cells.records.column("image"):
             images = cells.records.values("image")
             for i, row in zip(taken, rows, strict=True):
@@ -269,8 +271,7 @@ def _possible(cells: Cells, name: str, taken: NDArray[np.intp], source: LogSourc
     wrong = (numbers < 0) | ((numbers > 1) if name == "utility" else np.isinf(numbers))
     if not wrong.any():
         return numbers
-    lines = cells.records.values("row")
     for i in np.flatnonzero(wrong):
         fault = "outside [0, 1]" if name == "utility" else "negative or infinite"
-        source.fault(cells.records.file, f"{name} {numbers[i]} is {fault}, so unknown", row=lines[taken[i]])
+        source.fault(cells.records.file, f"{name} {numbers[i]} is {fault}, so unknown", row=int(cells.row[taken[i]]))
     return np.where(wrong, np.nan, numbers)

@@ -45,6 +45,7 @@ class Cells:
 
     :param group: int64 [n], the code of each record's group.
     :param place: int64 [n], the place of each record's instance within its dataset.
+    :param row: int64 [n], rows in the file, from 1; 0 where that means nothing.
     :param word: int8 [n], status words, as indices into `WORDS`.
     :param token_source: int8 [n], indices into `TOKEN_SOURCES`.
     :param utility: float64 [n], NaN where there is none or the status says that there cannot be one.
@@ -54,6 +55,7 @@ class Cells:
     records: Records
     group: NDArray[np.int64]
     place: NDArray[np.int64]
+    row: NDArray[np.int64]
     word: NDArray[np.int8]
     token_source: NDArray[np.int8]
     utility: NDArray[np.float64]
@@ -77,8 +79,13 @@ def cells_of(records: Records, codes: dict[Group, int], places: dict[str, dict[s
     instances = records.values("instance")
     if not all(isinstance(instance, str) and instance for instance in instances):
         raise DataError("an instance has no id, or one that is no text")
+    try:
+        row = np.broadcast_to(np.array(records.column("row"), dtype=np.int64), (len(records),))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the column 'row' has what is no whole number: {error}") from None
     return Cells(
         records=records,
+        row=row,
         group=_groups(records, codes),
         place=_places(records, instances, places),
         word=word,

@@ -117,10 +117,12 @@ class LogImporter(ABC):
     that it raises is a fault of that file alone; what it yielded before stays. For a row that cannot be used, call
     `source.fault(file, what, row=row)` and go on.
 
+    :cvar kit: what people call the kit.
     :cvar settings: the importer's own keys of `--select`, each with a clause of help.
     """
 
     embedded: ClassVar[bool] = False
+    kit: ClassVar[str] = ""
     settings: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod

@@ -65,7 +65,7 @@ class Traces:
         self.reasoning[rows, columns] = reasoning
         self._group[rows, columns] = cells.group[taken]
         self._file[rows, columns] = self._files.setdefault(file, len(self._files))
-        self._row[rows, columns] = np.asarray(records.values("row"))[taken]
+        self._row[rows, columns] = cells.row[taken]
         self._token_source[rows, columns] = cells.token_source[taken]
         natives, instances = records.values("native_id"), records.values("instance")
         codes = self._natives

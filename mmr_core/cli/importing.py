@@ -1,0 +1,238 @@
+"""`mmr data import` and `mmr data origin`: logs and tables into a store, and where each number of it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmr_core.cli.console import console, messages, note, print_json, progress, registry, warn
+from mmr_core.cli.describing import grid, show_description
+from mmr_core.cli.storing import opened, say_added, store_table
+from mmr_core.errors import WORK_FAILED, WRONG_USE, DataError, UsageError
+
+if TYPE_CHECKING:
+    from mmr_core.contracts import ImportContext, Progress
+    from mmr_core.importing import LogImporter
+    from mmr_core.importing.conducting import Imported, Look
+
+Words = Annotated[
+    list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and as what if several formats fit.")
+]
+Select = Annotated[
+    list[str] | None, typer.Option("--select", metavar="KEY=VALUE", help="A choice that the import asks for.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def import_data(
+    source: Words,
+    out: Annotated[Path | None, typer.Option(help="The store: a new folder, or a store to add to.")] = None,
+    select: Select = None,
+    prices: Annotated[Path | None, typer.Option(help="Price sheet (TOML) to compute costs from tokens.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Look at what is there, and write nothing.")] = False,
+    json: JsonOption = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing and exit with 1 where a mean is not the kit's own.")
+    ] = False,
+    responses: Annotated[bool, typer.Option("--responses", help="Keep the answers that logs have.")] = False,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read pickled logs, of arrays and plain containers only.")
+    ] = False,
+    copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images into the store.")] = False,
+) -> None:
+    """Read outcomes from evaluation logs, a file or folder, or an embedded table by name, into a store."""
+    if len(source) > 2:
+        raise UsageError(f"{len(source)} words where FORMAT and PATH are due", fix="import one path at a time")
+    if out is None and not show:
+        raise UsageError("there is no store to import into", fix="give --out STORE, or --show to look only")
+    from mmr_core.sources import log_importer_of
+
+    data, format_name = source[-1], source[0] if len(source) == 2 else None
+    importer = log_importer_of(format_name, data, registry(), warn=warn)
+    with progress(shown=not json) as watch:
+        if importer is None:
+            if select or responses or allow_pickle or strict:
+                raise UsageError(
+                    "this is a finished table, not a log", where=data, fix="leave out the options that are for logs"
+                )
+            _import_table(data, format_name, out, prices, watch, show=show, json=json, copy_images=copy_images)
+            return
+        context = _context(watch)
+        seen = _look(importer, data, context, select or [], responses=responses, allow_pickle=allow_pickle)
+        if not json:
+            _show(seen)
+        if show or seen.open:
+            _stop(seen, show=show, json=json)
+        imported = _priced(_carried_out(seen, context), prices)
+        _compare(seen, imported, strict=strict, json=json)
+        assert out is not None
+        table = imported.assembled.table
+        added = store_table(table, out, watch, copy_images=copy_images, origins=imported.assembled.origins)
+    if json:
+        from mmr_core.importing.showing import as_dict
+
+        brought = {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}
+        print_json({**as_dict(seen, imported), "added": brought})
+    else:
+        say_added(out, table, added)
+
+
+def show_origin(
+    store: Annotated[Path, typer.Argument(help="A store.")],
+    dataset: Annotated[str, typer.Argument(help="A dataset of it.")],
+    instance: Annotated[str, typer.Argument(help="An instance, with or without the dataset's prefix.")],
+    model: Annotated[str | None, typer.Argument(help="One model. (default: all)")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show which file and row of a log each outcome of an instance came from."""
+    from mmr_core.store import OutcomeStore
+
+    there = OutcomeStore.open(store)
+    stored = there.manifest().dataset(dataset)
+    if stored is None:
+        names = ", ".join(each.spec.name for each in there.manifest().datasets)
+        raise DataError(f"has no dataset {dataset!r}", where=str(store), fix=f"it has {names}")
+    models = [model] if model is not None else [outcomes.model for outcomes in stored.outcomes]
+    traced: dict[str, dict[str, Any]] = {}
+    for name in models:
+        origins = there.origins(dataset, name)
+        found = None if origins is None else origins.of(instance) or origins.of(f"{stored.spec.id_prefix}_{instance}")
+        if found is not None:
+            traced[name] = {key: None if value != value else value for key, value in found.items()}
+    if not traced:
+        raise DataError(
+            f"does not say where outcomes of {instance!r} came from",
+            where=f"{store}, dataset {dataset!r}",
+            fix="origins are kept where evaluation logs are imported",
+        )
+    if json:
+        print_json({"dataset": dataset, "origins": [{"model": name, **found} for name, found in traced.items()]})
+        return
+    table = grid("model", *next(iter(traced.values())), numbers=())
+    for name, found in traced.items():
+        table.add_row(*(_plain(value) for value in (name, *found.values())))
+    console().print(table)
+
+
+def _import_table(
+    data: str,
+    format_name: str | None,
+    out: Path | None,
+    prices: Path | None,
+    watch: Progress,
+    *,
+    show: bool,
+    json: bool,
+    copy_images: bool,
+) -> None:
+    """Imports a finished table, in which nothing is to be chosen."""
+    from mmr_core.description import describe
+    from mmr_core.pricing import read_price_sheet, reprice
+
+    table = opened(data, watch, format_name)
+    if prices is not None:
+        table = reprice(table, read_price_sheet(prices), warn=warn)
+    if out is None or show:
+        described = describe(table)
+        if json:
+            print_json(described.as_dict())
+        else:
+            show_description(described)
+        return
+    added = store_table(table, out, watch, copy_images=copy_images)
+    if json:
+        print_json({"added": {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}})
+    else:
+        say_added(out, table, added)
+
+
+def _context(watch: Progress) -> ImportContext:
+    from mmr_core.features import cache_root
+    from mmr_core.sources import import_context
+
+    return import_context(registry(), cache=cache_root(), warn=warn, progress=watch)
+
+
+def _look(
+    importer: LogImporter,
+    data: str,
+    context: ImportContext,
+    select: list[str],
+    *,
+    responses: bool,
+    allow_pickle: bool,
+) -> Look:
+    from mmr_core.importing.conducting import look
+
+    return look(importer, Path(data), context, select=select, responses=responses, allow_pickle=allow_pickle)
+
+
+def _carried_out(seen: Look, context: ImportContext) -> Imported:
+    from mmr_core.importing.conducting import carry_out
+
+    return carry_out(seen, context)
+
+
+def _priced(imported: Imported, prices: Path | None) -> Imported:
+    if prices is None:
+        return imported
+    from mmr_core.importing.conducting import with_table
+    from mmr_core.pricing import read_price_sheet, reprice
+
+    return with_table(imported, reprice(imported.assembled.table, read_price_sheet(prices), warn=warn))
+
+
+def _show(seen: Look) -> None:
+    """Prints what a look found: warnings on stderr, a table on stdout."""
+    from mmr_core.importing.conducting import lines_of
+    from mmr_core.importing.showing import coverage, summary
+
+    for line in lines_of(seen):
+        warn(line)
+    if seen.survey is None:
+        return
+    console().print(summary(seen), markup=False, highlight=False, soft_wrap=True)
+    columns, rows, left_out = coverage(seen)
+    table = grid(*columns[:3], numbers=columns[3:])
+    for row in rows:
+        table.add_row(*map(_plain, row))
+    console().print(table)
+    if left_out:
+        note(f"and {left_out} rows more; --json has them all")
+
+
+def _stop(seen: Look, *, show: bool, json: bool) -> None:
+    """Ends a command that writes nothing: 0 if only a look was asked for, 2 if something is to be chosen first."""
+    from mmr_core.importing.showing import as_dict, question_line
+
+    if json:
+        print_json(as_dict(seen))
+    for question in seen.open:
+        messages().print(question_line(question), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if show else WRONG_USE)
+
+
+def _compare(seen: Look, imported: Imported, *, strict: bool, json: bool) -> None:
+    """Says whether means agree with the kit's, and ends the command if they must and do not."""
+    from mmr_core.importing.showing import as_dict
+
+    for line in imported.assembled.notices:
+        warn(line)
+    differing = [agreement for agreement in imported.agreements if not agreement.agrees]
+    for agreement in differing:
+        warn(str(agreement))
+    agreeing = len(imported.agreements) - len(differing)
+    if agreeing:
+        note(f"{agreeing} of {len(imported.agreements)} means agree with the kit's own")
+    if strict and differing:
+        if json:
+            print_json({**as_dict(seen, imported), "added": None})
+        raise typer.Exit(WORK_FAILED)
+
+
+def _plain(value: object) -> str:
+    from rich.markup import escape
+
+    return "-" if value is None or value == "" else escape(str(value))
