@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from mmr_core.cli import compare, data, encode, plugins, reproduce, route, run, train
+from mmr_core.cli import compare, data, encode, plugins, reproduce, route, run, savings, train
 from mmr_core.cli.choices import PROGRAM
 from mmr_core.cli.console import messages, registry
 from mmr_core.errors import WORK_FAILED, MMRError, PluginError
@@ -59,9 +59,10 @@ def application(words: Sequence[str]) -> typer.Typer:
     app.command("encode")(encode.encode)
     app.command("train")(train.train)
     app.command("route")(route.route)
+    app.command("savings")(savings.savings)
     app.add_typer(data.app, name="data")
     app.add_typer(plugins.app, name="plugins")
-    own = {"run", "compare", "reproduce", "encode", "train", "route", "data", "plugins"}
+    own = {"run", "compare", "reproduce", "encode", "train", "route", "savings", "data", "plugins"}
     if words[:1] and words[0] in own:
         return app
     # A command of the benchmark itself may hold what no other plugin is to see: nobody else's code is imported for it.

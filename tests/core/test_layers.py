@@ -13,6 +13,7 @@ import mmr_core
 ROOT = Path(mmr_core.__file__).parent
 LEVELS = [
     {"cli"},
+    {"savings"},
     {"report"},
     {"studies"},
     {"checks", "authors", "trained"},
