@@ -11,14 +11,19 @@ from typing import Any
 
 from mmr_core.errors import UsageError
 from mmr_core.evaluate.options import ModalityChoice
+from mmr_core.features.aligned import Align
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderPair:
-    """Which encoders make the features; None means the one that the run was given."""
+    """Which encoders make the features; None means the one that the run was given.
+
+    :param align: what is done with unequal widths; None means as the run was told.
+    """
 
     text: str | None = None
     image: str | None = None
+    align: Align | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -67,9 +67,10 @@ class Sources:
         return {pair: source.describe() for pair, source in self._made.items()}
 
     def _chosen(self, pair: EncoderPair) -> FeatureChoice:
-        if pair == EncoderPair():
-            return self._choice
+        align = pair.align or self._choice.align
         named = {kind for kind, name in (("text", pair.text), ("image", pair.image)) if name is not None}
+        if not named:
+            return replace(self._choice, align=align)
         if self._choice.file is not None and not named.issuperset(_modalities(self._view)):
             raise UsageError(
                 f"features of the other modality come from {str(self._choice.file)!r}, so an encoder of {named.pop()} "
@@ -81,6 +82,7 @@ class Sources:
             file=None,
             text_encoder=pair.text or self._choice.text_encoder,
             image_encoder=pair.image or self._choice.image_encoder,
+            align=align,
         )
 
 

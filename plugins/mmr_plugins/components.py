@@ -192,6 +192,18 @@ IMPORTERS = (
     ),
     ComponentSpec(
         kind="importer",
+        name="lm-eval",
+        target="mmr_plugins.importers.lm_eval:LMEvalImporter",
+        summary="sample logs of lm-evaluation-harness",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="lmms-eval",
+        target="mmr_plugins.importers.lmms_eval:LMMSEvalImporter",
+        summary="sample logs of lmms-eval",
+    ),
+    ComponentSpec(
+        kind="importer",
         name="sample",
         target="mmr_plugins.importers.sample:SampleImporter",
         summary="the embedded synthetic sample, generated on first use",
@@ -289,5 +301,23 @@ STUDIES: tuple[ComponentSpec, ...] = (
         name="s-figure2",
         target="mmr_plugins.studies.cases:CaseStudies",
         summary="two queries per scenario with what was chosen for them",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="held-out-model",
+        target="mmr_plugins.studies.newcomer:HeldOutModel",
+        summary="beyond the paper: a model added after training, known from a few instances",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="training-size",
+        target="mmr_plugins.studies.training_size:TrainingSize",
+        summary="beyond the paper: how much training data routers need",
+    ),
+    ComponentSpec(
+        kind="study",
+        name="encoder-ablation",
+        target="mmr_plugins.studies.encoders:EncoderAblation",
+        summary="beyond the paper: routers on the features of other encoders",
     ),
 )

@@ -33,6 +33,7 @@ from mmr_core.studies import (
     Unavailable,
 )
 from mmr_core.studies.results import averaged, difference
+from mmr_plugins.studies.curves import curve
 from mmr_plugins.studies.lineup import over_seeds, widest_multimodal
 from mmr_plugins.studies.measured import Measured, figure, in_words, protocol_note
 from mmr_plugins.studies.modalities import LABELS, MODALITIES, better_single, clusters_cell, numbers_of_clusters
@@ -128,12 +129,12 @@ def _chart(fits: Fits) -> Chart:
     panels = []
     for metric, label in (("nauc", "nAUC"), ("skill", "skill")):
         series = [
-            _curve(LABELS[modality], {k: averaged(r[modality], metric) for k, r in fits.items() if modality in r})
+            curve(LABELS[modality], {k: averaged(r[modality], metric) for k, r in fits.items() if modality in r})
             for modality in MODALITIES
         ]
         panels.append(Panel(title=label, x=_clusters_axis(), y=Axis(label=label), series=_not_empty(series)))
     found = advantages(fits)
-    gain = _curve(GAIN, {k: estimate for k, (_, estimate) in found.items()})
+    gain = curve(GAIN, {k: estimate for k, (_, estimate) in found.items()})
     zero = Series(name="no difference", x=gain.x, y=(0.0,) * len(gain.x), reference=True)
     axis = Axis(label="difference in nAUC")
     panels.append(Panel(title="advantage", x=_clusters_axis(), y=axis, series=_not_empty([gain, zero])))
@@ -146,16 +147,6 @@ def _clusters_axis() -> Axis:
 
 def _not_empty(series: Sequence[Series]) -> tuple[Series, ...]:
     return tuple(one for one in series if one.x)
-
-
-def _curve(name: str, estimates: Mapping[int, Estimate]) -> Series:
-    known = [
-        (float(k), e.value, e.value if e.low is None else e.low, e.value if e.high is None else e.high)
-        for k, e in estimates.items()
-        if e.value is not None
-    ]
-    x, y, low, high = zip(*known, strict=True) if known else ((), (), (), ())
-    return Series(name=name, x=x, y=y, low=low, high=high)
 
 
 def _sheet(fits: Fits, note: str) -> Sheet:

@@ -42,6 +42,12 @@ def test_a_pair_replaces_what_it_names_and_leaves_the_rest(sources):
     assert encoders(own(EncoderPair(text="tfidf"))) == ("mmr-bench/tfidf", "mmr-bench/lite")
 
 
+def test_a_pair_says_what_becomes_of_unequal_widths_or_leaves_it_to_the_run(sources):
+    run = sources(align="truncate")
+    assert run(EncoderPair(text="tfidf")).describe()["align"] == "truncate"
+    assert run(EncoderPair(text="tfidf", align="pad")).describe()["align"] == "pad"
+
+
 def test_a_pair_is_made_once_and_described_once_it_was_asked_for(sources):
     own = sources()
     assert own.descriptions == {}
