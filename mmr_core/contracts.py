@@ -146,7 +146,8 @@ class Encoder(Protocol):
 
     Methods: `encode_text(texts: Sequence[str]) -> float32 [n, d]` and
     `encode_image(paths: Sequence[Path]) -> float32 [n, d]`, row for row, not normalised. A row depends on its own
-    input alone. An image that cannot be read raises `FeatureError` that names the file.
+    input alone. An image that cannot be read raises `FeatureError` that names the file. Any text is a text, the empty
+    one included. Parameters go by keyword, have defaults, and are named in the docstring.
     """
 
     modalities: ClassVar[tuple[str, ...]]
@@ -161,7 +162,8 @@ class Fusion(Protocol):
 
     `fit` sees the training rows only and returns itself; `transform` gives float32 [n, p], each row a function of
     that row and of what `fit` kept. A fusion that looks at the other rows of its batch says `transductive = True`
-    and is refused in ranking.
+    and is refused in ranking. Where one modality was not encoded at all, features come of the other, or a
+    `UsageError` says that they cannot. Parameters go by keyword, have defaults, and are named in the docstring.
     """
 
     def fit(self, embeddings: Embeddings) -> Self: ...
@@ -175,6 +177,11 @@ class ScoringRouter(Protocol):
 
     Made with `seed: int` and its parameters by keyword. `default_fusion` names the fusion it wants unless the caller
     names another; None means that it reads `Queries.embeddings` and wants no z.
+
+    Every parameter has a default and is named in the docstring. The same seed on the same machine gives the same
+    numbers. A query is answered alike alone, among others, in any order and under any id, up to rounding. Modalities
+    and training outcomes may be missing anywhere, and the pool has any number of models: answers stay finite. What a
+    router knows of outcomes comes from its `TrainingData` alone. `mmr_core.testing.RouterConformance` checks all this.
     """
 
     default_fusion: ClassVar[str | None]
@@ -188,7 +195,8 @@ class ScoringRouter(Protocol):
 class PolicyRouter(Protocol):
     """Decides at a given trade-off weight, which multiplies costs divided by `TrainingData.cost_scale`.
 
-    It is swept on the grid [0, 60 weights from 1e-4 to 1e4 in equal ratios, infinity].
+    It is swept on the grid [0, 60 weights from 1e-4 to 1e4 in equal ratios, infinity]. Whatever else is asked of a
+    `ScoringRouter` is asked of it too.
     """
 
     default_fusion: ClassVar[str | None]

@@ -64,6 +64,19 @@ def compare(first: Policy, second: Policy) -> Compared:
     return Compared(compared=compared, changed=changed)
 
 
+def identical(first: Policy, second: Policy) -> bool:
+    """Whether two answers agree in every bit of every number."""
+    if isinstance(first, Scored) and isinstance(second, Scored):
+        return np.array_equal(first.pred_utility, second.pred_utility) and np.array_equal(
+            first.pred_cost, second.pred_cost
+        )
+    if isinstance(first, Decided) and isinstance(second, Decided):
+        return np.array_equal(first.trade_off, second.trade_off) and all(
+            map(np.array_equal, first.probabilities, second.probabilities)
+        )
+    return False
+
+
 def _decisions(first: Policy, second: Policy) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """At each weight: [n] whether the first decision is clear, [n] whether the second is another."""
     if isinstance(first, Scored) and isinstance(second, Scored):

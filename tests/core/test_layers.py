@@ -16,6 +16,7 @@ LEVELS = [
     {"savings"},
     {"report"},
     {"studies"},
+    {"testing"},
     {"checks", "authors", "trained"},
     {"evaluate"},
     {"features", "splits", "pricing", "sources", "description"},

@@ -1,0 +1,184 @@
+"""From a name to the checks of what it names: the front end of `mmr plugins check`, without pytest.
+
+A name is that of a component, or of a distribution, which stands for everything that it provides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from mmr_core.errors import PluginError, UnknownNameError, UsageError
+from mmr_core.plugins import Contribution, did_you_mean
+from mmr_core.registry import Registry, Shelf
+from mmr_core.specs import Kind
+from mmr_core.testing.checks import Check, Outcome, run_check
+from mmr_core.testing.encoders import ENCODER_CHECKS
+from mmr_core.testing.facts import DATASET_CHECKS, MODEL_CHECKS
+from mmr_core.testing.fusions import FUSION_CHECKS
+from mmr_core.testing.importers import IMPORTER_CHECKS
+from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.parameters import look_at_parameters
+from mmr_core.testing.routers import ROUTER_CHECKS
+from mmr_core.testing.subjects import FactSubject, Subject, named
+
+_STUDY_CHECKS: tuple[Check[Subject], ...] = (
+    Check(
+        name="parameters",
+        rule="every parameter goes by keyword, has a default that can be given, and is named in the docstring",
+        contract="mmr_core.studies.Study",
+        look=look_at_parameters,
+    ),
+    Check(
+        name="import-cost",
+        rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
+        contract="mmr_core.hookspecs",
+        look=look_at_listing,
+    ),
+)
+
+CHECKS: Mapping[str, tuple[Check[Any], ...]] = {
+    "router": ROUTER_CHECKS,
+    "encoder": ENCODER_CHECKS,
+    "fusion": FUSION_CHECKS,
+    "importer": IMPORTER_CHECKS,
+    "dataset": DATASET_CHECKS,
+    "model": MODEL_CHECKS,
+    "study": _STUDY_CHECKS,
+}
+"""The checks of each kind, in the order in which they are made; what comes first explains what fails behind it."""
+
+FACTS = ("dataset", "model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One component to check.
+
+    :param word: its kind.
+    """
+
+    word: str
+    contribution: Contribution
+
+    @property
+    def checks(self) -> tuple[Check[Any], ...]:
+        """Those of its kind."""
+        return CHECKS[self.word]
+
+
+def targets(name: str, registry: Registry, kind: str | None = None) -> list[Target]:
+    """What a name means: one component, or all that a distribution provides.
+
+    :param kind: where a name is that of a router and of a dataset, say, which is meant.
+    :raises UsageError: if there is no such kind, or it must be said.
+    :raises UnknownNameError: if nothing has the name.
+    :raises PluginError: if it belongs to a plugin that failed.
+    """
+    if kind is not None and kind not in CHECKS:
+        raise UsageError(
+            f"{kind!r} is no kind that can be checked{did_you_mean(kind, CHECKS)}",
+            fix=f"use one of {', '.join(CHECKS)}",
+        )
+    words = tuple(CHECKS) if kind is None else (kind,)
+    found = [Target(word=word, contribution=one) for word in words for one in _named(word, name, registry)]
+    if len({target.word for target in found}) > 1:
+        kinds = " and a ".join(target.word for target in found)
+        raise UsageError(f"{name!r} names a {kinds}", fix=f"say which by --kind, such as --kind {found[0].word}")
+    return found or _of_distribution(name, registry, words)
+
+
+def _named(word: str, name: str, registry: Registry) -> Iterator[Contribution]:
+    """The contribution of this kind that a person means; none, or one."""
+    mine = [one for one in registry.discovery.contributions if one.word == word and _protocol(one) == "paper"]
+    if not any(name in (one.spec.name, one.canonical_id) for one in mine):
+        return
+    canonical_id = _shelf(word, registry).find(name).canonical_id
+    yield from (one for one in mine if one.canonical_id == canonical_id)
+
+
+def _shelf(word: str, registry: Registry) -> Shelf[Any]:
+    facts: dict[str, Shelf[Any]] = {"dataset": registry.datasets, "model": registry.models}
+    return facts[word] if word in facts else registry.components(cast("Kind", word))
+
+
+def _of_distribution(name: str, registry: Registry, words: tuple[str, ...]) -> list[Target]:
+    normal = re.sub(r"[-_.]+", "-", name).lower()
+    failures = [
+        one
+        for one in registry.failures
+        if one.provider.distribution == normal
+        or name.startswith(f"{one.provider.distribution}/")
+        or any(name in (given.spec.name, given.canonical_id) for given in one.given)
+    ]
+    if failures:
+        raise PluginError(str(failures[0]), details=failures[0].traceback)
+    found = [
+        Target(word=one.word, contribution=one)
+        for one in registry.discovery.contributions
+        if one.provider.distribution == normal and one.word in words and _protocol(one) == "paper"
+    ]
+    if found:
+        return found
+    known = [
+        *(one.spec.name for one in registry.discovery.contributions if one.word in words),
+        *(one.distribution for one in registry.discovery.providers),
+    ]
+    left_out = ", ".join(one.provider.distribution for one in registry.failures)
+    raise UnknownNameError(
+        f"no {'component' if len(words) > 1 else words[0]} and no distribution {name!r}{did_you_mean(name, known)}",
+        fix="see 'mmr plugins list'" + (f"; plugins of {left_out} failed to load" if left_out else ""),
+    )
+
+
+def check_target(
+    target: Target,
+    registry: Registry,
+    workspace: Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    example: Path | None = None,
+) -> Iterator[Outcome]:
+    """Makes the checks of one component, in turn.
+
+    :param parameters: to make it with, beside its defaults.
+    :param example: a file or folder in an importer's format.
+    :raises UsageError: if something is given that this kind has no use for, or an extra is missing.
+    """
+    if target.word in FACTS and parameters:
+        raise UsageError(f"a {target.word} has no parameters", fix="leave --set out")
+    if example is not None and (target.word != "importer" or not example.exists()):
+        reason = "there is no such file or folder" if target.word == "importer" else f"a {target.word} reads no file"
+        raise UsageError(reason, where=f"--example {example}", fix="give --example to importers, and an existing path")
+    subject: Subject | FactSubject
+    if target.word in FACTS:
+        subject = fact(target.contribution, registry, workspace)
+    else:
+        subject = named(
+            target.word,
+            target.contribution.canonical_id,
+            registry,
+            workspace,
+            parameters=parameters,
+            example=example,
+        )
+    for check in target.checks:
+        yield run_check(check, subject)
+
+
+def fact(contribution: Contribution, registry: Registry, workspace: Path) -> FactSubject:
+    """The subject of a dataset or a model."""
+    return FactSubject(
+        word=contribution.word,
+        label=contribution.canonical_id,
+        contribution=contribution,
+        registry=registry,
+        workspace=workspace,
+    )
+
+
+def _protocol(contribution: Contribution) -> str:
+    return str(getattr(contribution.spec, "protocol", "paper"))
