@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -28,6 +27,7 @@ from mmr_core.report.exhibits.facts import RunFacts
 from mmr_core.report.grids import titled
 from mmr_core.report.numbers import decimal, interval, name, one_line
 from mmr_core.studies.exhibits import Exhibit
+from mmr_core.studies.grid import Cell
 from mmr_core.studies.results import Results
 from mmr_core.studies.terms import Finding, StudyReport
 
@@ -101,7 +101,9 @@ def page(
 def run_facts(facts: RunFacts, results: Results) -> list[tuple[str, str]]:
     """What was run, as pairs of a word and a value."""
     data = facts.data
-    failed = len(results.failures)
+    broke = sum(not failure.unavailable for failure in results.failures)
+    cells = f"{facts.measured:,} run, {facts.cached:,} taken from the cache, {broke:,} failed"
+    cells += f", {len(results.failures) - broke:,} not to be had" if len(results.failures) > broke else ""
     pairs = [
         ("command", shlex.join(facts.command)),
         ("table", f"{data.source}; {data.instances:,} instances; digest {data.digest}"),
@@ -115,7 +117,7 @@ def run_facts(facts: RunFacts, results: Results) -> list[tuple[str, str]]:
             "intervals",
             f"95 %, {facts.draws:,} bootstrap draws over instances, stratified by dataset, seed {facts.draw_seed}",
         ),
-        ("cells", f"{facts.measured:,} run, {facts.cached:,} taken from the cache, {failed:,} failed"),
+        ("cells", cells),
         ("time", f"{duration(facts.seconds)}, begun {facts.started.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
     ]
     return [(word, one_line(value)) for word, value in pairs]
@@ -145,13 +147,16 @@ def missing(
 
 def _failed_cells(results: Results) -> list[tuple[str, str]]:
     """Cells that failed, those of one reason together."""
-    reasons = Counter(failure.reason for failure in results.failures)
+    reasons: dict[tuple[str, bool], list[Cell]] = {}
+    for failure in results.failures:
+        reasons.setdefault((failure.reason, failure.unavailable), []).append(failure.cell)
     pairs = []
-    for reason, count in reasons.items():
-        cells = [failure.cell for failure in results.failures if failure.reason == reason]
+    for (reason, unavailable), cells in reasons.items():
         named = [f"{cell.router or 'references'} on {cell.test}, seed {cell.seed}" for cell in cells[:_NAMED]]
-        more = [f"{count - _NAMED} more"] if count > _NAMED else []
-        pairs.append((f"{'fit' if count == 1 else 'fits'}: {'; '.join([*dict.fromkeys(named), *more])}", reason))
+        more = [f"{len(cells) - _NAMED} more"] if len(cells) > _NAMED else []
+        what = "fit" if len(cells) == 1 else "fits"
+        broke = "" if unavailable else " (broke)"
+        pairs.append((f"{what}{broke}: {'; '.join([*dict.fromkeys(named), *more])}", reason))
     return pairs
 
 

@@ -79,7 +79,7 @@ def prepare(axes: Axes, panel: Panel, x: Scale, y: Scale, width: float, height: 
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)
-    lines = broken(drawable(panel.title), width + 0.2, ruler, size=TITLE, most=2)
+    lines = broken(drawable(panel.title), width - 0.15, ruler, size=TITLE, most=2)
     axes.set_title("\n".join(lines), fontsize=TITLE, loc="left", color=INK, parse_math=False, pad=4)
 
 
