@@ -69,7 +69,7 @@ def test_every_option_of_the_readme_exists(capsys, monkeypatch):
     pages = ""
     for command in (
         ["--help"],
-        *(["run"], ["encode"], ["compare"]),
+        *(["run"], ["encode"], ["compare"], ["reproduce"]),
         *(["data", c] for c in ("info", "import", "check")),
     ):
         main([*command, "--help"] if command != ["--help"] else command)

@@ -6,7 +6,7 @@ Apart from `reproduce` so that parsing the command line imports nothing heavy.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,7 +188,7 @@ def _facts(
         seeds=request.seeds,
         draws=work.options.draws,
         draw_seed=work.options.draw_seed,
-        features=tuple(work.sources.descriptions.values()),
+        features=tuple(_unequal(work.sources.descriptions.values())),
         lineup=tuple(lineup_entry(entrant, found, work.options) for entrant in work.entrants),
         command=(PROGRAM, *request.words),
         measured=len({cell_key(cell) for cell in work.plan.cells}) - results.kept,
@@ -200,6 +200,15 @@ def _facts(
         skipped_routers=work.skipped,
         warnings=tuple(dict.fromkeys(work.said)),
     )
+
+
+def _unequal(descriptions: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Each description once: a pair of encoders may be named that the run has anyway."""
+    once: list[Mapping[str, Any]] = []
+    for description in descriptions:
+        if description not in once:
+            once.append(description)
+    return once
 
 
 def _finish(request: Request, conducted: Conducted, results: Results, facts: RunFacts) -> None:
