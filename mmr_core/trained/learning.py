@@ -8,11 +8,12 @@ without it. A router that answers otherwise once it is restored is refused here 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mmr_core.contracts import TEXT
 from mmr_core.errors import PluginError, UsageError
 from mmr_core.evaluate.fitting import Fitted, Lesson, best_trade_off, learn
 from mmr_core.evaluate.policies import Policy, ask
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 PROBED = 256
 """How many training queries a restored router is asked about, to see that it answers as before."""
+
+SAME_EMBEDDING = 1e-5
+"""How far embeddings may be apart that were computed in batches of other sizes, relative and absolute."""
 
 
 def train(
@@ -60,6 +64,7 @@ def train(
         fitted = _fit(taught, np.ones(len(taught.table), dtype=np.bool_), assignment, names, registry)
         manifest, arrays = described(table, taught, assignment, names, fitted, point, source, registry)
         trained = made_again(manifest, arrays, registry)
+        _demand_same_embeddings(taught, trained)
         _demand_same_answers(taught, fitted, trained, names)
     return trained
 
@@ -120,6 +125,23 @@ def _operating_point(
 def _asked(taught: Taught, fitted: Fitted, rows: NDArray[np.bool_], names: tuple[str, str | None]) -> Policy:
     queries = fitted.queries(taught.features.take(rows), [taught.ids[i] for i in np.flatnonzero(rows)])
     return ask(fitted.router, queries, taught.cost_scale, names[0])
+
+
+def _demand_same_embeddings(taught: Taught, trained: TrainedRouter) -> None:
+    """Asks a restored encoder about texts that the router learned from; one that learns nothing needs no asking."""
+    encoder: Any = trained.encoders.get("text")
+    before = taught.features.embeddings.text
+    rows = np.flatnonzero(taught.features.embeddings.mask[:, TEXT])[:PROBED]
+    if encoder is None or before is None or not len(rows) or not hasattr(encoder, "fit"):
+        return
+    after = np.asarray(encoder.encode_text([taught.features.questions[i] for i in rows]))
+    width = min(before.shape[1], after.shape[1])
+    if not np.allclose(before[rows, :width], after[:, :width], rtol=SAME_EMBEDDING, atol=SAME_EMBEDDING):
+        raise PluginError(
+            "encodes otherwise once it is restored from its state",
+            where=f"encoder {type(encoder).__name__}",
+            fix="restore must bring back all that fit keeps (mmr_core.contracts.Saveable)",
+        )
 
 
 def _demand_same_answers(taught: Taught, fitted: Fitted, trained: TrainedRouter, names: tuple[str, str | None]) -> None:

@@ -202,6 +202,33 @@ class Listing(Saved):
 class Nothing(Saved):
     def restore(self, state):
         pass
+
+
+class Lengths:
+    modalities = ("text",)
+    fingerprint = "lengths"
+    unit = 1.0
+
+    def fit(self, texts):
+        self.unit = float(max(map(len, texts)))
+        return self
+
+    def encode_text(self, texts):
+        return np.array([[len(text) / self.unit, 1.0] for text in texts], dtype=np.float32)
+
+
+class SavedLengths(Lengths):
+    def state(self):
+        return {"unit": self.unit}
+
+    def restore(self, state):
+        self.unit = state["unit"]
+        return self
+
+
+class ForgetfulLengths(SavedLengths):
+    def restore(self, state):
+        return self
 """
 
 
@@ -216,6 +243,9 @@ def foreign(tmp_path, monkeypatch):
         + "def mmr_register_routers():\n    return [ComponentSpec(kind='router', name=c.lower(), summary='', "
         + "target='strange_routers:' + c) for c in "
         + "('Plain', 'Saved', 'Forgetful', 'Objects', 'Pickled', 'Climber', 'Listing', 'Nothing')]\n"
+        + "@hookimpl\ndef mmr_register_encoders():\n"
+        + "    return [ComponentSpec(kind='encoder', name=c.lower(), summary='', "
+        + "target='strange_routers:' + c) for c in ('Lengths', 'SavedLengths', 'ForgetfulLengths')]\n"
     )
     info = tmp_path / "strange_routers-1.0.dist-info"
     info.mkdir()
@@ -258,3 +288,13 @@ def test_a_router_that_breaks_the_contract_of_saving_is_told_how(router, reason,
     with pytest.raises(PluginError, match=reason) as caught:
         learned_from(pictured, router, registry=foreign)
     assert "mmr_core.contracts.Saveable" in str(caught.value)
+
+
+def test_an_encoder_that_learns_is_saved_if_it_can_be_and_comes_back_as_it_was(pictured, learned_from, foreign):
+    how = {"modality": "text", "registry": foreign, "text": "savedlengths"}
+    trained = learned_from(pictured, "linear", **how)
+    assert trained.manifest.features.encoders[0].state == {"unit": trained.encoders["text"].unit}
+    with pytest.raises(UsageError, match="encoder 'strange-routers/lengths' cannot be saved: it has no state"):
+        learned_from(pictured, "linear", **{**how, "text": "lengths"})
+    with pytest.raises(PluginError, match="ForgetfulLengths: encodes otherwise once it is restored"):
+        learned_from(pictured, "linear", **{**how, "text": "forgetfullengths"})
