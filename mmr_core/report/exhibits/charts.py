@@ -20,7 +20,7 @@ from mmr_core.report.exhibits.panels import (
     prepare,
 )
 from mmr_core.report.exhibits.scales import DrawingError, across, upwards
-from mmr_core.report.exhibits.typesetting import Ruler, drawable
+from mmr_core.report.exhibits.typesetting import Ruler, drawable, shortened
 from mmr_core.report.plots import DPI
 from mmr_core.report.styles import GREY, INK
 from mmr_core.studies.figures import Chart, Series
@@ -215,8 +215,7 @@ def _entries(chart: Chart, palette: Palette) -> list[tuple[str, Any]]:
 
 
 def _name(name: str) -> str:
-    text = drawable(name)
-    text = text if len(text) <= _NAME else f"{text[: _NAME - 1].rstrip()}…"
+    text = shortened(drawable(name), _NAME)
     return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore
 
 

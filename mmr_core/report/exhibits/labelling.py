@@ -11,7 +11,7 @@ from mmr_core.report.annotations import LABEL, draw_names, on_screen
 from mmr_core.report.exhibits.palette import Palette
 from mmr_core.report.exhibits.panels import BAR_ROOM, MARKER, TICKS
 from mmr_core.report.exhibits.scales import Scale
-from mmr_core.report.exhibits.typesetting import drawable
+from mmr_core.report.exhibits.typesetting import drawable, shortened
 from mmr_core.report.labels import Box
 from mmr_core.report.numbers import number
 from mmr_core.report.styles import GREY, INK
@@ -49,18 +49,13 @@ def write_on(axes: Axes, panel: Panel, palette: Palette, y: Scale) -> int:
             continue
         for label, across, up in zip(series.labels, series.x, series.y, strict=False):
             if label and np.isfinite(across) and not np.isnan(up):
-                names.append(_shortened(label) + _outside(up, y))
+                names.append(shortened(drawable(label), LONGEST) + _outside(up, y))
                 points.append((across, float(np.clip(up, y.low, y.high))))
     if not names:
         return 0
     pixels: Floats = axes.transData.transform(np.array(points))
     boxes = draw_names(axes, pixels, names, taken, lines, size=TICKS, covered=_COVERED)
     return sum(_HOMELESS if box is None else int(box.count(lines) > _TOUCHED) for box in boxes)
-
-
-def _shortened(label: str) -> str:
-    text = drawable(label)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
 
 
 def _outside(up: float, y: Scale) -> str:
@@ -115,7 +110,9 @@ def _notes(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
     boxes: list[Box] = []
     frame = axes.get_window_extent()
     for name, highest in y.beyond:
-        text = axes.text(0, 0, f"↑ {_shortened(name)}, up to {number(highest)}", fontsize=TICKS, color=GREY)
+        text = axes.text(
+            0, 0, f"↑ {shortened(drawable(name), LONGEST)}, up to {number(highest)}", fontsize=TICKS, color=GREY
+        )
         text.set(parse_math=False, gid=NOTE, va="bottom", ha="left", transform=None)
         text.set_in_layout(False)
         room = text.get_window_extent()
@@ -151,7 +148,9 @@ def _name_areas(axes: Axes, panel: Panel, palette: Palette) -> None:
         high = axes.transData.transform(np.column_stack([series.x, below + heights]))
         below = below + heights
         colour = palette.look(series).fill
-        text = axes.text(0, 0, _shortened(series.name), fontsize=TICKS, gid=LABEL, parse_math=False, zorder=6)
+        text = axes.text(
+            0, 0, shortened(drawable(series.name), LONGEST), fontsize=TICKS, gid=LABEL, parse_math=False, zorder=6
+        )
         text.set(color=_readable_on(colour), va="center", ha="center")
         text.set_path_effects([withStroke(linewidth=2.2, foreground=colour)])
         text.set_in_layout(False)

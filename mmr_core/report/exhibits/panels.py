@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmr_core.report.exhibits.palette import Look, Palette
 from mmr_core.report.exhibits.scales import DrawingError, Scale, finite, stack_total, tick_text, ticks
-from mmr_core.report.exhibits.typesetting import Ruler, broken, drawable
+from mmr_core.report.exhibits.typesetting import Ruler, broken, drawable, shortened
 from mmr_core.report.styles import INK
 from mmr_core.studies.figures import Panel, Series
 
@@ -27,6 +27,8 @@ FEW = 12
 """Lines through at most so many points have a marker at each."""
 LINE, THIN = 1.3, 0.8
 MARKER = 4.0
+_HIGHEST, _TURNED = 3, 20
+"""Lines of a category's name below its place, beyond which it is turned, and the letters that it then has."""
 BAR_ROOM = 0.8
 """The share of a place on the axis that its bars take together."""
 
@@ -107,10 +109,11 @@ def _name_places(axes: Axes, names: Sequence[str], width: float, ruler: Ruler) -
     room = 0.94 * width / len(names)
     shown = [drawable(name) for name in names]
     words = [word for name in shown for word in name.split()]
-    if ruler.widest(words, size=TICKS) <= room:
-        axes.set_xticks(range(len(names)), ["\n".join(broken(name, room, ruler, size=TICKS)) for name in shown])
+    lines = [broken(name, room, ruler, size=TICKS) for name in shown]
+    if ruler.widest(words, size=TICKS) <= room and max(map(len, lines)) <= _HIGHEST:
+        axes.set_xticks(range(len(names)), ["\n".join(broken_name) for broken_name in lines])
         return
-    cut = ["\n".join(broken(name, 1.1, ruler, size=TICKS, most=1)) for name in shown]
+    cut = [shortened(name, _TURNED) for name in shown]
     axes.set_xticks(range(len(names)), cut, rotation=40, ha="right", rotation_mode="anchor")
 
 

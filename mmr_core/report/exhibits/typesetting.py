@@ -42,6 +42,14 @@ def drawable(text: str) -> str:
     return "".join(letter if ord(letter) in known else "\ufffd" for letter in one_line(text))
 
 
+def shortened(name: str, longest: int) -> str:
+    """A name of so many letters at most: what is too long loses its middle, for names often differ at their ends."""
+    if len(name) <= longest:
+        return name
+    end = (longest - 1) // 3
+    return f"{name[: longest - 1 - end].rstrip()}{ELLIPSIS}{name[len(name) - end :].lstrip()}"
+
+
 def broken(text: str, width: float, ruler: Ruler, *, size: float, most: int | None = None, **look: Any) -> list[str]:
     """The lines of a text that is no wider than `width` inches; a word that is too long is broken anywhere.
 
