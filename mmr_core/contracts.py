@@ -148,6 +148,9 @@ class Encoder(Protocol):
     `encode_image(paths: Sequence[Path]) -> float32 [n, d]`, row for row, not normalised. A row depends on its own
     input alone. An image that cannot be read raises `FeatureError` that names the file. Any text is a text, the empty
     one included. Parameters go by keyword, have defaults, and are named in the docstring.
+
+    An encoder whose weights are fetched on first use may also have `demand_at_hand() -> None`, which fetches nothing
+    and raises `FeatureError` where they are not on this machine. Studies that try every encoder ask it first.
     """
 
     modalities: ClassVar[tuple[str, ...]]
