@@ -21,6 +21,10 @@ COVERED = 0.15
 """What covering one sampled point of a line costs, in heights of the label."""
 
 
+_CROSSED = 6.0
+"""What it costs, in heights of the label, if the line to it runs through another, or it lies on such a line."""
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle; the edges belong to it."""
@@ -88,6 +92,7 @@ def place_labels(
     obstacles = [*taken, *(Box(x - gap, y - gap, x + gap, y + gap) for x, y in points)]
     samples = np.empty((0, 2)) if lines is None else lines
     placed: list[Box | None] = []
+    leaders = np.empty((0, 2))
     for point, size in zip(points, sizes, strict=True):
         best: Box | None = None
         least = np.inf
@@ -96,12 +101,24 @@ def place_labels(
             if price >= least or not box.within(bounds) or any(box.overlaps(other) for other in obstacles):
                 continue
             price += covered * size[1] * min(box.count(samples), 20)
+            leader = _leader(point, box, gap)
+            if box.count(leaders) or any(other is not None and other.count(leader) for other in placed):
+                price += _CROSSED * size[1]
             if price < least:
                 best, least = box, price
         placed.append(best)
         if best is not None:
             obstacles.append(best)
+            leaders = np.concatenate([leaders, _leader(point, best, gap)])
     return placed
+
+
+def _leader(point: Floats, box: Box, gap: float) -> Floats:
+    """[k, 2] samples of the line from a point to its label; none where they are neighbours."""
+    away = box.distance(point)
+    if away <= 2 * gap:
+        return np.empty((0, 2))
+    return np.linspace(point, box.nearest(point), int(away / gap) + 2)
 
 
 def _around(point: Floats, size: tuple[float, float], gap: float) -> list[Box]:

@@ -192,6 +192,21 @@ def test_names_of_points_lie_on_no_point_and_no_name_is_lost():
     assert all(box(text).within(frame) for text in labels)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_line_to_a_name_runs_through_no_other_name(count: int):
+    found = 0
+    for axes in usual(count).axes:
+        names = [box(text) for text in axes.texts if text.get_gid() == LABEL]
+        for line in axes.lines:
+            if line.get_transform() == axes.transAxes:
+                point, end = axes.transAxes.transform(line.get_xydata())
+                along = np.linspace(point, end, 100)
+                crossed = [name for name in names if shrunk(name).count(along)]
+                assert not [name for name in crossed if name.distance(end) > 1]
+                found += 1
+    assert found
+
+
 def test_the_legend_stands_outside_the_data():
     for count in (1, 7):
         figure = usual(count)
