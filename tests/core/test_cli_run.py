@@ -307,7 +307,7 @@ def test_out_that_is_a_file_is_refused_before_anything_is_done(published, tmp_pa
 def test_a_full_disk_while_results_are_written_leaves_the_old_ones_whole(published, tmp_path, capsys, monkeypatch):
     import errno
 
-    from mmr_core.report import files
+    from mmr_core.report import together
 
     out = tmp_path / "out"
     arguments = ["run", "--data", str(published()), "--out", str(out), *QUICK]
@@ -322,7 +322,7 @@ def test_a_full_disk_while_results_are_written_leaves_the_old_ones_whole(publish
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    monkeypatch.setattr(files, "write_atomically", fill)
+    monkeypatch.setattr(together, "write_atomically", fill)
     assert main(arguments) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
