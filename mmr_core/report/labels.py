@@ -21,7 +21,7 @@ COVERED = 0.15
 """What covering one sampled point of a line costs, in heights of the label."""
 
 
-_CROSSED = 6.0
+_CROSSED = 15.0
 """What it costs, in heights of the label, if the line to it runs through another, or it lies on such a line."""
 
 
@@ -118,7 +118,7 @@ def _leader(point: Floats, box: Box, gap: float) -> Floats:
     away = box.distance(point)
     if away <= 2 * gap:
         return np.empty((0, 2))
-    return np.linspace(point, box.nearest(point), int(away / gap) + 2)
+    return np.linspace(point, box.nearest(point), int(2 * away / gap) + 2)
 
 
 def _around(point: Floats, size: tuple[float, float], gap: float) -> list[Box]:
