@@ -25,9 +25,9 @@ from mmr_core.plugins import (
     did_you_mean,
     discover,
 )
-from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelSpec, Protocol
+from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelSpec, Protocol, PublishedTable
 
-SpecT = TypeVar("SpecT", DatasetSpec, ModelSpec, ComponentSpec, CommandSpec)
+SpecT = TypeVar("SpecT", DatasetSpec, ModelSpec, ComponentSpec, CommandSpec, PublishedTable)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _FREE_NAME = re.compile(r"[^\s,][^,\n]*")
+_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -153,6 +154,39 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishedTable:
+    """A table of outcomes that its makers publish as a dataset on the Hugging Face hub.
+
+    :param name: what a person types.
+    :param repository: "owner/name" of the dataset on the hub.
+    :param revision: a commit, or a branch or tag, which is followed to its commit once and then kept.
+    """
+
+    name: str
+    title: str
+    repository: str
+    revision: str = "main"
+    licence: str = "unknown"
+    homepage: str = ""
+
+    def __post_init__(self) -> None:
+        owner = f"published table {self.name!r}"
+        _demand_name(self.name, owner)
+        _demand(
+            isinstance(self.repository, str) and _REPOSITORY.fullmatch(self.repository) is not None,
+            owner,
+            f"repository {self.repository!r} is no name on the hub",
+            "write it as 'owner/name'",
+        )
+        _demand(
+            isinstance(self.revision, str) and bool(self.revision),
+            owner,
+            "has no revision",
+            "give a commit, a branch or a tag",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComponentSpec:
     """An encoder, fusion, router, importer or study, described without importing it.
 
@@ -164,6 +198,7 @@ class ComponentSpec:
     :param is_default: this component is what a command takes when nobody names one (honoured for built-ins).
     :param slow: a fit takes minutes rather than seconds on a processor; grids of many fits take such a router only
         where somebody names it.
+    :param published: of an importer, the tables that are published in its format.
     """
 
     kind: Kind
@@ -176,6 +211,7 @@ class ComponentSpec:
     protocol: Protocol = "paper"
     is_default: bool = False
     slow: bool = False
+    published: tuple[PublishedTable, ...] = ()
 
     def __post_init__(self) -> None:
         owner = f"{self.kind} {self.name!r}"
@@ -192,6 +228,12 @@ class ComponentSpec:
             owner,
             f"protocol {self.protocol!r} is not known",
             "use 'paper' or 'authors'",
+        )
+        _demand(
+            isinstance(self.published, tuple) and all(isinstance(table, PublishedTable) for table in self.published),
+            owner,
+            f"published {self.published!r} is no tuple of tables",
+            "give a tuple of PublishedTable",
         )
         object.__setattr__(self, "defaults", dict(self.defaults))
 

@@ -9,6 +9,7 @@ import typer
 
 from mmr_core.cli.console import console, print_json, progress, warn
 from mmr_core.cli.describing import show_description
+from mmr_core.cli.downloading import download
 from mmr_core.cli.importing import import_data, show_origin
 from mmr_core.cli.storing import opened, origins_in, say_added, store_table
 from mmr_core.errors import WORK_FAILED
@@ -34,6 +35,7 @@ def data() -> None:
     """Import, describe and check outcome tables."""
 
 
+app.command("download")(download)
 app.command("import")(import_data)
 app.command("origin")(show_origin)
 

@@ -135,7 +135,7 @@ def _draw_legend(figure: Figure, handles: list[tuple[Any, str]]) -> None:
         loc="outside right upper",
         fontsize=NORMAL - 0.5,
         frameon=False,
-        title="saving at equal quality\n(marker: as chosen on\nvalidation; else hindsight)",
+        title="saving at equal utility,\nwith hindsight (marker:\nchosen on validation)",
         title_fontsize=SMALL,
         alignment="left",
         handlelength=2.6,
@@ -146,8 +146,5 @@ def _draw_legend(figure: Figure, handles: list[tuple[Any, str]]) -> None:
 
 
 def _legend(router: RouterSavings) -> str:
-    """The name with the honest saving where there is one; of a reference, and else, the one with hindsight."""
-    chosen = router.chosen.get("cost")
-    ratio = router.against[0].ratio.value if chosen is None or chosen.ratio.value is None else chosen.ratio.value
-    text = f"{shortened(router.name)}  {share(ratio)}"
+    text = f"{shortened(router.name)}  {share(router.against[0].ratio.value)}"
     return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore

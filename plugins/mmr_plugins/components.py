@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmr_core.specs import ComponentSpec
+from mmr_core.specs import ComponentSpec, PublishedTable
 
 ENCODERS = (
     ComponentSpec(
@@ -189,6 +189,20 @@ IMPORTERS = (
         name="published",
         target="mmr_plugins.importers.published:PublishedImporter",
         summary="MMR_Bench.csv, or one <dataset>.csv per dataset, in the published layout",
+        published=(
+            PublishedTable(
+                name="mmr-bench",
+                title="MMR-Bench, the paper's table",
+                repository="gh0stHunter/MMR-Bench",
+                homepage="https://huggingface.co/datasets/gh0stHunter/MMR-Bench",
+            ),
+            PublishedTable(
+                name="mmr-bench-v2",
+                title="MMR-Bench, its second version",
+                repository="gh0stHunter/MMR-Bench-V2",
+                homepage="https://huggingface.co/datasets/gh0stHunter/MMR-Bench-V2",
+            ),
+        ),
     ),
     ComponentSpec(
         kind="importer",
