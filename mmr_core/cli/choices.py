@@ -42,11 +42,12 @@ def settings(assignments: Sequence[str], registry: Registry) -> dict[str, dict[s
             )
         if parameter == "seed":
             raise UsageError(f"--set {assignment!r}: seeds are the run's", fix="use --seed and --seeds")
-        chosen.setdefault(name, {})[parameter] = _value(value)
+        chosen.setdefault(name, {})[parameter] = value_of(value)
     return chosen
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """What a value on the command line means: JSON where it can be, else text."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

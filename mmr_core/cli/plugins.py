@@ -1,4 +1,4 @@
-"""`mmr plugins`: what is installed, and what was left out and why."""
+"""`mmr plugins`: what is installed and what was left out, whether it keeps its promises, and new ones."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
+from mmr_core.cli import checking, scaffolding
 from mmr_core.cli.console import console, print_json, registry
 from mmr_core.plugins import PluginFailure
 from mmr_core.registry import Registry
 
-app = typer.Typer(name="plugins", no_args_is_help=True, help="List what plugins provide.")
+app = typer.Typer(name="plugins", no_args_is_help=True, help="List, check and make plugins.")
+app.command("check")(checking.check)
+app.command("new")(scaffolding.new)
 
 
 @app.callback()
 def plugins() -> None:
-    """List what plugins provide."""
+    """List, check and make plugins."""
 
 
 @app.command("list")

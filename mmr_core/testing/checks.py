@@ -10,10 +10,13 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 from unittest import SkipTest
 
 from mmr_core.errors import MMRError
+
+ENGINE = Path(__file__).parents[1]
 
 Verdict = Literal["passed", "failed", "skipped"]
 SubjectT = TypeVar("SubjectT", contravariant=True)
@@ -95,10 +98,10 @@ def run_check(check: Check[SubjectT], subject: SubjectT) -> Outcome:
         expected, came = broken.expected or check.rule, broken.came
     except MMRError as error:
         expected, came = check.rule, f"{type(error).__name__}: {error}"
-        details = "".join(traceback.format_exception(error))
+        details = _own_traceback(error)
     except (Exception, SystemExit) as error:
         came = " ".join(f"{type(error).__name__}: {error}".split())
-        expected, details = check.rule, "".join(traceback.format_exception(error))
+        expected, details = check.rule, _own_traceback(error)
     return Outcome(
         name=check.name,
         rule=check.rule,
@@ -110,3 +113,11 @@ def run_check(check: Check[SubjectT], subject: SubjectT) -> Outcome:
         note=note,
         details=details,
     )
+
+
+def _own_traceback(error: BaseException) -> str:
+    """The traceback from where the engine calls the component; empty where the component's code has no part in it."""
+    step = error.__traceback__
+    while step is not None and Path(step.tb_frame.f_code.co_filename).is_relative_to(ENGINE):
+        step = step.tb_next
+    return "" if step is None else "".join(traceback.format_exception(error.with_traceback(step), chain=False))

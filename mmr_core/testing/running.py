@@ -86,8 +86,8 @@ def targets(name: str, registry: Registry, kind: str | None = None) -> list[Targ
     words = tuple(CHECKS) if kind is None else (kind,)
     found = [Target(word=word, contribution=one) for word in words for one in _named(word, name, registry)]
     if len({target.word for target in found}) > 1:
-        kinds = " and a ".join(target.word for target in found)
-        raise UsageError(f"{name!r} names a {kinds}", fix=f"say which by --kind, such as --kind {found[0].word}")
+        kinds = ", ".join(target.word for target in found)
+        raise UsageError(f"{name!r} names several things: {kinds}", fix=f"say which: --kind {found[0].word}")
     return found or _of_distribution(name, registry, words)
 
 
@@ -129,7 +129,7 @@ def _of_distribution(name: str, registry: Registry, words: tuple[str, ...]) -> l
     ]
     left_out = ", ".join(one.provider.distribution for one in registry.failures)
     raise UnknownNameError(
-        f"no {'component' if len(words) > 1 else words[0]} and no distribution {name!r}{did_you_mean(name, known)}",
+        f"no {'component' if len(words) > 1 else words[0]} and no distribution {name!r}{did_you_mean(name, dict.fromkeys(known))}",
         fix="see 'mmr plugins list'" + (f"; plugins of {left_out} failed to load" if left_out else ""),
     )
 
@@ -146,13 +146,12 @@ def check_target(
 
     :param parameters: to make it with, beside its defaults.
     :param example: a file or folder in an importer's format.
-    :raises UsageError: if something is given that this kind has no use for, or an extra is missing.
+    :raises UsageError: if parameters are given to what has none, an example is absent, or an extra is missing.
     """
     if target.word in FACTS and parameters:
         raise UsageError(f"a {target.word} has no parameters", fix="leave --set out")
-    if example is not None and (target.word != "importer" or not example.exists()):
-        reason = "there is no such file or folder" if target.word == "importer" else f"a {target.word} reads no file"
-        raise UsageError(reason, where=f"--example {example}", fix="give --example to importers, and an existing path")
+    if example is not None and not example.exists():
+        raise UsageError("there is no such file or folder", where=f"example {example}", fix="give a path that exists")
     subject: Subject | FactSubject
     if target.word in FACTS:
         subject = fact(target.contribution, registry, workspace)
@@ -165,8 +164,21 @@ def check_target(
             parameters=parameters,
             example=example,
         )
+        if parameters:
+            # What the person asked for cannot be meant: that is no fault of the component's, and is said once.
+            _demand_meant(subject)
     for check in target.checks:
         yield run_check(check, subject)
+
+
+def _demand_meant(subject: Subject) -> None:
+    try:
+        subject.make()
+    except UsageError:
+        raise
+    except Exception:
+        # Whatever else goes wrong is for the checks to find.
+        return
 
 
 def fact(contribution: Contribution, registry: Registry, workspace: Path) -> FactSubject:
