@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -22,6 +23,9 @@ from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelS
 
 HOME = "mmr-bench"
 """The distribution of the built-ins, whose names are reserved."""
+
+SLOW = 1.0
+"""Seconds above which a plugin is said to be slow to list: every command waits for it."""
 
 Spec = DatasetSpec | ModelSpec | ComponentSpec | CommandSpec
 
@@ -97,11 +101,20 @@ class PluginFailure:
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
-    """Everything found: the plugins that work, what they provide, and the plugins that do not work."""
+    """Everything found: the plugins that work, what they provide, and the plugins that do not work.
+
+    :param seconds: what it took to import each plugin and ask its hooks, failed ones included.
+    """
 
     providers: tuple[Provider, ...]
     contributions: tuple[Contribution, ...]
     failures: tuple[PluginFailure, ...]
+    seconds: Mapping[Provider, float] = field(default_factory=dict)
+
+    @property
+    def slow(self) -> dict[Provider, float]:
+        """The plugins that take more than `SLOW` seconds, with the time."""
+        return {provider: took for provider, took in self.seconds.items() if took > SLOW}
 
 
 class _Refusal(Exception):
@@ -109,12 +122,16 @@ class _Refusal(Exception):
 
 
 def discover(
-    found: Iterable[EntryPoint] | None = None, *, trusts: Callable[[str], bool] = lambda distribution: True
+    found: Iterable[EntryPoint] | None = None,
+    *,
+    trusts: Callable[[str], bool] = lambda distribution: True,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Discovery:
     """Loads every plugin and collects its specs, in the order of (distribution, name).
 
     :param found: entry points to look at; those of all installed distributions unless given.
     :param trusts: whether plugins of a distribution are imported at all; those that are not are as if absent.
+    :param clock: gives seconds.
     """
     candidates = sorted(
         ((provider_of(point), point) for point in _own(_installed() if found is None else found)),
@@ -125,12 +142,14 @@ def discover(
     providers: list[Provider] = []
     contributions: list[Contribution] = []
     failures: list[PluginFailure] = []
+    seconds: dict[Provider, float] = {}
     for provider, point in candidates:
         if not trusts(provider.distribution):
             continue
         taken = {(c.word, c.canonical_id): c.provider for c in contributions}
         given: list[Contribution] = []
         stage = "api version"
+        started = clock()
         try:
             _demand_api(point)
             stage = "import"
@@ -147,7 +166,10 @@ def discover(
         else:
             providers.append(provider)
             contributions += given
-    return Discovery(providers=tuple(providers), contributions=tuple(contributions), failures=tuple(failures))
+        seconds[provider] = clock() - started
+    return Discovery(
+        providers=tuple(providers), contributions=tuple(contributions), failures=tuple(failures), seconds=seconds
+    )
 
 
 def provider_of(point: EntryPoint) -> Provider:

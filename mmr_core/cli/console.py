@@ -55,6 +55,8 @@ def registry() -> Registry:
         if os.environ.get(STRICT_VARIABLE, "") not in ("", "0"):
             raise PluginError(str(failure), fix=f"unset {STRICT_VARIABLE} to go on", details=failure.traceback)
         warn(f"{failure}; see 'mmr plugins list'")
+    for provider, seconds in found.discovery.slow.items():
+        warn(f"{provider} took {seconds:.1f} s to import, for which every command waits; see 'mmr plugins check'")
     return found
 
 

@@ -28,7 +28,13 @@ def list_plugins(
     """List every dataset, model and component with its provider, and the plugins that were left out."""
     found = registry()
     if json:
-        print_json({"components": _rows(found), "failures": [_failure(failure) for failure in found.failures]})
+        print_json(
+            {
+                "components": _rows(found),
+                "failures": [_failure(failure) for failure in found.failures],
+                "seconds": _seconds(found),
+            }
+        )
         return
     from rich.table import Table
 
@@ -61,6 +67,13 @@ def _summary(spec: object) -> str:
     protocol = getattr(spec, "protocol", "paper")
     text = getattr(spec, "summary", "") or getattr(spec, "title", "") or getattr(spec, "help", "")
     return text if protocol == "paper" else f"{text} (--protocol {protocol})"
+
+
+def _seconds(found: Registry) -> list[dict[str, Any]]:
+    return [
+        {"plugin": provider.plugin, "distribution": provider.distribution, "seconds": round(seconds, 4)}
+        for provider, seconds in found.discovery.seconds.items()
+    ]
 
 
 def _failure(failure: PluginFailure) -> dict[str, str]:

@@ -128,8 +128,9 @@ def _of_distribution(name: str, registry: Registry, words: tuple[str, ...]) -> l
         *(one.distribution for one in registry.discovery.providers),
     ]
     left_out = ", ".join(one.provider.distribution for one in registry.failures)
+    what = "component" if len(words) > 1 else words[0]
     raise UnknownNameError(
-        f"no {'component' if len(words) > 1 else words[0]} and no distribution {name!r}{did_you_mean(name, dict.fromkeys(known))}",
+        f"no {what} and no distribution {name!r}{did_you_mean(name, dict.fromkeys(known))}",
         fix="see 'mmr plugins list'" + (f"; plugins of {left_out} failed to load" if left_out else ""),
     )
 
