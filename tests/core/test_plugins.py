@@ -243,8 +243,8 @@ def test_the_engine_names_no_built_in():
 
     registry = Registry.discover()
     names = {c.spec.name for c in registry.discovery.contributions if c.provider.distribution == "mmr-bench"}
-    # These are also words of the protocols themselves: modalities, and the references that the engine makes.
-    names -= {"text", "image", "random", "full", "sample", "average", "linear"}
+    # These are also words of the protocols and files themselves: modalities, references, figures that were published.
+    names -= {"text", "image", "random", "full", "sample", "average", "linear", "published"}
     folder = Path(mmr_core.__file__).parent
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
