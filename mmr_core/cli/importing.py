@@ -110,10 +110,10 @@ def show_origin(
     if json:
         print_json({"dataset": dataset, "origins": [{"model": name, **found} for name, found in traced.items()]})
         return
-    table = grid("model", *next(iter(traced.values())), numbers=())
     for name, found in traced.items():
-        table.add_row(*(_plain(value) for value in (name, *found.values())))
-    console().print(table)
+        place = f"{found.pop('source')}{f', row {row}' if (row := found.pop('row')) else ''}"
+        facts = ", ".join(f"{key} {value}" for key, value in found.items() if value not in (None, ""))
+        console().print(f"{name}: {place}: {facts}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _import_table(

@@ -172,7 +172,7 @@ def gather(file: Path, records: Iterable[Record], *, size: int = BATCH) -> Itera
     while rows := list(islice(remaining, size)):
         columns: dict[str, Any] = {}
         for name, values in zip(Record._fields, zip(*rows, strict=True), strict=True):
-            alike = name != "instance" and values.count(values[0]) == len(values)
+            alike = name != "instance" and not _is_many(values[0]) and values.count(values[0]) == len(values)
             columns[name] = values[0] if alike else values
         yield Records(file=file, columns=columns)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.importing.records import AXES
+from mmr_core.importing.selection import NONE
 
 if TYPE_CHECKING:
     from mmr_core.importing.choosing import Pair
@@ -46,7 +47,7 @@ def coverage(seen: Look) -> tuple[tuple[str, ...], list[tuple[object, ...]], int
             (
                 seen.names.datasets[pair[0]].name,
                 seen.names.models[pair[1]].name,
-                _told_apart(found),
+                _told_apart(every, found),
                 _cells(found),
                 len(seen.survey.places[pair[0]]),
                 _between(one.scored for one in found),
@@ -126,13 +127,13 @@ def _cells(found: list[Found]) -> int:
     return int(np.logical_or.reduce([one.seen for one in found]).sum())
 
 
-def _told_apart(found: list[Found]) -> str:
+def _told_apart(every: list[Found], found: list[Found]) -> str:
+    """The axes in which the records differ, each with what was chosen of it."""
     parts = []
     for axis in AXES:
-        labels = list(dict.fromkeys(str(getattr(one.group, axis)) for one in found))
-        if len(labels) > 1 or (labels[0] and axis != "repeat"):
-            shown = ", ".join(label or "none" for label in labels[:4]) + (", ..." if len(labels) > 4 else "")
-            parts.append(f"{axis} {shown}")
+        if len({getattr(one.group, axis) for one in every}) > 1:
+            labels = list(dict.fromkeys(str(getattr(one.group, axis)) or NONE for one in found))
+            parts.append(f"{axis} {', '.join(labels[:4])}{', ...' if len(labels) > 4 else ''}")
     return "; ".join(parts)
 
 

@@ -68,7 +68,7 @@ class Outcomes:
     def known(self) -> NDArray[np.bool_]:
         """bool [n]: whether a row says anything at all."""
         answered = np.array([text is not None for text in self.response], dtype=bool)
-        numbers = np.stack([getattr(self, name) for name in NUMBERS])  # [5, n]
+        numbers = np.stack([getattr(self, name) for name in (*NUMBERS, CACHED)])  # [6, n]
         return np.array(answered | (self.status != Status.MISSING) | ~np.isnan(numbers).all(axis=0), dtype=bool)
 
 
