@@ -100,10 +100,11 @@ class _Filling:
         self._column = np.zeros(count, dtype=np.int64)
         self._keeps_last = np.zeros(count, dtype=bool)
         self._averaged = np.zeros(count, dtype=bool)
+        columns = {name: j for j, name in enumerate(models)}
         for pair, groups in chosen.groups.items():
             codes = [survey.codes[found.group] for found in groups]
             self._wanted[codes] = True
-            self._column[codes] = models.index(pair[1])
+            self._column[codes] = columns[pair[1]]
             self._keeps_last[codes] = pair in chosen.last
             self._averaged[codes] = pair in chosen.averaged
 

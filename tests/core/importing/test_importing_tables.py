@@ -261,7 +261,7 @@ LOGS = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=LOGS)
 def test_any_log_comes_back_from_the_store(
     importer: Any, context: Any, tmp_path_factory: pytest.TempPathFactory, log: dict[tuple[str, str, str], Any]
