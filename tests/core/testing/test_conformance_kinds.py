@@ -22,6 +22,7 @@ from mmr_core.testing.subjects import of_class
 
 REGISTRY = Registry.discover()
 NAMED = {word: {check.name: check for check in checks} for word, checks in CHECKS.items()}
+COUNT = itertools.count()
 CLASSES = {
     "router": kit.RouterConformance,
     "encoder": kit.EncoderConformance,
@@ -148,7 +149,7 @@ def test_an_encoder_without_faults_passes(check, tmp_path):
         ("interface", {"modalities": ("text", "image")}, "no encode_image"),
         (
             "fingerprint",
-            {"fingerprint": property(lambda self, count=itertools.count(): str(next(count)))},
+            {"fingerprint": property(lambda self: str(next(COUNT)))},
             "two encoders made alike",
         ),
         ("finite-rows", {"encode_text": lambda self, texts: np.ones((len(texts), 3))}, "float64 of shape (20, 3)"),
