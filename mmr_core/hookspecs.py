@@ -25,39 +25,74 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def mmr_register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
-    """Datasets and mixtures of datasets."""
+    """Datasets and mixtures of datasets, as facts; their outcomes come with a table.
+
+    Each is a `specs.DatasetSpec`. Importers find a dataset by its name, its aliases and the prefix of its ids, so that
+    rows of a table belong to it; a mixture names the datasets that it pools as `members`. The canonical name is part
+    of the hash that splits instances, and never changes.
+    """
 
 
 @hookspec
 def mmr_register_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
-    """Candidate models, with the prefixes under which published tables carry them."""
+    """Candidate models, with the prefixes under which published tables carry them.
+
+    Each is a `specs.ModelSpec`: static facts, which routers may see, and prices per million tokens. A model that is in
+    a table and that nobody registers takes part under the name that it has there, with a warning.
+    """
 
 
 @hookspec
 def mmr_register_encoders() -> Iterable[ComponentSpec]:  # type: ignore[empty-body]
-    """Classes that follow `contracts.Encoder`."""
+    """Classes that follow `contracts.Encoder`, which turn texts or images into raw embeddings.
+
+    Each is a `specs.ComponentSpec` with `kind="encoder"`. Its target is imported when somebody asks for the encoder;
+    name what it needs beyond the distribution's own dependencies as `extra`.
+    """
 
 
 @hookspec
 def mmr_register_fusions() -> Iterable[ComponentSpec]:  # type: ignore[empty-body]
-    """Classes that follow `contracts.Fusion`."""
+    """Classes that follow `contracts.Fusion`, which make one feature vector of a query's embeddings.
+
+    Each is a `specs.ComponentSpec` with `kind="fusion"`. A router names the fusion it wants as its `default_fusion`;
+    `--fusion` gives it another.
+    """
 
 
 @hookspec
 def mmr_register_routers() -> Iterable[ComponentSpec]:  # type: ignore[empty-body]
-    """Classes that follow `contracts.ScoringRouter` or `contracts.PolicyRouter`."""
+    """Classes that follow `contracts.ScoringRouter` or `contracts.PolicyRouter`.
+
+    Each is a `specs.ComponentSpec` with `kind="router"`. `--router all` takes every one of them, unless it calls itself
+    `slow` and the command makes many fits.
+    """
 
 
 @hookspec
 def mmr_register_importers() -> Iterable[ComponentSpec]:  # type: ignore[empty-body]
-    """Classes that follow `contracts.Importer`."""
+    """Classes that follow `contracts.Importer`, which read an outcome table from files of one format.
+
+    Each is a `specs.ComponentSpec` with `kind="importer"`. Importers of evaluation logs derive from
+    `importing.LogImporter`, which does all that is the same for every kit. One with `embedded = True` makes its table
+    itself, and its name is then a value of `--data`.
+    """
 
 
 @hookspec
 def mmr_register_studies() -> Iterable[ComponentSpec]:  # type: ignore[empty-body]
-    """Studies: grids of evaluations with the tables and figures made of them."""
+    """Classes that follow `studies.Study`: grids of evaluations, with the tables and figures made of them.
+
+    Each is a `specs.ComponentSpec` with `kind="study"`; `mmr reproduce NAME` makes it, and `mmr reproduce all` makes
+    it among the others. Cells that several studies ask for are measured once.
+    """
 
 
 @hookspec
 def mmr_register_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
-    """Commands to mount on `mmr`."""
+    """Commands to mount on `mmr`.
+
+    Each is a `specs.CommandSpec`, whose target is a Typer application or a function with Typer annotations. It is
+    imported when the command is called; `mmr --help` shows `CommandSpec.help` without it. The engine's own commands
+    keep their names.
+    """
