@@ -218,6 +218,30 @@ IMPORTERS = (
     ),
     ComponentSpec(
         kind="importer",
+        name="vlmevalkit",
+        target="mmr_plugins.importers.vlmevalkit:VLMEvalKitImporter",
+        summary="work directories of VLMEvalKit",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="inspect-ai",
+        target="mmr_plugins.importers.inspect_ai:InspectAIImporter",
+        summary="logs of inspect_ai, .json and .eval",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="llmrouterbench",
+        target="mmr_plugins.importers.llmrouterbench:LLMRouterBenchImporter",
+        summary="results of LLMRouterBench",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="routerarena",
+        target="mmr_plugins.importers.routerarena:RouterArenaImporter",
+        summary="predictions and cached results of RouterArena",
+    ),
+    ComponentSpec(
+        kind="importer",
         name="sample",
         target="mmr_plugins.importers.sample:SampleImporter",
         summary="the embedded synthetic sample, generated on first use",
