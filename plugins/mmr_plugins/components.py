@@ -242,6 +242,42 @@ IMPORTERS = (
     ),
     ComponentSpec(
         kind="importer",
+        name="routerbench",
+        target="mmr_plugins.importers.routerbench:RouterBenchImporter",
+        summary="tables of RouterBench, as CSV or pickled",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="routereval",
+        target="mmr_plugins.importers.routereval:RouterEvalImporter",
+        summary="pickled dictionaries of RouterEval",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="mixinstruct",
+        target="mmr_plugins.importers.mixinstruct:MixInstructImporter",
+        summary="examples of MixInstruct, with a score and a rule of one's own",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="embedllm",
+        target="mmr_plugins.importers.embedllm:EmbedLLMImporter",
+        summary="tables of EmbedLLM",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="vl-routerbench",
+        target="mmr_plugins.importers.vl_routerbench:VLRouterBenchImporter",
+        summary="matrices of VL-RouterBench",
+    ),
+    ComponentSpec(
+        kind="importer",
+        name="llmrouter",
+        target="mmr_plugins.importers.llmrouter:LLMRouterImporter",
+        summary="routing data of LLMRouter",
+    ),
+    ComponentSpec(
+        kind="importer",
         name="sample",
         target="mmr_plugins.importers.sample:SampleImporter",
         summary="the embedded synthetic sample, generated on first use",
