@@ -11,6 +11,7 @@ from mmr_core.importing import Aggregate, LogImporter, LogSource, Question, Reco
 from mmr_plugins.importers.amounts import number
 from mmr_plugins.importers.inspect_ai.logs import Log, begins_right, logs_under, read_header, read_log
 from mmr_plugins.importers.inspect_ai.samples import (
+    ANSWERED,
     ERROR,
     asked,
     became,
@@ -100,40 +101,53 @@ def _means(log: Log, score: dict[str, Any], name: str) -> Iterator[Aggregate]:
 
 
 def _records(file: Path, source: LogSource) -> Iterator[Record]:
+    """The records of the samples with scores; then those of the others, as of every scorer that scored some."""
     log, samples = read_log(file)
+    scorers: dict[tuple[str, str], None] = {}
+    unscored: list[Record] = []
     for row, sample in enumerate(samples, start=1):
         try:
-            yield from _records_of(log, sample, row, source)
+            record, values = _read_sample(log, sample, row, source)
         except DataError as error:
             source.fault(file, error, row=row)
+            continue
+        if not values:
+            unscored.append(record)
+        for (scorer, metric), utility in values.items():
+            scorers[scorer, metric] = None
+            status = "unscored" if utility is None and record.status in ANSWERED else record.status
+            yield record._replace(scorer=scorer, metric=metric, utility=utility, status=status)
+    for record in unscored:
+        status = "unscored" if record.status in ANSWERED else record.status
+        for scorer, metric in scorers or {("", ""): None}:
+            yield record._replace(scorer=scorer, metric=metric, status=status)
 
 
-def _records_of(log: Log, sample: object, row: int, source: LogSource) -> Iterator[Record]:
+def _read_sample(
+    log: Log, sample: object, row: int, source: LogSource
+) -> tuple[Record, dict[tuple[str, str], float | None]]:
+    """What all scores of a sample have in common, and its scores by scorer and metric."""
     if not isinstance(sample, dict):
         raise DataError(f"is a JSON {type(sample).__name__}, not a sample")
-    native = canonical_id(sample.get("id"))
     epoch = sample.get("epoch", 1)
     if not isinstance(epoch, int) or epoch < 1:
         raise DataError(f"the epoch {epoch!r} is no number of an attempt")
-    usage = Usage() if log.grades_itself else spent_by_candidate(sample.get("model_usage"), log.model)
     answer = completion(sample)
-    for scorer, metric, utility in utilities(sample.get("scores")):
-        status = became(sample, utility, answer)
-        yield Record(
-            dataset=log.dataset,
-            model=log.model,
-            instance=native,
-            utility=utility,
-            metric=metric,
-            scorer=scorer,
-            judge=log.grader,
-            run=log.run,
-            repeat=epoch,
-            status=status,
-            **usage.amounts(failed=status == ERROR),
-            question=asked(sample),
-            answer=wanted_answer(sample),
-            category=category_of(sample),
-            response=answer if source.responses else None,
-            row=row,
-        )
+    status = became(sample, answer)
+    usage = Usage() if log.grades_itself else spent_by_candidate(sample.get("model_usage"), log.model)
+    record = Record(
+        dataset=log.dataset,
+        model=log.model,
+        instance=canonical_id(sample.get("id")),
+        judge=log.grader,
+        run=log.run,
+        repeat=epoch,
+        status=status,
+        **usage.amounts(failed=status == ERROR),
+        question=asked(sample),
+        answer=wanted_answer(sample),
+        category=category_of(sample),
+        response=answer if source.responses else None,
+        row=row,
+    )
+    return record, utilities(sample.get("scores"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Sample = Mapping[str, Any]
-ERROR = "infer_failed"
+ERROR, ANSWERED = "infer_failed", frozenset({"ok", "empty"})
 _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _CUT = frozenset({"max_tokens", "model_length"})
@@ -15,18 +15,14 @@ _ATTACHMENT = "attachment://"
 _CATEGORIES = ("category", "subject", "topic")
 
 
-def utilities(scores: object) -> Iterator[tuple[str, str, float | None]]:
-    """Scorer, metric and value of every score; one without a value where the sample has no scores."""
-    if not isinstance(scores, dict) or not scores:
-        yield "", "", None
-        return
-    for scorer, score in scores.items():
+def utilities(scores: object) -> dict[tuple[str, str], float | None]:
+    """The values of all scores by scorer and metric; the metric is "" where a scorer gives one value."""
+    values: dict[tuple[str, str], float | None] = {}
+    for scorer, score in scores.items() if isinstance(scores, dict) else ():
         value = score.get("value") if isinstance(score, dict) else None
-        if isinstance(value, dict):
-            for metric, part in value.items():
-                yield str(scorer), str(metric), grade(part)
-        else:
-            yield str(scorer), "", grade(value)
+        parts = value if isinstance(value, dict) else {"": value}
+        values.update({(str(scorer), str(metric)): grade(part) for metric, part in parts.items()})
+    return values
 
 
 def grade(value: object) -> float | None:
@@ -45,14 +41,12 @@ def grade(value: object) -> float | None:
     return None
 
 
-def became(sample: Sample, utility: float | None, answer: str) -> str:
-    """The word for what became of a sample: it failed, was cut short, has no score, or has one."""
+def became(sample: Sample, answer: str) -> str:
+    """The word for what became of a sample before it was scored: it failed, was cut short, or was answered."""
     if sample.get("error"):
         return ERROR
     if sample.get("limit") or _first_choice(sample).get("stop_reason") in _CUT:
         return "truncated"
-    if utility is None:
-        return "unscored"
     return "ok" if answer.strip() else "empty"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mmr_core.errors import DataError, MissingExtraError
 from mmr_core.importing import Aggregate, LogImporter, LogSource, Question, Record, Records, canonical_id, gather
+from mmr_plugins.importers.vlmevalkit.equality import can_compare
 from mmr_plugins.importers.vlmevalkit.layout import MATHVISION, PART_JUDGED, Sheet, looks_right, sheets_under
 from mmr_plugins.importers.vlmevalkit.means import stated_means
 from mmr_plugins.importers.vlmevalkit.pictures import picture
@@ -63,15 +64,15 @@ class VLMEvalKitImporter(LogImporter):
             for and latex2sympy2 is not.
         """
         wanted = source.settings.get(CORRECTNESS)
-        installed = find_spec("latex2sympy2") is not None
-        if wanted == RULE and not installed:
+        if wanted == RULE and not can_compare():
             raise MissingExtraError(
-                "the kit's rule for MathVision needs latex2sympy2", fix="pip install 'mmr-bench[mathvision]'"
+                "the kit's rule for MathVision needs latex2sympy2, which needs a Python before 3.13",
+                fix="pip install 'mmr-bench[mathvision]'",
             )
         files = self.files(source)
         if any(file.suffix == ".xlsx" for file in files) and find_spec("openpyxl") is None:
             raise MissingExtraError("spreadsheets need openpyxl", fix="pip install 'mmr-bench[vlmevalkit]'")
-        if wanted is None and not installed:
+        if wanted is None:
             yield from self._open_question(files)
 
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
@@ -101,7 +102,7 @@ class VLMEvalKitImporter(LogImporter):
                     unsettled += 1
                     behind = columns[columns.index("log") + 1 :] if "log" in columns else ()
                     own.update(dict.fromkeys(behind, "a column of the file"))
-        if unsettled:
+        if unsettled and not can_compare():
             yield Question(
                 key=CORRECTNESS,
                 candidates={

@@ -38,6 +38,15 @@ _HARMLESS = frozenset(
 )
 
 
+def can_compare() -> bool:
+    """Whether latex2sympy2 is installed, and runs under this Python."""
+    try:
+        import latex2sympy2  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=100_000)
 def same_answer(given: str, correct: str) -> bool | None:
     """Whether an answer is the correct one; None where finding out could take for ever.
