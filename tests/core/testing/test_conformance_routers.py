@@ -172,7 +172,7 @@ def test_a_router_without_predict_or_decide_is_told_what_it_has(tmp_path):
 
 def test_a_router_that_looks_for_the_test_split_in_memory_is_found(tmp_path):
     def peeks(self, queries):
-        worlds = [thing for thing in gc.get_objects() if isinstance(thing, Practice) and thing.hidden.size]
+        worlds = [thing for thing in gc.get_objects() if type(thing) is Practice and thing.hidden.size]
         return worlds[0].hidden[: len(queries), 0]
 
     assert "answers changed when the outcomes" in outcome(faulty(odd=peeks), "no-access-to-outcomes", tmp_path).came
@@ -180,7 +180,7 @@ def test_a_router_that_looks_for_the_test_split_in_memory_is_found(tmp_path):
 
 def test_a_router_that_keeps_the_test_split_is_found(tmp_path):
     def keeps(self, queries):
-        worlds = [thing for thing in gc.get_objects() if isinstance(thing, Practice) and thing.hidden.size]
+        worlds = [thing for thing in gc.get_objects() if type(thing) is Practice and thing.hidden.size]
         self.deep = {"in": [worlds[0].hidden[:5].astype(np.float32)]}
         return np.zeros(len(queries))
 
