@@ -246,6 +246,8 @@ def test_images_are_found_where_the_kit_put_them(write: Write, context: ImportCo
         (folder / name).write_bytes(b"")
     table = imported(path, context, f"lmudata={tmp_path / 'LMUData'}").assembled.table
     assert [image and image.name for image in table.image] == ["1.jpg", "2_1.jpg", None]
+    with pytest.raises(MMRError, match="has no folder 'images'"):
+        imported(path, context, f"lmudata={tmp_path / 'elsewhere'}")
 
 
 def test_answers_that_nobody_judged_stay_unscored(write: Write, context: ImportContext) -> None:

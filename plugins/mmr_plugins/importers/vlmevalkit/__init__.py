@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
-from mmr_core.errors import DataError, MissingExtraError
+from mmr_core.errors import DataError, MissingExtraError, UsageError
 from mmr_core.importing import Aggregate, LogImporter, LogSource, Question, Record, Records, canonical_id, gather
 from mmr_plugins.importers.vlmevalkit.equality import can_compare
 from mmr_plugins.importers.vlmevalkit.layout import MATHVISION, PART_JUDGED, Sheet, looks_right, sheets_under
@@ -21,9 +22,6 @@ from mmr_plugins.importers.vlmevalkit.rotations import Rotations
 from mmr_plugins.importers.vlmevalkit.scoring import CORRECTNESS, RULE, STORED, UNKNOWN, Scoring, scoring_of
 from mmr_plugins.importers.vlmevalkit.statuses import became
 from mmr_plugins.importers.vlmevalkit.tables import Row, as_text, columns_of, is_cut, rows_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LMUDATA = "lmudata"
 _CATEGORIES = ("category", "task")
@@ -62,7 +60,13 @@ class VLMEvalKitImporter(LogImporter):
 
         :raises MissingExtraError: if there are spreadsheets and openpyxl is not installed, or the kit's rule is asked
             for and latex2sympy2 is not.
+        :raises UsageError: if the folder of images is none.
         """
+        folder = source.settings.get(LMUDATA)
+        if folder is not None and not (Path(folder) / "images").is_dir():
+            raise UsageError(
+                f"{folder!r} has no folder 'images'", where=f"--select {LMUDATA}", fix="give the kit's folder LMUData"
+            )
         wanted = source.settings.get(CORRECTNESS)
         if wanted == RULE and not can_compare():
             raise MissingExtraError(

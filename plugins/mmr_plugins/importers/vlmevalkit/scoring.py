@@ -133,7 +133,7 @@ def _right_in_mathvista(row: Row) -> float:
     if sort is None:
         return 0.0
     try:
-        return float(sort(extracted) == sort(answer))  # type: ignore[operator]
+        return float(sort(extracted) == sort(answer))
     except (TypeError, ValueError, OverflowError):
         return 0.0
 
