@@ -75,5 +75,5 @@ def test_published_tables_come_with_the_package(table: str) -> None:
 
 
 def test_asking_for_a_table_that_was_not_published_names_those_that_were() -> None:
-    with pytest.raises(UsageError, match=r"'table9'.*single_models, table2"):
+    with pytest.raises(UsageError, match=r"'table9'.*single_models, table1"):
         rows("table9")
