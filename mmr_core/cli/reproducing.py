@@ -212,7 +212,7 @@ def _unequal(descriptions: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any
 
 
 def _finish(request: Request, conducted: Conducted, results: Results, facts: RunFacts) -> None:
-    files = write_exhibits(request.out, conducted.reports, facts, results) if conducted.reports else []
+    files = write_exhibits(request.out, conducted.reports, facts, results, warn=warn) if conducted.reports else []
     for line in failure_lines(conducted, results):
         warn(line)
     if request.json:

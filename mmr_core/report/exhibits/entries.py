@@ -10,6 +10,8 @@ from mmr_core.report.grids import titled
 from mmr_core.report.numbers import decimal, interval, one_line
 from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 
+BROAD = 7
+"""Columns beyond which intervals stand below their figures, on the page and in Markdown."""
 INTERVALS = "Brackets: 95 % intervals."
 MARKED = "Best of a column bold, second best underlined; references and published figures do not compete."
 PUBLISHED = "Italics: figures that the paper reports."

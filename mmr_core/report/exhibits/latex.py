@@ -16,10 +16,12 @@ LONG = 40
 """Lines beyond which a table does not fit a page."""
 ONE_COLUMN = 44
 """Letters across beyond which a table goes over both columns of a page."""
-WIDE = 78
+WIDE = 68
 """Letters across beyond which a table is scaled down to the width of the text."""
 BROAD = 150
-"""Letters across beyond which intervals stand below their figures."""
+"""Letters across beyond which intervals stand below their figures; for a table longer than a page `WIDE`."""
+_TITLE = 12
+"""Letters of a title that is broken into two lines where intervals stand below their figures."""
 PACKAGES = ("booktabs", "graphicx", "longtable")
 
 
@@ -62,17 +64,19 @@ def _figure(name: str, caption: str, image: str, *, wide: bool) -> str:
 
 def _table(exhibit: Exhibit, caption: str) -> str:
     sheet = exhibit.sheet
-    stacked = _width(sheet) > BROAD
+    long = len(sheet.lines) > LONG
+    stacked = _width(sheet) > (WIDE if long else BROAD)
     columns = f"l{'r' * (len(sheet.header) - 1)}"
     described = f"\\caption{{{caption}}}\\label{{tab:{exhibit.name}}}"
-    head = [r"    \toprule", f"    {_cells([escaped(one_line(title)) for title in sheet.header])}", r"    \midrule"]
+    titles = [_title(one_line(title), stacked=stacked and place > 0) for place, title in enumerate(sheet.header)]
+    head = [r"    \toprule", f"    {_cells(titles)}", r"    \midrule"]
     body = [*_body(sheet, stacked=stacked), r"    \bottomrule"]
     notes = f"{{\\footnotesize {escaped(' '.join(notes_of(exhibit)))}\\par}}"
-    if len(sheet.lines) > LONG:
-        size = "tiny" if _width(sheet) > WIDE else "scriptsize"
+    if long:
+        size, apart = ("tiny", 1) if _stacked_width(sheet) > WIDE else ("scriptsize", 2)
         return "\n".join(
             [
-                f"{{\\{size}\\setlength{{\\tabcolsep}}{{2pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}",
+                f"{{\\{size}\\setlength{{\\tabcolsep}}{{{apart}pt}}\\setlength{{\\LTcapwidth}}{{\\linewidth}}",
                 f"\\begin{{longtable}}{{{columns}}}",
                 f"  {described}\\\\",
                 *head,
@@ -132,7 +136,29 @@ def _cell(entry: Entry, *, stacked: bool) -> str:
     bounds = figure(interval_text(entry))
     if not bounds:
         return text
-    return f"\\shortstack[r]{{{text}\\\\{{\\tiny {bounds}}}}}" if stacked else f"{text} {{\\scriptsize {bounds}}}"
+    if stacked:
+        return f"\\shortstack[r]{{\\strut {text}\\\\{{\\tiny {bounds}}}}}"
+    return f"{text} {{\\scriptsize {bounds}}}"
+
+
+def _title(title: str, *, stacked: bool) -> str:
+    """The title of a column, in two lines of nearly one length where it is long and columns are narrow."""
+    words = title.split()
+    if not stacked or len(title) <= _TITLE or len(words) < 2:
+        return escaped(title)
+    breaks = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    upper, lower = min(breaks, key=lambda lines: max(map(len, lines)))
+    return f"\\shortstack[r]{{{escaped(upper)}\\\\{escaped(lower)}}}"
+
+
+def _stacked_width(sheet: Sheet) -> int:
+    """Letters across where intervals stand below their figures and titles in two lines."""
+    widths = [max(len(one_line(text)) for text in (sheet.header[0], *(line.label for line in sheet.lines)))]
+    for j, title in enumerate(sheet.header[1:]):
+        entries = [line.entries[j] for line in sheet.lines]
+        figures = [max(len(figure_text(entry)), 0.7 * len(interval_text(entry))) for entry in entries]
+        widths.append(round(max([*figures, len(title) if len(title) <= _TITLE else 0.6 * len(title)])))
+    return sum(width + 1 for width in widths)
 
 
 def _width(sheet: Sheet) -> int:

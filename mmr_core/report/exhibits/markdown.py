@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmr_core.report.exhibits.entries import SYNTHETIC, figure_text, interval_text, notes_of, sections, title_of
+from mmr_core.report.exhibits.entries import BROAD, SYNTHETIC, figure_text, interval_text, notes_of, sections, title_of
 from mmr_core.report.markdown import escaped, pipe_table
-from mmr_core.report.numbers import one_line
+from mmr_core.report.numbers import NOTHING, one_line
 from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 
 
@@ -33,22 +33,26 @@ def exhibit_markdown(exhibit: Exhibit, *, synthetic: bool, image: str | None = N
 def sheet_markdown(sheet: Sheet) -> str:
     """The table alone."""
     rows: list[Sequence[str]] = []
+    between = "<br>" if len(sheet.header) > BROAD else " "
     for heading, lines in sections(sheet):
         if heading:
             rows.append([f"**{escaped(heading)}**", *[""] * (len(sheet.header) - 1)])
-        rows += [_row(line) for line in lines]
+        rows += [_row(line, between) for line in lines]
     return pipe_table([escaped(one_line(title)) for title in sheet.header], rows, figures="---:")
 
 
-def _row(line: Line) -> list[str]:
-    cells = [escaped(one_line(line.label)), *(_cell(entry) for entry in line.entries)]
-    return [f"*{cell}*" if cell.strip() else cell for cell in cells] if line.published else cells
+def _row(line: Line, between: str) -> list[str]:
+    cells = [escaped(one_line(line.label)), *(_cell(entry, between) for entry in line.entries)]
+    if not line.published:
+        return cells
+    return [f"*{cell}*" if cell.strip() not in ("", NOTHING) else cell for cell in cells]
 
 
-def _cell(entry: Entry) -> str:
+def _cell(entry: Entry, between: str) -> str:
     text = escaped(figure_text(entry))
     if entry.mark == "best":
         text = f"**{text}**"
     elif entry.mark == "second":
         text = f"<u>{text}</u>"
-    return f"{text} {escaped(interval_text(entry))}".rstrip()
+    bounds = escaped(interval_text(entry))
+    return f"{text}{between}{bounds}" if bounds else text

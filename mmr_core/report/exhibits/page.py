@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmr_core.report.exhibits.drawing import wide
 from mmr_core.report.exhibits.entries import (
+    BROAD,
     SYNTHETIC,
     figure_text,
     interval_text,
@@ -25,7 +26,7 @@ from mmr_core.report.exhibits.entries import (
 )
 from mmr_core.report.exhibits.facts import RunFacts
 from mmr_core.report.grids import titled
-from mmr_core.report.numbers import decimal, interval, name, one_line
+from mmr_core.report.numbers import finer, name, one_line, with_interval
 from mmr_core.studies.exhibits import Exhibit
 from mmr_core.studies.grid import Cell
 from mmr_core.studies.results import Results
@@ -41,8 +42,6 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters["line"] = one_line
 
 VERDICTS = {True: ("holds", "holds"), False: ("fails", "does not hold"), None: ("open", "could not be tested")}
-BROAD = 7
-"""Columns beyond which intervals stand below their figures."""
 _NAMED = 3
 """Cells of one reason that are named before the others are counted."""
 
@@ -165,7 +164,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     estimate = finding.estimate
     figure = ""
     if estimate is not None:
-        figure = f"{decimal(estimate.value, 4)} {interval(estimate, lambda end: decimal(end, 4))}".rstrip()
+        figure = with_interval(estimate, finer)
     return {"finding": finding, "kind": kind, "verdict": verdict, "figure": figure}
 
 
@@ -198,7 +197,7 @@ def _exhibit(item: Shown, *, synthetic: bool) -> dict[str, Any]:
         "title": title_of(item.exhibit, synthetic=synthetic),
         "caption": one_line(item.exhibit.caption),
         "image": item.image,
-        "width": "wide" if item.exhibit.drawing is not None and wide(item.exhibit.drawing) else "narrow",
+        "width": "wide" if item.image and item.exhibit.drawing and wide(item.exhibit.drawing) else "narrow",
         "undrawn": one_line(item.undrawn),
         "files": item.files,
         "header": [one_line(title) for title in sheet.header],

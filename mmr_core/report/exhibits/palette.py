@@ -88,7 +88,7 @@ def _is_grey(series: Series) -> bool:
 
 def _placed(first: Sequence[str], meetings: Sequence[Collection[str]]) -> dict[str, int]:
     """The lowest place for each name that no name which it meets has; `first` choose first, the others by name."""
-    others = sorted({name for names in meetings for name in names} - set(first))
+    others = sorted({name for names in meetings for name in names} - set(first), key=str)
     places: dict[str, int] = {}
     for name in [*first, *others]:
         met = {other for names in meetings if name in names for other in names}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmr_core.errors import MMRError
+from mmr_core.evaluate.protocol import reason_of
 from mmr_core.report.exhibits.drawing import KINDS, drawn, wide
 from mmr_core.report.exhibits.facts import RunFacts
 from mmr_core.report.exhibits.findings import findings_json
@@ -38,25 +39,28 @@ class _Files:
 
 
 def write_exhibits(
-    out: Path, studies: Sequence[tuple[str, StudyReport]], facts: RunFacts, results: Results
+    out: Path,
+    studies: Sequence[tuple[str, StudyReport]],
+    facts: RunFacts,
+    results: Results,
+    *,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes the exhibits of studies, and returns the paths of all files, `report.html` last.
 
     Per exhibit `<name>.md`, `.csv` and `.tex`; where it has a drawing `.png`, `.svg` and `.pdf`, and for a chart
     `<name>-points.csv`; and once `findings.json`, `results.parquet` with every record, and `report.html`, which shows
     it all. Files of an earlier run are replaced; if anything fails before all are written, they are as they were. A
-    drawing that cannot be made is said so on the page, with the reason, and its exhibit has a table all the same.
+    drawing that cannot be made is named on the page, with the reason, and its exhibit has a table all the same.
 
     :param out: a folder, which is made.
+    :param warn: told of drawings that could not be made, one line for each reason.
     :param studies: names and reports, in reading order; no two exhibits of one name.
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.
     """
     synthetic = facts.data.synthetic
-    palette = Palette.of(
-        [entry.name for entry in facts.lineup],
-        [e.drawing for _, report in studies for e in report.exhibits if isinstance(e.drawing, Chart)],
-    )
+    palette = _palette(studies, facts)
     contents: dict[str, bytes | str] = {}
     shown: list[Shown] = []
     stale: list[str] = []
@@ -78,18 +82,42 @@ def write_exhibits(
     contents[FINDINGS] = findings_json(studies, facts)
     contents[TABLE] = results_bytes(results)
     contents[PAGE] = page(studies, shown, facts, results, (FINDINGS, TABLE))
+    for reason, undrawn in _undrawn(shown).items():
+        warn(f"not drawn: {', '.join(undrawn)}: {reason}")
     return write_together(out, contents, last=PAGE, stale=stale)
+
+
+def _undrawn(shown: Sequence[Shown]) -> dict[str, list[str]]:
+    """The names of exhibits without their drawing, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for item in shown:
+        if item.undrawn:
+            reasons.setdefault(item.undrawn, []).append(item.exhibit.name)
+    return reasons
+
+
+def _palette(studies: Sequence[tuple[str, StudyReport]], facts: RunFacts) -> Palette:
+    """The colours of all charts whose names can be read; those of the others fail when they are drawn."""
+    lineup = [entry.name for entry in facts.lineup]
+    charts: list[Chart] = []
+    for exhibit in (exhibit for _, report in studies for exhibit in report.exhibits):
+        if isinstance(exhibit.drawing, Chart):
+            with suppress(Exception):
+                Palette.of(lineup, [*charts, exhibit.drawing])
+                charts.append(exhibit.drawing)
+    return Palette.of(lineup, charts)
 
 
 def _files(exhibit: Exhibit, palette: Palette, *, synthetic: bool) -> _Files:
     """Every file of an exhibit."""
     figures: dict[str, bytes] = {}
-    undrawn = ""
+    points, undrawn = "", ""
     if exhibit.drawing is not None:
         try:
+            points = points_csv(exhibit.drawing, synthetic=synthetic) if isinstance(exhibit.drawing, Chart) else ""
             figures = drawn(exhibit.drawing, palette, synthetic=synthetic)
-        except MMRError as error:
-            undrawn = str(error)
+        except Exception as error:
+            undrawn = reason_of(error)
     name = exhibit.name
     contents: dict[str, bytes | str] = {
         ".md": exhibit_markdown(exhibit, synthetic=synthetic, image=f"{name}.png" if figures else None),
@@ -98,12 +126,12 @@ def _files(exhibit: Exhibit, palette: Palette, *, synthetic: bool) -> _Files:
             exhibit,
             synthetic=synthetic,
             image=f"{name}.pdf" if figures else None,
-            wide=exhibit.drawing is not None and wide(exhibit.drawing),
+            wide=bool(figures) and exhibit.drawing is not None and wide(exhibit.drawing),
         ),
     }
     contents |= {f".{kind}": content for kind, content in figures.items()}
-    if isinstance(exhibit.drawing, Chart) and figures:
-        contents[f"-{POINTS}"] = points_csv(exhibit.drawing, synthetic=synthetic)
+    if points and figures:
+        contents[f"-{POINTS}"] = points
     return _Files(contents=contents, undrawn=undrawn)
 
 

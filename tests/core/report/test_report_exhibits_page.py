@@ -338,6 +338,29 @@ def test_a_drawing_that_cannot_be_made_leaves_its_table_and_is_named(tmp_path: P
     assert "includegraphics" not in (tmp_path / "figure2.tex").read_text()
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Chart(panels=None),  # type: ignore[arg-type]
+        Chart(panels=(None,)),  # type: ignore[arg-type]
+        Chart(panels=(replace(chart().panels[0], series=(Series(name=["a"], x=(1.0,), y=(1.0,)),)),)),  # type: ignore[arg-type]
+        Chart(panels=(replace(chart().panels[0], series=(Series(name=3, x=(1.0,), y=("high",)),)),)),  # type: ignore[arg-type]
+        Gallery(rows=(("row", (None,)),)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_drawing_that_breaks_in_any_way_loses_itself_alone_and_is_named(tmp_path: Path, facts, results, broken):
+    report = StudyReport(exhibits=(exhibit("odd", drawing=broken), exhibit("fine", drawing=chart())))
+    said: list[str] = []
+    names = {path.name for path in write_exhibits(tmp_path, [("s", report)], facts, results, warn=said.append)}
+    assert {"odd.md", "odd.csv", "odd.tex", "fine.png", "fine-points.csv"} <= names
+    assert not {"odd.png", "odd.pdf", "odd.svg", "odd-points.csv"} & names
+    page = text_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "The drawing could not be made" in page
+    assert "the drawing of odd" in page
+    assert len(said) == 1
+    assert re.match(r"not drawn: odd: (TypeError|ValueError|AttributeError): ", said[0])
+
+
 def test_without_matplotlib_there_are_tables_and_the_way_to_drawings(
     tmp_path: Path, facts, results, studies, monkeypatch
 ):

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmr_core.report.exhibits.entries import figure_text, interval_text, notes_of
+from mmr_core.report.exhibits.entries import BROAD, figure_text, interval_text, notes_of
 from mmr_core.report.exhibits.latex import LONG, exhibit_latex
 from mmr_core.report.exhibits.markdown import exhibit_markdown, sheet_markdown
 from mmr_core.report.exhibits.spreadsheet import POINTS, points_csv, sheet_csv
@@ -174,6 +174,30 @@ def test_latex_includes_the_drawing_and_says_what_is_synthetic_in_both_captions(
     assert r"{table9.pdf}" in text
     assert r"\label{fig:table9}" in text
     assert text.count("A table (synthetic).") == 2
+
+
+def test_a_wide_table_has_its_intervals_below_their_figures_in_markdown():
+    entry = Entry(value=0.5, low=0.25, high=0.75, mark="best")
+    for columns, between in ((BROAD - 1, " "), (BROAD, "<br>")):
+        lines = (
+            Line(label="ours", entries=(entry,) * columns),
+            Line(label="paper", entries=(Entry(value=0.5), *(Entry(),) * (columns - 1)), published=True),
+        )
+        rows = rows_of(sheet_markdown(Sheet(header=("router", *"abcdefgh"[:columns]), lines=lines)))
+        assert rows[2] == ["ours", *[f"**0.500**{between}\\[0.250, 0.750\\]"] * columns]
+        assert rows[3] == ["*paper*", "*0.500*", *["–"] * (columns - 1)]
+
+
+def test_a_long_and_wide_latex_table_has_its_intervals_below_their_figures_and_titles_in_two_lines():
+    entry = Entry(value=-0.5, low=-0.75, high=-0.25)
+    titles = ("router", *["shifted minus best single"] * 4)
+    for lines, stacked in ((LONG, False), (LONG + 1, True)):
+        body = tuple(Line(label=f"router {i}", entries=(entry,) * 4) for i in range(lines))
+        text = exhibit_latex(exhibit(sheet=Sheet(header=titles, lines=body)), synthetic=False)
+        assert (r"\begin{longtable}" in text) == stacked
+        assert (r"\shortstack[r]{shifted minus\\best single}" in text) == stacked
+        assert (r"\shortstack[r]{\strut $-$0.500\\{\tiny [$-$0.750, $-$0.250]}}" in text) == stacked
+        assert (r"\resizebox{\textwidth}" in text) != stacked
 
 
 @given(st.text(max_size=30))
