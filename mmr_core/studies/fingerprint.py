@@ -30,6 +30,8 @@ from mmr_core.studies.grid import Cell
 from mmr_core.studies.results import cell_key
 
 ENGINE = __name__.partition(".")[0]
+APART = ("authors", "checks", "cli", "downloading", "importing", "report", "savings", "scaffold", "testing", "trained")
+"""Rooms of the engine that measuring a cell never enters, so that cells stay finished when these change."""
 
 
 class Fingerprints:
@@ -56,7 +58,7 @@ class Fingerprints:
             "column": column,
             "yardstick": yardstick,
             "libraries": self._libraries,
-            "engine": code_digest(ENGINE),
+            "engine": code_digest(ENGINE, APART),
         }
         if cell.router is not None:
             parts["router"] = _component(self._registry.routers, cell.router, cell.parameters)
@@ -115,13 +117,16 @@ def yardstick_digest(yardstick: Yardstick) -> str:
 
 
 @cache
-def code_digest(package: str) -> str:
+def code_digest(package: str, apart: tuple[str, ...] = ()) -> str:
     """A digest of every file of a package or module, compiled ones left out.
 
+    :param apart: modules and packages directly within it that do not count.
     :raises PluginError: if there is no such package.
     """
     state = blake2b(digest_size=16)
     for name, file in _files(package):
+        if name.partition("/")[0].removesuffix(".py") in apart:
+            continue
         state.update(f"{name}\0".encode())
         state.update(blake2b(file.read_bytes(), digest_size=16).digest())
     return state.hexdigest()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import mmr_core
+import mmr_plugins
+from mmr_core.studies.fingerprint import APART
 
 ROOT = Path(mmr_core.__file__).parent
 LEVELS = [
@@ -50,17 +52,21 @@ def imported_by(room: str) -> Iterator[str]:
     """Every absolute name that a room imports, inside functions too, imports for type checkers left out."""
     files = [ROOT / f"{room}.py"] if (ROOT / f"{room}.py").is_file() else list((ROOT / room).rglob("*.py"))
     for file in files:
-        tree = ast.parse(file.read_text())
-        for branch in ast.walk(tree):
-            if isinstance(branch, ast.If) and getattr(branch.test, "id", "") == "TYPE_CHECKING":
-                branch.body = []
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module == "mmr_core":
-                yield from (f"mmr_core.{alias.name}" for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                yield node.module
+        yield from imported_in(file)
+
+
+def imported_in(file: Path) -> Iterator[str]:
+    tree = ast.parse(file.read_text())
+    for branch in ast.walk(tree):
+        if isinstance(branch, ast.If) and getattr(branch.test, "id", "") == "TYPE_CHECKING":
+            branch.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "mmr_core":
+            yield from (f"mmr_core.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
 
 
 def level(room: str) -> int:
@@ -79,6 +85,27 @@ def test_a_module_imports_only_what_stands_below_it(room):
         other = rest.partition(".")[0]
         if package == "mmr_core" and other and other != room:
             assert level(other) > level(room) or other in WITHIN.get(room, ()), f"{room} imports {other}"
+
+
+def test_measuring_a_cell_enters_none_of_the_rooms_that_do_not_count_for_it():
+    """Finished cells are found again when these rooms change, so neither `studies` nor a component may run them."""
+    components = [
+        path
+        for kind in ("routers", "fusions", "encoders")
+        for path in (Path(mmr_plugins.__file__).parent / kind).rglob("*.py")
+    ]
+    entered, ahead = {"studies"}, ["studies"]
+    for name in [name for path in components for name in imported_in(path)]:
+        ahead += [name.split(".")[1]] if name.startswith("mmr_core.") else []
+    assert len(ahead) > 5
+    while ahead:
+        room = ahead.pop()
+        others = {name.split(".")[1] for name in imported_by(room) if name.startswith("mmr_core.")} & set(rooms())
+        ahead += others - entered
+        entered |= others | {room}
+    assert not entered & set(APART)
+    assert set(APART) <= set(rooms())
+    assert all(name in APART for i, names in enumerate(LEVELS) if i < level("studies") for name in names)
 
 
 @pytest.mark.parametrize("room", sorted(BARE))

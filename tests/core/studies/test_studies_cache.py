@@ -13,7 +13,7 @@ from mmr_core.evaluate.column import prepare
 from mmr_core.splits import train_mask
 from mmr_core.studies import Cell
 from mmr_core.studies.cache import CellCache
-from mmr_core.studies.fingerprint import Fingerprints, code_digest, yardstick_digest
+from mmr_core.studies.fingerprint import APART, Fingerprints, code_digest, yardstick_digest
 from mmr_core.studies.situations import Situation, Situations
 
 
@@ -99,6 +99,22 @@ def test_what_is_asked_changes_the_cell(run, fits, tmp_path):
     assert fits() == 0
     run([CELL], cache=tmp_path, draws=21)
     assert fits() == 1
+
+
+@pytest.mark.parametrize(("room", "same"), [("cli", True), ("report", True), ("evaluate", False), ("studies", False)])
+def test_code_that_no_cell_runs_leaves_cells_finished(tmp_path, monkeypatch, room, same):
+    package = f"engine_with_{room}"
+    for name in ("cli", "report", "evaluate", "studies"):
+        (tmp_path / package / name).mkdir(parents=True)
+        (tmp_path / package / name / "code.py").write_text("one = 1\n")
+    (tmp_path / package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code_digest(package, APART)
+    whole = code_digest(package)
+    (tmp_path / package / room / "code.py").write_text("one = 2\n")
+    code_digest.cache_clear()
+    assert (code_digest(package, APART) == before) == same
+    assert code_digest(package) != whole
 
 
 def test_changed_code_of_the_routers_package_changes_the_cell(run, fits, plugin_folder, tmp_path):
