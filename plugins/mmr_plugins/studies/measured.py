@@ -90,17 +90,13 @@ def gain(first: Sequence[Record], second: Sequence[Record], metric: str) -> Entr
 
 
 def in_words(estimate: Estimate, *, signed: bool = False) -> str:
-    """A figure with its interval as part of a sentence."""
+    """A finite figure with its interval as part of a sentence."""
     if estimate.value is None:
         return f"no figure ({estimate.reason})"
     sign = "+" if signed else ""
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:{sign}.3f} (no interval: {estimate.reason})"
-    ends = " to ".join(
-        "infinity" if end == float("inf") else f"{end:{sign}.3f}" for end in (estimate.low, estimate.high)
-    )
-    shown = "infinite" if estimate.value == float("inf") else f"{estimate.value:{sign}.3f}"
-    return f"{shown} [{ends}]"
+    return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f} to {estimate.high:{sign}.3f}]"
 
 
 def protocol_note(setting: Setting, results: Results) -> str:

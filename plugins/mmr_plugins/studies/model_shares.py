@@ -32,13 +32,16 @@ from mmr_plugins.studies.measured import Measured
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-12
+"""Mean utilities this close are one: they are sums in different orders."""
+
 BUDGETS = (0.05, 1 / 3, 1.0)
 """Mean costs for which the sheet shows the shares, relative to the best single model's; the paper speaks of a third."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mixing:
-    """What a policy sends where, at each trade-off weight, ascending in mean cost; equal costs stand once.
+    """What a policy sends where along its Pareto front, ascending in mean cost and in mean utility.
 
     :param cost: [m] relative to the dearest single model; :param utility: [m]; :param share: [m, K], rows sum to 1.
     """
@@ -49,9 +52,10 @@ class Mixing:
 
 
 def mixing(records: Sequence[Record]) -> Mixing | None:
-    """The policy of one router, averaged over its seeds at each weight of the grid.
+    """The policy of one router, averaged over its seeds at each weight of the grid, where it is on its Pareto front.
 
-    None where it does the same at every weight, or was not followed along the grid.
+    Off the front the router is of no use, and its shares would jump back and forth along the cost. None where the front
+    is one point, or the router was not followed along the grid.
 
     :param records: of one column, one per seed.
     """
@@ -61,10 +65,21 @@ def mixing(records: Sequence[Record]) -> Mixing | None:
     cost = np.mean([policy.cost for policy in along], axis=0) / records[0].within.high
     utility = np.mean([policy.utility for policy in along], axis=0)
     share = np.mean([policy.share for policy in along], axis=0)
-    _, first = np.unique(np.round(cost, 12), return_index=True)
-    if len(first) < 2:
+    front = pareto_front(cost, utility)
+    if len(front) < 2:
         return None
-    return Mixing(cost=cost[first], utility=utility[first], share=share[first])
+    return Mixing(cost=cost[front], utility=utility[front], share=share[front])
+
+
+def pareto_front(cost: Floats, utility: Floats) -> NDArray[np.intp]:
+    """The places [m] of the points that no other is as cheap and as good as, cheapest first; of equals the first.
+
+    Costs that differ by rounding alone are equal.
+    """
+    cost = np.round(cost, 12)
+    order = np.lexsort((-utility, cost))
+    best_before = np.maximum.accumulate(np.concatenate([[-np.inf], utility[order][:-1]]))
+    return order[utility[order] > best_before + ROUNDING]
 
 
 class ModelShares:
@@ -98,10 +113,11 @@ class ModelShares:
             name="shares",
             title=f"The share of queries sent to each model on {place.column.title}",
             caption=(
-                "Shares of the test queries that each router sends to each model, over its mean cost, as the trade-off "
-                "weight falls from left to right; averaged over seeds. Models are stacked from the cheapest at the "
-                "bottom to the dearest; the areas end where a router spends no more. A router that does the same at "
-                "every weight, such as a random one, has no panel."
+                "Shares of the test queries that each router sends to each model, over its mean cost, averaged over "
+                "seeds at each trade-off weight. Only weights on the router's Pareto front are shown, where no other "
+                "brings as much for less. Models are stacked from the cheapest at the bottom to the dearest; the areas "
+                "end where spending more brings nothing more. A router whose front is one point, such as a random one, "
+                "has no panel."
             ),
             sheet=_sheet(followed, place, setting.table),
             drawing=Chart(panels=tuple(panels), columns=min(len(panels), 3), legend_title="sent to"),

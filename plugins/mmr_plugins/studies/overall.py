@@ -72,10 +72,14 @@ def in_domain_cells(setting: Setting) -> list[Cell]:
 
 
 def column_sheet(measured: Measured, metric: str, notes: Sequence[str]) -> Sheet:
-    """Routers and references by one metric on every column, the best marked, published lines below."""
+    """Routers and references by one metric on every column, the best marked; published lines in the same order."""
     specs = measured.setting.columns
     names = tuple(spec.name for spec in specs)
-    published = paper.published_lines("table_s4" if metric == "qnc" else "table2", metric, names)
+    order = (*routers_with_random(measured.setting), *REFERENCES)
+    published = sorted(
+        paper.published_lines("table_s4" if metric == "qnc" else "table2", metric, names),
+        key=lambda line: order.index(line.label) if line.label in order else len(order),
+    )
     own_notes = paper.notes(measured.setting) if published else ()
     return ranking_sheet(
         measured, [(spec.title, (spec.name,), metric) for spec in specs], published, (*notes, *own_notes)

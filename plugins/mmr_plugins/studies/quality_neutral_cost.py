@@ -13,7 +13,7 @@ from mmr_core.studies import Cell, Exhibit, Finding, Record, Results, Setting, S
 from mmr_core.studies.results import averaged
 from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import learners
-from mmr_plugins.studies.measured import Measured, in_words, protocol_note
+from mmr_plugins.studies.measured import Measured, protocol_note
 from mmr_plugins.studies.overall import column_sheet, in_domain_cells
 
 CLAIMED = 0.33
@@ -76,7 +76,7 @@ def third_of_the_cost(measured: Measured) -> Finding:
     if judged is None:
         return _finding(None, None, f"No router but random was measured on {column.title}.")
     estimate = averaged(records, "qnc")
-    if estimate.value is None or estimate.high is None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
         return _finding(None, estimate, f"{judged} on {column.title} has no QNC with an interval.")
     holds = estimate.high < 1
     return _finding(holds, estimate, f"{_verdict(judged, column.title, records, estimate)} {PICKED}")
@@ -89,12 +89,13 @@ def _nauc(records: Sequence[Record]) -> float:
 
 def _verdict(router: str, column: str, records: Sequence[Record], estimate: Estimate) -> str:
     assert estimate.value is not None
+    assert estimate.low is not None
     assert estimate.high is not None
     best = records[0].best_single
-    qnc = f"QNC {in_words(estimate)}, beside {CLAIMED} in the paper"
     if isinf(estimate.value):
-        every = " with every seed" if len(records) > 1 else ""
-        return f"{router} does not reach the accuracy of {best} on {column}{every} ({qnc})."
+        return f"{_unreached(router, best, column, records, estimate)} The paper speaks of a QNC of {CLAIMED}."
+    ends = f"{estimate.low:.3f} to {'never' if isinf(estimate.high) else f'{estimate.high:.3f}'}"
+    qnc = f"QNC {estimate.value:.3f} [{ends}], beside {CLAIMED} in the paper"
     share = f"{router} reaches the accuracy of {best} on {column} at {estimate.value:.1%} of its cost ({qnc})"
     if estimate.high <= CLAIMED:
         return f"{share}; the whole interval lies below the paper's share."
@@ -103,6 +104,16 @@ def _verdict(router: str, column: str, records: Sequence[Record], estimate: Esti
     if isinf(estimate.high):
         return f"{share}, but in more than one draw in forty it does not reach it at all."
     return f"{share}, but the interval reaches 1 or beyond."
+
+
+def _unreached(router: str, best: str, column: str, records: Sequence[Record], estimate: Estimate) -> str:
+    """That a mark is never reached on the test split, and whether it is in some of its draws."""
+    assert estimate.low is not None
+    every = " with every seed" if len(records) > 1 else ""
+    words = f"{router} does not reach the accuracy of {best} on {column}{every} at any cost, so it has no QNC"
+    if isinf(estimate.low):
+        return f"{words}, nor does it in 97.5 % of the bootstrap draws or more."
+    return f"{words}, though in more than one draw in forty it does (the interval begins at {estimate.low:.3f})."
 
 
 def _finding(holds: bool | None, estimate: Estimate | None, words: str) -> Finding:

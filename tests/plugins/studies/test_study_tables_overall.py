@@ -184,7 +184,34 @@ def test_a_mark_that_is_never_reached_is_said_so(setting_of, made_up):
     never = findings(report(QualityNeutralCost(), setting_of(), made_up, figure=cost_figures(math.inf)))
     assert never.holds is False
     assert never.estimate.value == math.inf
-    assert "does not reach the accuracy" in never.words
+    assert "does not reach the accuracy of model-2 on Full Dataset with every seed at any cost, so it has no QNC" in (
+        never.words
+    )
+    assert "nor does it in 97.5 % of the bootstrap draws or more" in never.words
+    assert "inf" not in never.words
+
+
+def test_a_mark_that_some_draws_reach_or_miss_is_said_so_without_an_infinite_figure(setting_of, made_up):
+    setting, study = setting_of(), QualityNeutralCost()
+    for value, half, said in (
+        (math.inf, 0.7, "though in more than one draw in forty it does (the interval begins at 0.700)"),
+        (0.4, math.inf, "(QNC 0.400 [0.400 to never], beside 0.33 in the paper), but in more than one draw in forty"),
+    ):
+        results = made_up(study.cells(setting), figure=cost_figures(value), spread=0)
+        for record in results:
+            record.draws["qnc"][: len(record.draws["qnc"]) // 2] = half
+        (finding,) = study.report(setting, results).findings
+        assert said in finding.words
+        assert "inf" not in finding.words
+        assert finding.holds is False
+
+
+def test_published_lines_stand_in_the_order_of_ours(setting_of, made_up):
+    sheet = exhibit(
+        report(OverallResults(), setting_of(routers=("knn", "kmeans", "linear-mf")), made_up), "table2"
+    ).sheet
+    assert [line.label for line in sheet.lines if line.published][:4] == ["random", "knn", "kmeans", "linear-mf"]
+    assert [line.label for line in sheet.lines if line.published][4:6] == [ORACLE, BEST_SINGLE]
 
 
 def test_the_finding_on_cost_passes_over_random_and_routers_that_failed(setting_of, made_up):

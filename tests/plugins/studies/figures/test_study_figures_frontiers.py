@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmr_core.metrics import Frontier, nauc
 from mmr_core.splits import train_mask
@@ -13,7 +15,7 @@ from mmr_core.studies import Unavailable
 from mmr_core.studies.results import averaged, cell_key
 from mmr_plugins.studies.frontiers import SINGLE_MODELS, frontier_points, in_domain, standing
 from mmr_plugins.studies.measured import Measured
-from mmr_plugins.studies.model_shares import ModelShares, at_budget, mixing
+from mmr_plugins.studies.model_shares import ModelShares, at_budget, mixing, pareto_front
 from mmr_plugins.studies.pareto import Figure4, FigureS1
 
 
@@ -172,6 +174,47 @@ def test_more_is_sent_to_dear_models_as_more_may_be_spent(setting, pretend):
     assert policy.utility[place] == policy.utility.max()
     assert at_budget(policy, policy.cost[0] / 2) is None
     assert at_budget(policy, policy.cost[0]) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12))
+def test_the_front_holds_the_points_that_no_other_equals_for_less_or_beats_for_as_much(points):
+    cost, utility = np.array(points, dtype=np.float64).T
+    expected = sorted(
+        {(c, u) for c, u in points if not any((d <= c and v > u) or (d < c and v >= u) for d, v in points)}
+    )
+    front = pareto_front(cost, utility)
+    assert [(cost[i], utility[i]) for i in front] == expected
+
+
+def test_shares_are_shown_along_the_pareto_front_alone(setting, pretend):
+    run = setting(seeds=(0,))
+    results = pretend(run, ModelShares().cells(run), noise)
+
+    def spiked(record):
+        """Halfway along, one weight costs as much as the dearest point and brings nothing."""
+        if record.name != "knn":
+            return record
+        along = record.along
+        cost, utility = along.cost.copy(), along.utility.copy()
+        share = along.share.copy()
+        half = len(cost) // 2
+        cost[half], utility[half], share[half] = cost.max() * 0.999, 0.0, [0, 0, 0, 1]
+        return replace(record, along=replace(along, cost=cost, utility=utility, share=share))
+
+    record = next(spiked(record) for record in results if record.name == "knn")
+    policy = mixing([record])
+    assert (np.diff(policy.cost) > 0).all()
+    assert (np.diff(policy.utility) > 0).all()
+    assert policy.utility[0] > 0
+    assert not (policy.share == [0, 0, 0, 1]).all(axis=1).any()
+    panels = {
+        panel.title: panel
+        for panel in ModelShares()
+        .report(run, replace(results, records=tuple(map(spiked, results))))
+        .exhibits[0]
+        .drawing.panels
+    }
+    assert panels["knn"].series[0].x == tuple(policy.cost.tolist())
 
 
 def test_a_router_that_does_the_same_at_every_weight_has_no_panel(setting, pretend):

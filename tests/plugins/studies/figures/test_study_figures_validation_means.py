@@ -129,6 +129,13 @@ def test_a_split_without_both_parts_is_refused_with_the_reason(validation):
         KMeansRouter(means_on="validation").fit(split(8, validation))
 
 
+def test_where_the_validation_part_is_kept_apart_the_refusal_says_so_and_where_to_go():
+    with pytest.raises(DegenerateError, match=r"kept apart wherever.*as in 'mmr run' and 'mmr train'.*mmr reproduce"):
+        KMeansRouter(means_on="validation").fit(split(8, [False] * 8))
+    with pytest.raises(DegenerateError, match="8 of 8 training instances are in the validation part"):
+        KMeansRouter(means_on="validation").fit(split(8, [True] * 8))
+
+
 @pytest.mark.parametrize("value", ["test", None, 3])
 def test_means_are_on_training_or_on_validation_and_on_nothing_else(value):
     with pytest.raises(UsageError, match=r"means_on.*'training' or 'validation'"):
