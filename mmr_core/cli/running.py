@@ -196,4 +196,12 @@ def _columns(request: Request, table: OutcomeTable, found: Registry) -> list[Dat
 
 
 def _source(request: Request, found: Registry, cache: FeatureCache, watch: Progress) -> FeatureSource:
-    return feature_source(request.features, found, modality=request.looked_at(), cache=cache, warn=warn, progress=watch)
+    return feature_source(
+        request.features,
+        found,
+        modality=request.looked_at(),
+        modality_option="--modality",
+        cache=cache,
+        warn=warn,
+        progress=watch,
+    )

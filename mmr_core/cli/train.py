@@ -83,7 +83,15 @@ def train(
     )
     cache = FeatureCache(cache_folder())
     with progress(shown=not json) as watch:
-        source = feature_source(choice, found, modality=modality.value, cache=cache, warn=warn, progress=watch)
+        source = feature_source(
+            choice,
+            found,
+            modality=modality.value,
+            modality_option="--modality",
+            cache=cache,
+            warn=warn,
+            progress=watch,
+        )
         table = prepared_table(data, found, watch, models=models, prices=prices)
         specs = [found.find_dataset(name).spec for name in listed(dataset)] if dataset != ALL else []
         watch("training", 0, 1)

@@ -184,7 +184,7 @@ def _demand_seen(features: Features, rows: NDArray[np.bool_], part: str, spec: D
         raise FeatureError(
             f"no {part} instance has a feature in the modality that routers are to see",
             where=f"dataset {spec.name!r}",
-            fix="choose another --modality or --train-modality, or features that have it",
+            fix="let them see another modality, or bring features that have it",
         )
 
 

@@ -51,6 +51,7 @@ def feature_source(
     registry: Registry,
     *,
     modality: View = "multimodal",
+    modality_option: str = "",
     cache: FeatureCache | None = None,
     warn: Callable[[str], None] = lambda line: None,
     progress: Progress = no_progress,
@@ -58,6 +59,7 @@ def feature_source(
     """Makes the source; encoders of a modality that nobody will look at are not made.
 
     :param modality: what is looked at, in training or in testing.
+    :param modality_option: the option that decides it, where the person has one.
     :param cache: where embeddings are kept; the user's cache folder where None.
     :raises UsageError: if the encoder named for a modality does not read it.
     :raises UnknownNameError: if an encoder is not known.
@@ -74,11 +76,12 @@ def feature_source(
     for kind, name in names.items():
         if kind not in made[name].modalities:
             other = "text" if kind == "image" else "image"
+            narrower = f", or look at {other} alone with {modality_option} {other}" if modality_option else ""
             raise UsageError(
                 f"encoder {name!r} does not read {kind}s"
                 if kind == "image"
                 else f"encoder {name!r} does not read text",
-                fix=f"add --{kind}-encoder NAME, or look at {other} alone with --modality {other}",
+                fix=f"add --{kind}-encoder NAME{narrower}",
             )
     return EncodedFeatures(
         text_encoder=made.get(names.get("text", "")),

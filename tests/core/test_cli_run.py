@@ -267,7 +267,7 @@ def test_a_broken_image_is_named_and_can_be_masked(published, capsys):
         (["--dataset", "mathvison"], 2, ("unknown dataset 'mathvison'", "did you mean 'mathvision'")),
         (["--dataset", "ocrbench"], 2, ("no instance of dataset 'ocrbench'", "mathvision")),
         (["--encoder", "clipp"], 2, ("unknown encoder 'clipp'", "clip")),
-        (["--encoder", "tfidf"], 2, ("'tfidf' does not read images", "--image-encoder")),
+        (["--encoder", "tfidf"], 2, ("'tfidf' does not read images", "--image-encoder", "--modality text")),
         (["--fusion", "mean"], 2, ("unknown fusion 'mean'",)),
         (["--router", ","], 2, ("names nothing",)),
         (["--set", "knn"], 2, ("NAME.PARAMETER=VALUE",)),

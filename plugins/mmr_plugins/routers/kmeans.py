@@ -80,6 +80,14 @@ class KMeansRouter(FusedFeatureRouter):
         return self
 
     def _demand_both_parts(self, validation: NDArray[np.bool_]) -> None:
+        if not validation.any():
+            raise DegenerateError(
+                f"means_on='validation' averages over the validation part, and none of the {len(validation)} training "
+                "instances is in it: it is kept apart wherever the trade-off weight is chosen on it, as in 'mmr run' "
+                "and 'mmr train'",
+                where=f"router {self.name!r}",
+                fix="use means_on='training' there; 'mmr reproduce figure2' runs this procedure",
+            )
         if not validation.any() or validation.all():
             raise DegenerateError(
                 f"{int(validation.sum())} of {len(validation)} training instances are in the validation part, and "

@@ -57,8 +57,9 @@ def test_a_pair_is_made_once_and_described_once_it_was_asked_for(sources):
 
 
 def test_an_encoder_that_does_not_read_its_modality_is_refused(sources):
-    with pytest.raises(UsageError, match="does not read images"):
+    with pytest.raises(UsageError, match="does not read images") as raised:
         sources()(EncoderPair(image="tfidf"))
+    assert raised.value.fix == "add --image-encoder NAME"
 
 
 @pytest.fixture
