@@ -1,7 +1,9 @@
-"""Writes the pages of the documentation that are made of the program itself: its hooks and its commands.
+"""Writes the pages of the documentation that are made of the program itself: its hooks, its commands, and
+the checks of plugins.
 
-`python -m mmr_core.cli.documenting docs` writes `docs/hooks.md` and `docs/commands.md`; a test demands that both are
-what it would write. Only plugins of this distribution are asked for commands, so that the pages are the same anywhere.
+`python -m mmr_core.cli.documenting docs` writes `hooks.md`, `commands.md` and `kinds/checks.md` into that folder; a
+test demands that they are what it would write. Only plugins of this distribution are asked for commands, so that the
+pages are the same anywhere.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from mmr_core import hookspecs
 from mmr_core.atomic import write_atomically
 from mmr_core.cli.app import application
 from mmr_core.cli.choices import PROGRAM
-from mmr_core.errors import UsageError
+from mmr_core.errors import WRONG_USE
 from mmr_core.plugins import HOME, HOOKS
 from mmr_core.registry import Registry
 
@@ -53,9 +55,26 @@ failed its check, 2 wrong use. Errors are one line; `--debug`, which works anywh
 """
 
 
+CHECKS_LEAD = """\
+`mmr plugins check NAME` makes these checks, and so do the classes of `mmr_core.testing` under pytest:
+
+```python
+from mmr_core.testing import RouterConformance
+
+
+class TestConformance(RouterConformance):
+    name = "mmr-router-myidea/myidea"
+```
+
+They are made in the order in which they stand; what comes first explains what fails behind it. Each failure says what
+was expected, what came, and where the contract is written. A check that asks for something optional is skipped where it
+is not there. `--example FILE` gives an importer something to read.
+"""
+
+
 def pages() -> dict[str, str]:
     """The generated pages by their file names."""
-    return {"hooks.md": hooks_page(), "commands.md": commands_page()}
+    return {"hooks.md": hooks_page(), "commands.md": commands_page(), "kinds/checks.md": checks_page()}
 
 
 def hooks_page() -> str:
@@ -63,10 +82,10 @@ def hooks_page() -> str:
     parts = ["# Hooks", MADE_BY, HOOKS_LEAD.rstrip()]
     for name, hook in HOOKS.items():
         specification = getattr(hookspecs, name)
-        signature = f"def {name}{inspect.signature(specification)}: ..."
+        given = specification.__annotations__["return"]
         parts += [
             f"## {name}",
-            f"```python\n@hookimpl\n{signature}\n```",
+            f"```python\n@hookimpl\ndef {name}() -> {given}: ...\n```",
             inspect.getdoc(specification) or "",
             f"[The contract, an example and common mistakes](kinds/{hook.word}.md)",
         ]
@@ -82,6 +101,18 @@ def commands_page() -> str:
         if rows:
             parts.append("\n".join(["| argument or option | default | what it does |", "|---|---|---|", *rows]))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def checks_page() -> str:
+    """The checks of every kind of plugin, in the order in which they are made."""
+    from mmr_core.testing import CHECKS
+
+    parts = ["# Checks", MADE_BY, CHECKS_LEAD.rstrip()]
+    for word, checks in CHECKS.items():
+        rows = [f"| `{check.name}` | {check.rule} | `{check.contract}` |" for check in checks]
+        table = ["| check | what is demanded | where that is written |", "|---|---|---|", *rows]
+        parts += [f"## {word.capitalize()}", f"[Its page]({word}.md)", "\n".join(table)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -134,7 +165,8 @@ def _paragraphs(text: str | None) -> str:
 def main(words: list[str]) -> int:
     """Writes the pages into the folder that is named, and gives the exit code."""
     if len(words) != 1 or not Path(words[0]).is_dir():
-        raise UsageError("name the folder of the documentation", fix="python -m mmr_core.cli.documenting docs")
+        print("error: name the folder of the documentation: python -m mmr_core.cli.documenting docs", file=sys.stderr)
+        return WRONG_USE
     for name, text in pages().items():
         write_atomically(Path(words[0]) / name, text)
     return 0
