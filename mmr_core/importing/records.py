@@ -167,14 +167,27 @@ class Records:
 
 
 def gather(file: Path, records: Iterable[Record], *, size: int = BATCH) -> Iterator[Records]:
-    """Batches of `size` records of one file; columns in which all are alike become one value."""
+    """Batches of `size` records of one file; columns in which all are alike become one value.
+
+    Where the records end in an exception, those before it are given first.
+    """
     remaining = iter(records)
-    while rows := list(islice(remaining, size)):
+    failure: Exception | None = None
+    while failure is None:
+        rows: list[Record] = []
+        try:
+            rows.extend(islice(remaining, size))
+        except Exception as error:
+            failure = error
+        if not rows:
+            break
         columns: dict[str, Any] = {}
         for name, values in zip(Record._fields, zip(*rows, strict=True), strict=True):
             alike = name != "instance" and not _is_many(values[0]) and values.count(values[0]) == len(values)
             columns[name] = values[0] if alike else values
         yield Records(file=file, columns=columns)
+    if failure is not None:
+        raise failure
 
 
 def canonical_id(value: object) -> str:
