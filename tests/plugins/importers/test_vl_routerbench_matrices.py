@@ -178,45 +178,42 @@ def test_hostile_pickles_and_arrays_run_nothing(
     assert not (tmp_path / "mark").exists()
 
 
+ARCHIVES: dict[str, dict[str, Any]] = {
+    "sparse": {"data": [1], "indices": [0], "indptr": [0, 1], "shape": [1, 1]},
+    "unnamed": {"a": SCORES, "b": SCORES},
+    "flat": {"Y": SCORES.ravel()},
+    "more rows": {"Y": np.vstack([SCORES, SCORES])},
+    "more columns": {"Y": np.hstack([SCORES, SCORES])},
+}
+REGISTRIES = {
+    "registry without ids": {"a": [1]},
+    "a sample twice": {"sample_id": [IDS[0]] * 4},
+    "a sample of nothing": {"sample_id": list("abcd")},
+}
+
+
 def damage(root: Path, what: str) -> None:
-    matrix, registry = root / "data/matrices/Y.npz", root / "data/registry"
+    matrix, meta = root / "data/matrices/Y.npz", root / "data/registry/meta.parquet"
     whole = matrix.read_bytes()
-    match what:
-        case "empty":
-            matrix.write_bytes(b"")
-        case "cut":
-            matrix.write_bytes(whole[: len(whole) // 2])
-        case "foreign":
-            matrix.write_bytes(b"PK no archive")
-        case "one array":
-            with matrix.open("wb") as stream:
-                np.save(stream, SCORES)
-        case "sparse":
-            np.savez(matrix, data=[1], indices=[0], indptr=[0, 1], shape=[1, 1])
-        case "unnamed":
-            np.savez(matrix, a=SCORES, b=SCORES)
-        case "flat":
-            np.savez(matrix, Y=SCORES.ravel())
-        case "more rows":
-            np.savez(matrix, Y=np.vstack([SCORES, SCORES]))
-        case "more columns":
-            np.savez(matrix, Y=np.hstack([SCORES, SCORES]))
-        case "damaged registry":
-            (registry / "meta.parquet").write_bytes(b"PAR1")
-        case "registry without ids":
-            pd.DataFrame({"a": [1]}).to_parquet(registry / "meta.parquet")
-        case "a sample twice":
-            pd.DataFrame({"sample_id": [IDS[0]] * 4}).to_parquet(registry / "meta.parquet")
-        case "a sample of nothing":
-            pd.DataFrame({"sample_id": list("abcd")}).to_parquet(registry / "meta.parquet")
+    if what in ARCHIVES:
+        np.savez(matrix, **ARCHIVES[what])
+    elif what in REGISTRIES:
+        pd.DataFrame(REGISTRIES[what]).to_parquet(meta)
+    elif what == "damaged registry":
+        meta.write_bytes(b"PAR1")
+    elif what == "one array":
+        with matrix.open("wb") as stream:
+            np.save(stream, SCORES)
+    else:
+        matrix.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "foreign": b"PK no archive"}[what])
 
 
 @pytest.mark.parametrize(
     ("what", "words"),
     [
         ("empty", "is no archive of arrays, or was cut short"),
-        ("cut", "is no archive of arrays, or was cut short"),
-        ("foreign", "is no archive of arrays, or was cut short"),
+        ("cut", "or was cut short"),
+        ("foreign", "or was cut short"),
         ("one array", "is one array, not an archive"),
         ("sparse", "has a sparse matrix"),
         ("unnamed", "has no array 'Y', but a, b"),

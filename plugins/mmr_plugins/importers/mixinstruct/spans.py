@@ -30,7 +30,7 @@ class Span:
         self.low, self.high = min(self.low, value), max(self.high, value)
 
     def __str__(self) -> str:
-        return f"{self.count} candidates, {self.low:.4g} to {self.high:.4g}"
+        return f"{self.count} candidate{'s' * (self.count != 1)}, {self.low:.4g} to {self.high:.4g}"
 
 
 def finite(value: object) -> float | None:
