@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmr_core.errors import MissingExtraError, MMRError, PluginError
 from mmr_core.evaluate.protocol import reason_of, traceback_of
 from mmr_core.registry import Registry
 from mmr_core.studies.grid import Cell
 from mmr_core.studies.results import Results
-from mmr_core.studies.terms import Setting, Study, StudyReport, Unavailable
+from mmr_core.studies.terms import Finding, Setting, Study, StudyReport, Unavailable
 
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -50,10 +50,12 @@ class Plan:
     """What is to be measured, and for which studies.
 
     :param unavailable: studies that cannot be made here (of this table, or for lack of an extra), with the reason.
+    :param claims: of these, by study, what they would have tested.
     """
 
     studies: tuple[Planned, ...]
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     failures: tuple[StudyFailure, ...] = ()
 
     @property
@@ -78,18 +80,21 @@ def plan(names: Sequence[str], registry: Registry, setting: Setting) -> Plan:
     """
     planned: list[Planned] = []
     unavailable: dict[str, str] = {}
+    claims: dict[str, tuple[Finding, ...]] = {}
     failures: list[StudyFailure] = []
     for name in names:
         with _alone(name, unavailable, failures):
-            planned.append(_planned(name, registry, setting))
-    return Plan(studies=tuple(planned), unavailable=unavailable, failures=tuple(failures))
+            study = _created(name, registry)
+            claims[name] = _claims(study)
+            planned.append(Planned(name=name, study=study, cells=tuple(_demand_cells(study.cells(setting)))))
+    return Plan(studies=tuple(planned), unavailable=unavailable, claims=claims, failures=tuple(failures))
 
 
 def conduct(made: Plan, setting: Setting, results: Results) -> Conducted:
     """Asks each study of a plan for its report.
 
     Exhibits become files, so a study whose exhibit has the name of an earlier study's, or a name that is no file's,
-    fails.
+    fails. What studies that cannot be made claim to test follows the reports of the others, as open findings.
     """
     reports: list[tuple[str, StudyReport]] = []
     unavailable = dict(made.unavailable)
@@ -100,15 +105,35 @@ def conduct(made: Plan, setting: Setting, results: Results) -> Conducted:
             report = _checked(planned.name, planned.study.report(setting, results), taken)
             reports.append((planned.name, report))
             taken.update({exhibit.name: planned.name for exhibit in report.exhibits})
+    if reports:
+        reports += _open(made.claims, unavailable)
     return Conducted(reports=tuple(reports), unavailable=unavailable, failures=tuple(failures))
 
 
-def _planned(name: str, registry: Registry, setting: Setting) -> Planned:
+def _open(
+    claims: Mapping[str, tuple[Finding, ...]], unavailable: Mapping[str, str]
+) -> Iterator[tuple[str, StudyReport]]:
+    """Reports of nothing but the findings that could not be tested, with the reason."""
+    for name, reason in unavailable.items():
+        if claims.get(name):
+            words = f"It could not be tested: {reason}."
+            findings = tuple(replace(claim, holds=None, estimate=None, words=words) for claim in claims[name])
+            yield name, StudyReport(exhibits=(), findings=findings)
+
+
+def _created(name: str, registry: Registry) -> Study:
     study = registry.studies.create(name)
     if not isinstance(study, Study):
         raise PluginError(f"a {type(study).__name__} is no study", fix="give it a title, cells() and report()")
-    cells = tuple(_demand_cells(study.cells(setting)))
-    return Planned(name=name, study=study, cells=cells)
+    return study
+
+
+def _claims(study: Study) -> tuple[Finding, ...]:
+    claims = tuple(getattr(study, "claims", ()))
+    for claim in claims:
+        if not isinstance(claim, Finding):
+            raise PluginError(f"its claims have a {type(claim).__name__} where a Finding is due")
+    return claims
 
 
 def _demand_cells(given: Iterable[object]) -> Iterable[Cell]:

@@ -95,7 +95,11 @@ class StudyReport:
 
 @runtime_checkable
 class Study(Protocol):
-    """A grid and what is made of it. Registered by `mmr_register_studies` as a `ComponentSpec` of kind "study"."""
+    """A grid and what is made of it. Registered by `mmr_register_studies` as a `ComponentSpec` of kind "study".
+
+    It may have `claims`, a tuple of the findings it tests, whose `holds` and `estimate` are None and whose `words` are
+    empty: where it cannot be made, the report shows them as open, with the reason.
+    """
 
     title: str
 

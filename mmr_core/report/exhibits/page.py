@@ -5,6 +5,7 @@ The findings come first, then what was run, what could not be made and why, and 
 
 from __future__ import annotations
 
+import math
 import shlex
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -162,9 +163,8 @@ def _failed_cells(results: Results) -> list[tuple[str, str]]:
 def _finding(finding: Finding) -> dict[str, Any]:
     kind, verdict = VERDICTS[finding.holds]
     estimate = finding.estimate
-    figure = ""
-    if estimate is not None:
-        figure = with_interval(estimate, finer)
+    known = estimate is not None and estimate.value is not None and math.isfinite(estimate.value)
+    figure = with_interval(estimate, finer) if estimate is not None and known else ""
     return {"finding": finding, "kind": kind, "verdict": verdict, "figure": figure}
 
 

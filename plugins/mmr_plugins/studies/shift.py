@@ -27,6 +27,11 @@ class ShiftWithinScenario:
 
     title = "Table 4: shift within a scenario"
 
+    @property
+    def claims(self) -> tuple[Finding, ...]:
+        """What it tests."""
+        return (_finding(None, None, ""),)
+
     def cells(self, setting: Setting) -> Iterable[Cell]:
         """Every router on every held-out dataset, learned elsewhere and in-domain; every pair for the main router.
 

@@ -306,6 +306,13 @@ def test_no_text_of_a_plugin_becomes_markup(tmp_path: Path, facts, results, quic
     assert "script" not in tags
 
 
+def test_an_infinite_figure_of_a_finding_is_left_to_its_words(tmp_path: Path, facts, results, quick):
+    for value, shown in ((math.inf, False), (0.5, True)):
+        own = finding(estimate=Estimate(value=value, low=0.25, high=math.inf))
+        write_exhibits(tmp_path, [("s", StudyReport(exhibits=(), findings=(own,)))], facts, results)
+        assert ("On this table:" in text_of((tmp_path / "report.html").read_text(encoding="utf-8"))) == shown
+
+
 def test_findings_are_json_with_infinity_spelt_out(tmp_path: Path, page: str):
     document = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"), parse_constant=lambda word: 1 / 0)
     first, second, third = document["findings"]

@@ -11,7 +11,7 @@ import pytest
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
 from mmr_core.specs import ComponentSpec
-from mmr_core.studies import Cell, Exhibit, Results, Setting, Sheet, StudyReport, Unavailable
+from mmr_core.studies import Cell, Exhibit, Finding, Results, Setting, Sheet, StudyReport, Unavailable
 from mmr_core.studies.conducting import conduct, plan
 
 PROVIDER = Provider(plugin="studies", distribution="mmr-studies", version="1")
@@ -19,6 +19,9 @@ PROVIDER = Provider(plugin="studies", distribution="mmr-studies", version="1")
 
 def exhibit(name: str) -> Exhibit:
     return Exhibit(name=name, title=name, caption="", sheet=Sheet(header=("router",), lines=()))
+
+
+CLAIM = Finding(name="a claim", rule="above 0", holds=None, estimate=None, words="", published="in the paper")
 
 
 class Good:
@@ -40,6 +43,18 @@ class NotHere(Good):
 class NothingMeasured(Good):
     def report(self, setting: Setting, results: Results) -> Any:
         raise Unavailable("nothing was measured")
+
+
+class Claims(NotHere):
+    claims = (CLAIM,)
+
+
+class ClaimsAndFindsNothing(NothingMeasured):
+    claims = (CLAIM,)
+
+
+class ClaimsNonsense(Good):
+    claims = ("it holds",)
 
 
 class RaisesLate(Good):
@@ -76,7 +91,21 @@ class Twice(Good):
         return StudyReport(exhibits=(exhibit("one"), exhibit("one")))
 
 
-CLASSES = (Good, NotHere, NothingMeasured, RaisesLate, RaisesInReport, NoCells, NoReport, NoStudy, Upwards, Twice)
+CLASSES = (
+    Good,
+    NotHere,
+    NothingMeasured,
+    Claims,
+    ClaimsAndFindsNothing,
+    ClaimsNonsense,
+    RaisesLate,
+    RaisesInReport,
+    NoCells,
+    NoReport,
+    NoStudy,
+    Upwards,
+    Twice,
+)
 
 
 def without_library(name: str) -> None:
@@ -173,3 +202,24 @@ def test_no_study_overwrites_the_exhibit_of_another(found, setting):
     conducted = conduct(plan(["good", "again"], found, setting), setting, RESULTS)
     assert [name for name, _ in conducted.reports] == ["good"]
     assert reasons(conducted)["again"].startswith("exhibit 'good' is already one of study 'good'")
+
+
+def test_what_a_study_claims_is_an_open_finding_where_it_cannot_be_made(found, setting):
+    done = conduct(plan(["good", "claims", "claimsandfindsnothing", "nothere"], found, setting), setting, RESULTS)
+    assert [name for name, _ in done.reports] == ["good", "claims", "claimsandfindsnothing"]
+    assert set(done.unavailable) == {"claims", "claimsandfindsnothing", "nothere"}
+    for name, report in done.reports[1:]:
+        (finding,) = report.findings
+        assert (finding.name, finding.rule, finding.published) == (CLAIM.name, CLAIM.rule, CLAIM.published)
+        assert (finding.holds, finding.estimate) == (None, None)
+        assert finding.words == f"It could not be tested: {done.unavailable[name]}."
+        assert report.exhibits == ()
+
+
+def test_a_claim_is_no_report_where_nothing_else_was_made(found, setting):
+    assert conduct(plan(["claims"], found, setting), setting, RESULTS).reports == ()
+
+
+def test_a_claim_that_is_no_finding_is_a_failure_of_its_study(found, setting):
+    (failure,) = plan(["claimsnonsense"], found, setting).failures
+    assert "its claims have a str where a Finding is due" in failure.reason

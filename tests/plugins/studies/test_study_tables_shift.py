@@ -9,6 +9,8 @@ import pytest
 from mmr_core.evaluate.references import BEST_SINGLE
 from mmr_core.studies import Cell, Unavailable
 from mmr_core.studies.results import cell_key
+from mmr_plugins.studies.modalities import Figure2
+from mmr_plugins.studies.quality_neutral_cost import QualityNeutralCost
 from mmr_plugins.studies.shift import ShiftWithinScenario
 
 SETS = ("ocrbench", "seedbench2plus", "mathverse", "mathvista", "mathvision", "mmstar")
@@ -161,6 +163,21 @@ def test_without_two_datasets_of_a_scenario_it_is_unavailable(setting_of):
     for datasets in (("mathvision",), ("mathvision", "mmstar", "gsm8k")):
         with pytest.raises(Unavailable, match="no scenario"):
             ShiftWithinScenario().cells(setting_of(datasets=datasets))
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [
+        (ShiftWithinScenario(), "robust under shift"),
+        (QualityNeutralCost(), "a third of the cost"),
+        (Figure2(), "multimodal signals matter"),
+    ],
+)
+def test_the_three_findings_of_the_paper_are_claimed_by_their_studies(study, name):
+    (claim,) = study.claims
+    assert (claim.name, claim.holds, claim.estimate, claim.words) == (name, None, None, "")
+    assert claim.rule
+    assert claim.published
 
 
 def test_in_domain_fits_alone_are_no_table(setting_of, made_up):
