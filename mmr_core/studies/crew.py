@@ -7,6 +7,7 @@ once: as an array of bytes, which joblib maps into the memory of local processes
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 import warnings
 from collections import OrderedDict
@@ -29,6 +30,8 @@ from mmr_core.studies.fingerprint import ENGINE, code_digest
 ANSWER_WITHIN = "10s"
 """How long a scheduler may take to answer, and a cluster to show a worker."""
 
+_ADDRESS = re.compile(r"((tcp|tls|wss?|ucxx?)://)?[^/\s]+:\d+/?")
+_START = "start one with 'dask scheduler' and give the address that it prints, such as tcp://HOST:8786"
 _OPENED_AT_ONCE = 3
 _WHAT = "measuring cells"
 
@@ -160,15 +163,13 @@ def _client(address: str) -> Iterator[Any]:
         distributed = import_module("distributed")
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"a cluster needs Dask: pip install '{HOME}[cluster]'") from error
+    if not _ADDRESS.fullmatch(address):  # Dask's own refusal leaves a client behind that fails again as it goes
+        raise UsageError("this is no address of a Dask scheduler", where=address, fix=_START)
     try:
         client = distributed.Client(address, timeout=ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(
-            f"no Dask scheduler answers ({reason})",
-            where=address,
-            fix="start one with 'dask scheduler' and give the address that it prints, such as tcp://HOST:8786",
-        ) from error
+        raise UsageError(f"no Dask scheduler answers ({reason})", where=address, fix=_START) from error
     with client:
         _demand_workers(client, address)
         yield client

@@ -227,8 +227,10 @@ def test_a_cluster_gives_the_numbers_of_one_process(run, tmp_path, assert_equal_
 def test_an_address_that_does_not_answer_is_told(run, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("mmr_core.studies.crew.ANSWER_WITHIN", "200ms")
-    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
-        with pytest.raises(UsageError, match=f"{address}: no Dask scheduler answers"):
+    with pytest.raises(UsageError, match=r"tcp://127.0.0.1:1: no Dask scheduler answers"):
+        run(GRID, cluster="tcp://127.0.0.1:1")
+    for address in ("nonsense", "nonsense://x", "nonsense://x:1", "127.0.0.1", "tcp://", ""):
+        with pytest.raises(UsageError, match=r"no address of a Dask scheduler.*start one with 'dask scheduler'"):
             run(GRID, cluster=address)
 
 
