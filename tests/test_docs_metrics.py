@@ -47,7 +47,7 @@ def test_the_table_of_queries_is_that_of_the_code(example):
 def test_the_operating_points_are_all_there_are(example):
     predicted, cost, right = (example[name] for name in ("predicted", "cost", "right"))
     curve = lambda_sweep(predicted, cost, right, cost)
-    table = rows("from lambda")
+    table = rows("from λ")
     shown = np.array([[row[0], *row[5:]] for row in table], dtype=float)
     np.testing.assert_allclose(shown[:, 0], curve.trade_off, rtol=1e-4, atol=0)
     np.testing.assert_allclose(shown[:, 1:], np.column_stack([curve.cost, curve.utility]), rtol=1e-12)
