@@ -37,3 +37,6 @@ AllowIncomplete = Annotated[
     bool, typer.Option("--allow-incomplete", help="Go on where over 5 % of test instances lack outcomes.")
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that fit and measure. (default: one per core)")]
+FirstSeed = Annotated[int, typer.Option(help="First seed.")]
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, counted up from the first.")]
+LogCost = Annotated[bool | None, typer.Option("--log-cost/--linear-cost", help="Cost axis of the plot.")]

@@ -21,9 +21,11 @@ from mmr_core.cli.options import (
     FeatureFile,
     ImageEncoder,
     Jobs,
+    LogCost,
     Models,
     OnBadImages,
     Prices,
+    Seeds,
     TextEncoder,
 )
 
@@ -55,13 +57,13 @@ def run(
     train_modality: Annotated[Modality | None, typer.Option(help="What they see in training.")] = None,
     set_: Assignments = None,
     seed: Annotated[int | None, typer.Option(help="First seed. (default: 0; 42 for --protocol authors)")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted up from the first.")] = 1,
+    seeds: Seeds = 1,
     draws: Draws = 1000,
     protocol: Annotated[ProtocolName, typer.Option(help="Our protocol, or the authors' program.")] = ProtocolName.PAPER,
     prices: Prices = None,
     allow_incomplete: AllowIncomplete = False,
     jobs: Jobs = None,
-    log_cost: Annotated[bool | None, typer.Option("--log-cost/--linear-cost", help="Cost axis of the plot.")] = None,
+    log_cost: LogCost = None,
     out: Annotated[Path | None, typer.Option(help="Folder for results.json, tables, curves and plots.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout and nothing else.")] = False,
 ) -> None:

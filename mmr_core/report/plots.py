@@ -20,8 +20,9 @@ from mmr_core.metrics import Frontier, frontier
 from mmr_core.report.annotations import draw_labels, draw_notes, marks, on_screen, shortened
 from mmr_core.report.axes import CostAxis, UtilityAxis
 from mmr_core.report.grids import ROUTERS, UNIFORM, standings, titled
+from mmr_core.report.legends import draw_legend
 from mmr_core.report.numbers import number
-from mmr_core.report.styles import GREY, INK, NORMAL, SMALL, line_style
+from mmr_core.report.styles import GREY, INK, NORMAL, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +34,7 @@ SIZE = (6.8, 4.0)
 """Inches; the text is still legible when the figure is set one column wide."""
 
 DPI = 200
+LEGEND = "nAUC (marker: chosen\non validation)"
 _saving = threading.Lock()
 
 
@@ -77,7 +79,7 @@ def frontier_figure(
     handles += [(_draw_reference(axes, row, x, part), _legend_text(row)) for row in (oracle, constant)]
     handles += [(_draw_uniform(axes, row), _legend_text(row)) for row in part.rows if row.name == UNIFORM]
     handles.append((_draw_models(axes, part, y), "single model"))
-    _legend(figure, handles)
+    draw_legend(figure, handles, title=LEGEND)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     ink = np.concatenate([on_screen(axes, *x.samples(line)) for line in (*lines, _line(constant, part), top)])
@@ -192,23 +194,5 @@ def _draw_models(axes: Axes, part: Slice, y: UtilityAxis) -> Any:
     return Line2D([], [], marker="o", **look)
 
 
-def _legend(figure: Figure, handles: Sequence[tuple[Any, str]]) -> None:
-    legend = figure.legend(
-        [handle for handle, _ in handles],
-        [text for _, text in handles],
-        loc="outside right upper",
-        fontsize=NORMAL - 0.5,
-        frameon=False,
-        title="nAUC (marker: chosen\non validation)",
-        title_fontsize=SMALL,
-        alignment="left",
-        handlelength=2.6,
-        labelcolor=INK,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
 def _legend_text(row: Row) -> str:
-    text = f"{shortened(row.name)}  {number(row.metrics['nauc'].value)}"
-    return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore
+    return f"{shortened(row.name)}  {number(row.metrics['nauc'].value)}"

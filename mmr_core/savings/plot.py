@@ -18,8 +18,9 @@ from mmr_core.metrics import CostRange, Frontier, frontier
 from mmr_core.report.annotations import draw_names, marks, on_screen, shortened
 from mmr_core.report.axes import CostAxis, UtilityAxis
 from mmr_core.report.grids import titled
+from mmr_core.report.legends import draw_legend
 from mmr_core.report.plots import DPI, SIZE
-from mmr_core.report.styles import GREY, INK, NORMAL, SMALL, line_style
+from mmr_core.report.styles import GREY, INK, NORMAL, line_style
 from mmr_core.savings.figures import QUERIES, UNIT, share
 from mmr_core.savings.results import ColumnSavings, RouterSavings
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+LEGEND = "saving at equal utility,\nwith hindsight (marker:\nchosen on validation)"
 DASHES = {ORACLE: (0, (5, 3)), CONSTANT: (0, (1, 1.6))}
 
 
@@ -63,7 +65,7 @@ def savings_figure(column: ColumnSavings, *, synthetic: bool = False, log_cost: 
         look: dict[str, Any] = {"color": GREY, "linestyle": DASHES.get(reference.name, "-"), "linewidth": 1.3}
         handles.append((axes.plot(*x.samples(lines[reference.name]), zorder=3, **look)[0], _legend(reference)))
     _draw_best(axes, column)
-    _draw_legend(figure, handles)
+    draw_legend(figure, handles, title=LEGEND)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     ink = np.concatenate([on_screen(axes, *x.samples(line)) for line in lines.values()])
@@ -128,23 +130,5 @@ def _draw_best(axes: Axes, column: ColumnSavings) -> None:
     axes.axvline((best.cost.value or 0.0) * QUERIES, color=INK, linewidth=0.7, alpha=0.6, zorder=2)
 
 
-def _draw_legend(figure: Figure, handles: list[tuple[Any, str]]) -> None:
-    legend = figure.legend(
-        [handle for handle, _ in handles],
-        [text for _, text in handles],
-        loc="outside right upper",
-        fontsize=NORMAL - 0.5,
-        frameon=False,
-        title="saving at equal utility,\nwith hindsight (marker:\nchosen on validation)",
-        title_fontsize=SMALL,
-        alignment="left",
-        handlelength=2.6,
-        labelcolor=INK,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
 def _legend(router: RouterSavings) -> str:
-    text = f"{shortened(router.name)}  {share(router.against[0].ratio.value)}"
-    return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore
+    return f"{shortened(router.name)}  {share(router.against[0].ratio.value)}"

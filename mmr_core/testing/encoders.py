@@ -13,7 +13,7 @@ from mmr_core.errors import FeatureError
 from mmr_core.specs import MODALITIES
 from mmr_core.testing.burden import measured
 from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.listing import LISTING_CHECK
 from mmr_core.testing.parameters import look_at_parameters
 from mmr_core.testing.practice import pictures, questions
 from mmr_core.testing.rows import demand_rows, demand_same_rows
@@ -254,12 +254,7 @@ ENCODER_CHECKS: tuple[Check[EncoderSubject], ...] = (
         contract="mmr_core.contracts.Saveable",
         look=_saving,
     ),
-    Check(
-        name="import-cost",
-        rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
-        contract="mmr_core.hookspecs",
-        look=look_at_listing,
-    ),
+    LISTING_CHECK,
     Check(
         name="standard-job",
         rule="a standard job takes at most ten minutes and 8 GB",

@@ -16,7 +16,7 @@ from mmr_core.specs import DatasetSpec, ModelSpec
 from mmr_core.splits import train_mask
 from mmr_core.store import OutcomeStore
 from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.listing import LISTING_CHECK
 from mmr_core.testing.practice import pool
 from mmr_core.testing.subjects import FactSubject
 
@@ -163,13 +163,6 @@ def _table(dataset: DatasetSpec, models: tuple[ModelSpec, ...]) -> OutcomeTable:
     )
 
 
-_LISTING: Check[FactSubject] = Check(
-    name="import-cost",
-    rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
-    contract="mmr_core.hookspecs",
-    look=look_at_listing,
-)
-
 DATASET_CHECKS: tuple[Check[FactSubject], ...] = (
     Check(name="described", rule="it has a title, and counts are above 0", contract=DATASET, look=_dataset_described),
     Check(
@@ -191,7 +184,7 @@ DATASET_CHECKS: tuple[Check[FactSubject], ...] = (
         contract="mmr_core.outcomes.OutcomeTable",
         look=_dataset_table,
     ),
-    _LISTING,
+    LISTING_CHECK,
 )
 
 MODEL_CHECKS: tuple[Check[FactSubject], ...] = (
@@ -219,5 +212,5 @@ MODEL_CHECKS: tuple[Check[FactSubject], ...] = (
         contract="mmr_core.outcomes.OutcomeTable",
         look=_model_table,
     ),
-    _LISTING,
+    LISTING_CHECK,
 )

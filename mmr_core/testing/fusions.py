@@ -12,7 +12,7 @@ from mmr_core.contracts import Embeddings
 from mmr_core.errors import FeatureError, UsageError
 from mmr_core.testing.burden import measured
 from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.listing import LISTING_CHECK
 from mmr_core.testing.parameters import look_at_parameters
 from mmr_core.testing.practice import Presence, practice
 from mmr_core.testing.rows import demand_rows, demand_same_rows
@@ -209,12 +209,7 @@ FUSION_CHECKS: tuple[Check[Subject], ...] = (
         contract="mmr_core.contracts.Saveable",
         look=_saving,
     ),
-    Check(
-        name="import-cost",
-        rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
-        contract="mmr_core.hookspecs",
-        look=look_at_listing,
-    ),
+    LISTING_CHECK,
     Check(
         name="standard-job",
         rule="a standard job takes at most ten minutes and 8 GB",

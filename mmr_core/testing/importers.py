@@ -19,7 +19,7 @@ from mmr_core.outcomes import OutcomeTable, Status
 from mmr_core.store import OutcomeStore
 from mmr_core.testing.burden import measured
 from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.listing import LISTING_CHECK
 from mmr_core.testing.parameters import look_at_parameters
 from mmr_core.testing.subjects import Subject
 
@@ -211,12 +211,7 @@ IMPORTER_CHECKS: tuple[Check[Subject], ...] = (
         contract=CONTRACT,
         look=look_at_parameters,
     ),
-    Check(
-        name="import-cost",
-        rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
-        contract="mmr_core.hookspecs",
-        look=look_at_listing,
-    ),
+    LISTING_CHECK,
     Check(
         name="standard-job",
         rule="reading the example takes at most ten minutes and 8 GB",

@@ -10,9 +10,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from mmr_core.plugins import Provider
-from mmr_core.testing.checks import Broken, NotApplicable
+from mmr_core.testing.checks import Broken, Check, NotApplicable
 from mmr_core.testing.subjects import FactSubject, Subject
 
 HEAVY = (
@@ -108,3 +109,12 @@ def list_alone(provider: Provider) -> Listed:
     if not answer["points"]:
         raise NotApplicable(f"a fresh process does not find {provider}")
     return Listed(seconds=answer["seconds"], brought=tuple(answer["brought"]))
+
+
+LISTING_CHECK: Check[Any] = Check(
+    name="import-cost",
+    rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
+    contract="mmr_core.hookspecs",
+    look=look_at_listing,
+)
+"""The check of what listing costs, the same for every kind."""

@@ -17,7 +17,7 @@ from mmr_core.evaluate.policies import Policy, Scored
 from mmr_core.features import View
 from mmr_core.testing.burden import measured
 from mmr_core.testing.checks import Broken, Check
-from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.listing import LISTING_CHECK
 from mmr_core.testing.parameters import look_at_parameters
 from mmr_core.testing.practice import practice
 from mmr_core.testing.saving import restored
@@ -239,12 +239,7 @@ ROUTER_CHECKS: tuple[Check[RouterSubject], ...] = (
         contract="mmr_core.contracts.Saveable",
         look=_saving,
     ),
-    Check(
-        name="import-cost",
-        rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
-        contract="mmr_core.hookspecs",
-        look=look_at_listing,
-    ),
+    LISTING_CHECK,
     Check(
         name="standard-job",
         rule="a standard job takes at most ten minutes and 8 GB",

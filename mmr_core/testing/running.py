@@ -20,7 +20,7 @@ from mmr_core.testing.encoders import ENCODER_CHECKS
 from mmr_core.testing.facts import DATASET_CHECKS, MODEL_CHECKS
 from mmr_core.testing.fusions import FUSION_CHECKS
 from mmr_core.testing.importers import IMPORTER_CHECKS
-from mmr_core.testing.listing import look_at_listing
+from mmr_core.testing.listing import LISTING_CHECK
 from mmr_core.testing.parameters import look_at_parameters
 from mmr_core.testing.routers import ROUTER_CHECKS
 from mmr_core.testing.subjects import FactSubject, Subject, named
@@ -32,12 +32,7 @@ _STUDY_CHECKS: tuple[Check[Subject], ...] = (
         contract="mmr_core.studies.Study",
         look=look_at_parameters,
     ),
-    Check(
-        name="import-cost",
-        rule="listing the plugin is quick and imports neither torch, scikit-learn nor pandas",
-        contract="mmr_core.hookspecs",
-        look=look_at_listing,
-    ),
+    LISTING_CHECK,
 )
 
 CHECKS: Mapping[str, tuple[Check[Any], ...]] = {
