@@ -28,10 +28,15 @@ def summary(seen: Look) -> str:
     pairs = found.pairs()
     means = len(found.aggregates)
     return (
-        f"{seen.source.path}: {_kit(seen)}, {found.files} file{'s' * (found.files != 1)}, "
-        f"{sum(one.records for one in found.found)} records, {len(found.places)} datasets, "
-        f"{len({model for _, model in pairs})} models, {means or 'no'} mean{'s' * (means != 1)} of the kit's own"
+        f"{seen.source.path}: {_kit(seen)}, {_counted(found.files, 'file')}, "
+        f"{_counted(sum(one.records for one in found.found), 'record')}, {_counted(len(found.places), 'dataset')}, "
+        f"{_counted(len({model for _, model in pairs}), 'model')}, "
+        f"{means or 'no'} mean{'s' * (means != 1)} of the kit's own"
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def coverage(seen: Look) -> tuple[tuple[str, ...], list[tuple[object, ...]], int]:

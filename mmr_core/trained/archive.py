@@ -71,6 +71,8 @@ def read_archive(path: Path, title: str) -> tuple[Any, dict[str, NDArray[Any]]]:
     :raises DataError: if the file is absent, too large, damaged, or anything but what `write_archive` writes.
     """
     try:
+        if path.is_dir():
+            raise DataError("is a folder; name the file of a trained router", where=str(path))
         if not path.is_file():
             raise DataError("there is no such file", where=str(path))
         if path.stat().st_size > LARGEST_FILE:

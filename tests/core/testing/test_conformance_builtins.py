@@ -146,5 +146,31 @@ def _published(folder: Path) -> Path:
     return path
 
 
+def _lm_eval(folder: Path) -> Path:
+    """The samples of one run, as lm-evaluation-harness lays them out."""
+    samples = [
+        {
+            "doc_id": number,
+            "doc": {"question": f"Q{number}?"},
+            "target": str(number),
+            "arguments": {"gen_args_0": {"arg_0": f"Q{number}?", "arg_1": {"until": []}}},
+            "resps": [[str(number)]],
+            "filtered_resps": [str(number)],
+            "filter": "none",
+            "metrics": ["acc"],
+            "doc_hash": "d" * 64,
+            "prompt_hash": "p" * 64,
+            "target_hash": "t" * 64,
+            "acc": float(number % 2),
+        }
+        for number in range(4)
+    ]
+    run = folder / "logs" / "some-model"
+    run.mkdir(parents=True)
+    lines = "".join(json.dumps(sample) + "\n" for sample in samples)
+    (run / "samples_toy_2025-06-01T10-11-12.123456.jsonl").write_text(lines)
+    return folder / "logs"
+
+
 ENCODERS = {"clip": _clip, "timm": _timm, "sentence-transformers": _sentence_transformers}
-EXAMPLES = {"published": _published}
+EXAMPLES = {"published": _published, "lm-eval": _lm_eval}

@@ -156,8 +156,8 @@ def test_too_large_a_file_document_or_number_of_members_is_refused(read, tmp_pat
 
 
 def test_an_absent_file_and_a_folder_are_named(tmp_path):
-    for path in (tmp_path / "absent.mmr", tmp_path):
-        with pytest.raises(DataError, match=f"{path.name}: there is no such file"):
+    for path, reason in ((tmp_path / "absent.mmr", "there is no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(DataError, match=f"{path.name}: {reason}"):
             read_archive(path, TITLE)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
 from mmr_core.importing.conducting import carry_out, lines_of, look
+from mmr_core.importing.showing import summary
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
@@ -303,3 +304,8 @@ def test_options_for_logs_are_refused_for_tables(mmr: Any, tmp_path: Path) -> No
     code, _, err = mmr("data", "import", tmp_path / "MMR_Bench.csv")
     assert code == 2
     assert "give --out STORE" in err
+
+
+def test_one_of_a_thing_is_counted_in_the_singular(write: Write, context: ImportContext) -> None:
+    seen = look(LMEvalImporter(), write("toy", [sample(0, {"acc": 1.0})]), context)
+    assert "1 file, 1 record, 1 dataset, 1 model, no means" in summary(seen)
