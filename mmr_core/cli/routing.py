@@ -47,6 +47,8 @@ def answer_stream(source: str, scenario: str, answer: Callable[[Query], dict[str
 @contextmanager
 def _opened(source: str) -> Iterator[IO[bytes]]:
     if source == STDIN:
+        if sys.stdin is None:  # as Python has it where the caller closed it
+            raise DataError("standard input is closed", where="--queries -", fix="pipe the queries in, or name a file")
         yield sys.stdin.buffer
         return
     try:

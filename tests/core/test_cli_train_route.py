@@ -216,6 +216,12 @@ def test_what_is_no_trained_router_is_one_line(trained, tmp_path, capsys):
     assert "absent.jsonl: cannot be read" in told(capsys)
 
 
+def test_a_closed_standard_input_is_one_line(trained, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["route", str(trained), "--queries", "-"]) == 1
+    assert "standard input is closed" in told(capsys)
+
+
 def test_a_router_that_only_decides_shows_probabilities(published, tmp_path, capsys):
     file = tmp_path / "random.mmr"
     assert main(["train", "--router", "random", "--data", str(published), "--out", str(file)]) == 0
