@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,15 @@ TOPICS = ("a sum", "a chart", "a receipt", "a proof")
 SIZE = 24
 LONGEST = ("/attacks/", "test_contributing", "test_wheel")
 """Groups of tests that take minutes."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What this run was asked for is not asked of the test runs that tests start, for other packages in other folders.
+
+    Where tests are spread over processes, those read it first, and the one that starts them must leave it to them.
+    """
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        os.environ.pop("PYTEST_ADDOPTS", None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,8 +26,8 @@ SECRET = "mmr-witness-secret"
 ANSWER_BYTES = 4 * MIB
 LIMITS = Limits(
     memory=2 * GIB,
-    cpu_seconds=6,
-    wall_seconds=80.0,
+    cpu_seconds=5,
+    wall_seconds=35.0,
     answer_bytes=ANSWER_BYTES,
     scratch_bytes=8 * MIB,
     open_files=256,
@@ -56,7 +56,7 @@ class World:
 
     def run(self, method: Method | None, submissions: Path, **more: Any) -> RunResult:
         """Runs the board with this world's cache."""
-        asked = {"data": str(self.data), "published": self.published, "jobs": 6, "limits": LIMITS, **more}
+        asked = {"data": str(self.data), "published": self.published, "jobs": 4, "limits": LIMITS, **more}
         cache = asked.pop("cache", self.cache)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MMR_CACHE_DIR", str(cache))

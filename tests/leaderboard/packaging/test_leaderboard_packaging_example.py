@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tomllib
@@ -75,9 +74,7 @@ def test_the_wheel_is_the_one_that_is_pinned_and_passes():
 def test_the_tests_of_the_example_pass():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(SOURCE)]
     command += ["-c", str(SOURCE / "pyproject.toml"), str(SOURCE / "tests")]
-    # What the outer test run asked of pytest (coverage of the engine, several processes) is not asked of the example.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=SOURCE, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=SOURCE)
     assert done.returncode == 0, done.stdout
 
 
