@@ -13,7 +13,7 @@ from mmr_core.contracts import ImportContext
 from mmr_core.features import PrecomputedFeatures
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import Registry
-from mmr_core.report import schema
+from mmr_core.results import schema
 from mmr_core.store import OutcomeStore, manifest
 from mmr_core.store.origins import Origins
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmr_core.metrics import frontier, measure
-from mmr_core.sweep import lambda_sweep
+from mmr_core.numerics.metrics import frontier, measure
+from mmr_core.numerics.sweep import lambda_sweep
 
 PAGE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text("utf-8")
 NAMES = ["small", "medium", "large"]

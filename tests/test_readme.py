@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mmr_core.cli import main
-from mmr_core.evaluate import Entrant, Options, evaluate
 from mmr_core.features import EncodedFeatures
 from mmr_core.registry import Registry
+from mmr_core.runner import Entrant, Options, evaluate
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from mmr_core.plugins import SLOW
-from mmr_core.scaffold import SCAFFOLDED, names_for, render, write
+from mmr_core.testing.scaffold import SCAFFOLDED, names_for, render, write
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent for path in (ROOT / "plugins" / "examples").glob("*/pyproject.toml"))

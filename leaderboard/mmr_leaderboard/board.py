@@ -16,14 +16,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.evaluate import Options, columns_of
-from mmr_core.evaluate.column import Prepared, prepare
 from mmr_core.features import FeatureCache, FeatureSource, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice, feature_source
+from mmr_core.logs.sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
-from mmr_core.sources import open_table
+from mmr_core.runner import Options, columns_of
+from mmr_core.runner.prepare import Prepared, prepare
 from mmr_core.specs import DatasetSpec
 
 

@@ -1,7 +1,7 @@
 """The evaluation protocol of the authors' released program, reproduced figure by figure.
 
 It is here for comparison with what they published, and for nothing else: its split, its treatment of missing
-outcomes and its metrics differ from those of `mmr_core.evaluate` on purpose. `scoring` turns predictions into their
+outcomes and its metrics differ from those of `mmr_core.runner` on purpose. `scoring` turns predictions into their
 three figures, `thresholds` makes that fast, and `protocol` runs routers under their rules. The features and fits
 that belong to it come from plugins, as components of the protocol "authors".
 """

@@ -1,7 +1,7 @@
 """One evaluation under the rules of the authors' program: rows, models, split, fits and figures.
 
 Their rules, not ours: missing outcomes are filled with column means taken over test rows too, the split is drawn at
-random, and a fusion may look at all rows of the set that it encodes. Nothing here is used by `mmr_core.evaluate`.
+random, and a fusion may look at all rows of the set that it encodes. Nothing here is used by `mmr_core.runner`.
 """
 
 from __future__ import annotations

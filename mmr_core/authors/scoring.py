@@ -1,7 +1,7 @@
 """The authors' three figures of a router: nAUC, peak score and quality-neutral cost, by their definitions.
 
-They are close to, and not the same as, the paper's and `mmr_core.metrics`: the area is taken over the router's own
-range of costs, and the front is that of the thresholds their program tries. Means are summed in the order in which
+They are close to, and not the same as, the paper's and `mmr_core.numerics.metrics`: the area is taken over the router's
+own range of costs, and the front is that of the thresholds their program tries. Means are summed in the order in which
 that program sums them, because a tie decided in the last digit can add a point to the front and so move its range.
 """
 

@@ -31,8 +31,8 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Compare routers in pairs, on the same bootstrap draws, within a run or across runs."""
-    from mmr_core.report.comparison import compare_runs, comparison_grids, comparison_json, open_runs
-    from mmr_core.report.tables import GridTable
+    from mmr_core.render.comparison import compare_runs, comparison_grids, comparison_json, open_runs
+    from mmr_core.render.tables import GridTable
 
     comparison = compare_runs(
         open_runs(runs),

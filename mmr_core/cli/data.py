@@ -17,7 +17,7 @@ from mmr_core.errors import WORK_FAILED
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from mmr_core.checks import Finding
+    from mmr_core.runner.checks import Finding
 
 app = typer.Typer(name="data", no_args_is_help=True, help="Import, describe and check outcome tables.")
 
@@ -43,7 +43,7 @@ app.command("origin")(show_origin)
 @app.command("info")
 def info(data: DataOption = None, json: JsonOption = False) -> None:
     """Show datasets, splits and models: sizes, mean utility and cost, missing outcomes."""
-    from mmr_core.description import describe
+    from mmr_core.store.description import describe
 
     with progress(shown=not json) as watch:
         described = describe(opened(data, watch))
@@ -56,7 +56,7 @@ def info(data: DataOption = None, json: JsonOption = False) -> None:
 @app.command("check")
 def check(data: DataOption = None, json: JsonOption = False) -> None:
     """Look for what would stop, bend or explain an evaluation; exit with 1 if something would stop it."""
-    from mmr_core.checks import check as look
+    from mmr_core.runner.checks import check as look
 
     with progress(shown=not json) as watch:
         findings = look(opened(data, watch), progress=watch)

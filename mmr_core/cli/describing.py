@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from mmr_core.description import Description
+    from mmr_core.store.description import Description
 
 
 def show_description(described: Description) -> None:

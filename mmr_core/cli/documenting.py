@@ -18,12 +18,12 @@ from typing import Any
 import typer
 
 from mmr_core import hookspecs
-from mmr_core.atomic import write_atomically
 from mmr_core.cli.app import application
 from mmr_core.cli.choices import PROGRAM
 from mmr_core.errors import WRONG_USE
 from mmr_core.plugins import HOME, HOOKS
 from mmr_core.registry import Registry
+from mmr_core.store.atomic import write_atomically
 
 MADE_BY = "<!-- Made by `python -m mmr_core.cli.documenting docs`; change the docstrings, not this page. -->"
 

@@ -12,7 +12,7 @@ from mmr_core.cli.console import console, print_json, progress, registry
 from mmr_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from mmr_core.downloading import Downloaded
+    from mmr_core.logs.download import Downloaded
     from mmr_core.registry import Shelf
     from mmr_core.specs import PublishedTable
 
@@ -29,9 +29,9 @@ def download(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Download a published table from the Hugging Face hub: resumed, checked, pinned to a commit."""
-    from mmr_core.downloading import download as fetch
-    from mmr_core.downloading import published_tables
-    from mmr_core.downloading.listing import format_of
+    from mmr_core.logs.download import download as fetch
+    from mmr_core.logs.download import published_tables
+    from mmr_core.logs.download.listing import format_of
 
     found = registry()
     shelf = published_tables(found)
@@ -62,7 +62,7 @@ def _list(shelf: Shelf[PublishedTable], *, as_json: bool) -> None:
 
 
 def _lines(done: Downloaded, out: Path, format_name: str, table: PublishedTable) -> list[str]:
-    from mmr_core.downloading.conducting import megabytes
+    from mmr_core.logs.download.conducting import megabytes
 
     folder = shlex.quote(str(out))
     kept = len(done.files) - len(done.fetched)

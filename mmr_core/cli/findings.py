@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.markup import escape
 
-from mmr_core.report.exhibits.facts import RunFacts
-from mmr_core.report.exhibits.findings import findings_json
-from mmr_core.report.numbers import name as harmless
+from mmr_core.render.exhibits.facts import RunFacts
+from mmr_core.render.exhibits.findings import findings_json
+from mmr_core.render.numbers import name as harmless
+from mmr_core.results.records import CellFailure
 from mmr_core.studies import Results
-from mmr_core.studies.conducting import Conducted
-from mmr_core.studies.results import CellFailure
+from mmr_core.studies.plan import Conducted
 
 VERDICTS = {True: "[bold green]holds[/]", False: "[bold red]does not hold[/]", None: "[bold]cannot be told[/]"}
 

@@ -14,8 +14,8 @@ from mmr_core.errors import WORK_FAILED, WRONG_USE, DataError, UsageError
 
 if TYPE_CHECKING:
     from mmr_core.contracts import ImportContext, Progress
-    from mmr_core.importing import LogImporter
-    from mmr_core.importing.conducting import Imported, Look
+    from mmr_core.logs import LogImporter
+    from mmr_core.logs.conducting import Imported, Look
 
 Words = Annotated[
     list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and as what if several formats fit.")
@@ -47,7 +47,7 @@ def import_data(
         raise UsageError(f"{len(source)} words where FORMAT and PATH are due", fix="import one path at a time")
     if out is None and not show:
         raise UsageError("there is no store to import into", fix="give --out STORE, or --show to look only")
-    from mmr_core.sources import log_importer_of
+    from mmr_core.logs.sources import log_importer_of
 
     data, format_name = source[-1], source[0] if len(source) == 2 else None
     importer = log_importer_of(format_name, data, registry(), warn=warn)
@@ -71,7 +71,7 @@ def import_data(
         table = imported.assembled.table
         added = store_table(table, out, watch, copy_images=copy_images, origins=imported.assembled.origins)
     if json:
-        from mmr_core.importing.showing import as_dict
+        from mmr_core.logs.showing import as_dict
 
         brought = {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}
         print_json({**as_dict(seen, imported), "added": brought})
@@ -128,8 +128,8 @@ def _import_table(
     copy_images: bool,
 ) -> None:
     """Imports a finished table, in which nothing is to be chosen."""
-    from mmr_core.description import describe
     from mmr_core.pricing import read_price_sheet, reprice
+    from mmr_core.store.description import describe
 
     table = opened(data, watch, format_name)
     if prices is not None:
@@ -150,7 +150,7 @@ def _import_table(
 
 def _context(watch: Progress) -> ImportContext:
     from mmr_core.features import cache_root
-    from mmr_core.sources import import_context
+    from mmr_core.logs.sources import import_context
 
     return import_context(registry(), cache=cache_root(), warn=warn, progress=watch)
 
@@ -164,13 +164,13 @@ def _look(
     responses: bool,
     allow_pickle: bool,
 ) -> Look:
-    from mmr_core.importing.conducting import look
+    from mmr_core.logs.conducting import look
 
     return look(importer, Path(data), context, select=select, responses=responses, allow_pickle=allow_pickle)
 
 
 def _carried_out(seen: Look, context: ImportContext) -> Imported:
-    from mmr_core.importing.conducting import carry_out
+    from mmr_core.logs.conducting import carry_out
 
     return carry_out(seen, context)
 
@@ -178,7 +178,7 @@ def _carried_out(seen: Look, context: ImportContext) -> Imported:
 def _priced(imported: Imported, prices: Path | None) -> Imported:
     if prices is None:
         return imported
-    from mmr_core.importing.conducting import with_table
+    from mmr_core.logs.conducting import with_table
     from mmr_core.pricing import read_price_sheet, reprice
 
     return with_table(imported, reprice(imported.assembled.table, read_price_sheet(prices), warn=warn))
@@ -186,8 +186,8 @@ def _priced(imported: Imported, prices: Path | None) -> Imported:
 
 def _show(seen: Look) -> None:
     """Prints what a look found: warnings on stderr, a table on stdout."""
-    from mmr_core.importing.conducting import lines_of
-    from mmr_core.importing.showing import coverage, summary
+    from mmr_core.logs.conducting import lines_of
+    from mmr_core.logs.showing import coverage, summary
 
     for line in lines_of(seen):
         warn(line)
@@ -205,7 +205,7 @@ def _show(seen: Look) -> None:
 
 def _stop(seen: Look, *, show: bool, json: bool) -> None:
     """Ends a command that writes nothing: 0 if only a look was asked for, 2 if something is to be chosen first."""
-    from mmr_core.importing.showing import as_dict, question_line
+    from mmr_core.logs.showing import as_dict, question_line
 
     if json:
         print_json(as_dict(seen))
@@ -216,7 +216,7 @@ def _stop(seen: Look, *, show: bool, json: bool) -> None:
 
 def _compare(seen: Look, imported: Imported, *, strict: bool, json: bool) -> None:
     """Says whether means agree with the kit's, and ends the command if they must and do not."""
-    from mmr_core.importing.showing import as_dict
+    from mmr_core.logs.showing import as_dict
 
     for line in imported.assembled.notices:
         warn(line)

@@ -21,18 +21,18 @@ from mmr_core.cli.findings import broken, failure_lines, findings_lines, told_js
 from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED
-from mmr_core.evaluate import Entrant, Options, columns_of
-from mmr_core.evaluate.run import data_facts, lineup_entry, versions
 from mmr_core.features import FeatureCache, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.report.exhibits import RunFacts, write_exhibits
+from mmr_core.render.exhibits import RunFacts, write_exhibits
+from mmr_core.results.records import cell_key
+from mmr_core.runner import Entrant, Options, columns_of
+from mmr_core.runner.cells import run_cells
+from mmr_core.runner.run import data_facts, lineup_entry, versions
+from mmr_core.runner.sources import Sources, view_of
 from mmr_core.splits import split_digest, train_mask
 from mmr_core.studies import EncoderPair, Results, Setting
-from mmr_core.studies.conducting import Conducted, Plan, conduct, plan
-from mmr_core.studies.results import cell_key
-from mmr_core.studies.running import run_cells
-from mmr_core.studies.sources import Sources, view_of
+from mmr_core.studies.plan import Conducted, Plan, conduct, plan
 
 FINISHED_CELLS = "studies"
 """The folder of the cache in which finished cells are kept."""

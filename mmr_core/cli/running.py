@@ -19,18 +19,18 @@ from mmr_core.cli.console import console, note, print_json, progress, registry, 
 from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED, UsageError
-from mmr_core.evaluate import Options, columns_of
-from mmr_core.evaluate.options import ModalityChoice
-from mmr_core.evaluate.results import RunResult
-from mmr_core.evaluate.run import run_paper
 from mmr_core.features import FeatureCache, FeatureSource, cache_folder
+from mmr_core.features.aligned import View
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.report.authors import authors_document, authors_table, write_authors
-from mmr_core.report.document import document
-from mmr_core.report.files import write_run
-from mmr_core.report.tables import run_tables
+from mmr_core.render.authors import authors_document, authors_table, write_authors
+from mmr_core.render.files import write_run
+from mmr_core.render.tables import run_tables
+from mmr_core.results.document import document
+from mmr_core.results.model import RunResult
+from mmr_core.runner import Options, columns_of
+from mmr_core.runner.run import run_paper
 from mmr_core.specs import DatasetSpec
 
 PAPER_SEED, AUTHORS_SEED = 0, 42
@@ -47,8 +47,8 @@ class Request:
     features: FeatureChoice
     fusion: str | None
     parameters: Mapping[str, Mapping[str, Any]]
-    modality: ModalityChoice
-    train_modality: ModalityChoice | None
+    modality: View
+    train_modality: View | None
     first_seed: int | None
     seeds: int
     draws: int
@@ -59,7 +59,7 @@ class Request:
     out: Path | None
     json: bool
 
-    def looked_at(self) -> ModalityChoice:
+    def looked_at(self) -> View:
         """What is looked at in training or in testing."""
         seen = {self.modality, self.train_modality or self.modality}
         return seen.pop() if len(seen) == 1 else "multimodal"

@@ -17,19 +17,19 @@ from mmr_core.cli.choices import ALL, listed
 from mmr_core.cli.console import console, note, print_json, progress, registry, warn
 from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.errors import WORK_FAILED
-from mmr_core.evaluate import Options, columns_of
 from mmr_core.features import FeatureCache, cache_folder
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.report.tables import GridTable
-from mmr_core.savings.conducting import measure_savings
-from mmr_core.savings.document import savings_document
-from mmr_core.savings.files import write_savings
-from mmr_core.savings.grids import savings_grids
+from mmr_core.render.savings.files import write_savings
+from mmr_core.render.savings.grids import savings_grids
+from mmr_core.render.savings.words import left_out, summary
+from mmr_core.render.tables import GridTable
+from mmr_core.results.savings import Savings
+from mmr_core.results.savings_document import savings_document
+from mmr_core.runner import Options, columns_of
 from mmr_core.savings.pool import pooled
-from mmr_core.savings.results import Savings
-from mmr_core.savings.words import left_out, summary
+from mmr_core.savings.protocol import measure_savings
 from mmr_core.specs import DatasetSpec
 
 

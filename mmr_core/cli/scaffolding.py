@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from mmr_core.cli.console import console, print_json, registry
 from mmr_core.plugins import HOME
-from mmr_core.scaffold import names_for, render, write
+from mmr_core.testing.scaffold import names_for, render, write
 
 
 class ScaffoldKind(StrEnum):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmr_core.atomic import write_atomically
 from mmr_core.contracts import IMAGE, TEXT
 from mmr_core.errors import FeatureError, MMRError
 from mmr_core.features.aligned import (
@@ -25,6 +24,7 @@ from mmr_core.features.aligned import (
     texts_present,
 )
 from mmr_core.features.images import header_sizes
+from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmr_core.atomic import exclusively, write_atomically
 from mmr_core.contracts import no_progress
 from mmr_core.errors import DataError
 from mmr_core.store.adding import Addition
+from mmr_core.store.atomic import exclusively, write_atomically
 from mmr_core.store.images import FOLDER as IMAGES
 from mmr_core.store.journal import Journal
 from mmr_core.store.manifest import FILE_NAME, Manifest, read_manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mmr_core.atomic import write_atomically
+from mmr_core.store.atomic import write_atomically
 from mmr_core.store.manifest import StoredFile, digest_of
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ themselves are plugins.
 
 from __future__ import annotations
 
+from mmr_core.results.cells import Cell, EncoderPair
+from mmr_core.results.records import Record, Results
+from mmr_core.results.records_parquet import read_results, write_results
+from mmr_core.runner.cells import run_cells
+from mmr_core.runner.setting import Setting
 from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 from mmr_core.studies.figures import Axis, Case, Chart, Gallery, Panel, Series
-from mmr_core.studies.grid import Cell, EncoderPair
-from mmr_core.studies.results import Record, Results
-from mmr_core.studies.running import run_cells
-from mmr_core.studies.storing import read_results, write_results
-from mmr_core.studies.terms import Finding, Gap, Setting, Study, StudyReport, Unavailable
+from mmr_core.studies.terms import Finding, Gap, Study, StudyReport, Unavailable
 
 __all__ = [
     "Axis",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mmr_core.contracts import Embeddings, LightFeatures
-from mmr_core.evaluate.fitting import Lesson
 from mmr_core.features import Features
+from mmr_core.runner.fit import Lesson
 from mmr_core.specs import ModelSpec, TokenPrice
 
 if TYPE_CHECKING:

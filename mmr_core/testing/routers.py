@@ -11,10 +11,10 @@ import numpy as np
 
 from mmr_core.contracts import PolicyRouter, ScoringRouter
 from mmr_core.errors import FeatureError, UsageError
-from mmr_core.evaluate.agreement import compare, identical
-from mmr_core.evaluate.fitting import learn
-from mmr_core.evaluate.policies import Policy, Scored
 from mmr_core.features import View
+from mmr_core.runner.agreement import compare, identical
+from mmr_core.runner.fit import learn
+from mmr_core.runner.policies import Policy, Scored
 from mmr_core.testing.burden import measured
 from mmr_core.testing.checks import Broken, Check
 from mmr_core.testing.listing import LISTING_CHECK

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from mmr_core.evaluate.agreement import identical
-from mmr_core.evaluate.policies import Policy
 from mmr_core.registry import Registry
+from mmr_core.runner.agreement import identical
+from mmr_core.runner.policies import Policy
 from mmr_core.store import OutcomeStore
 from mmr_core.testing.checks import Broken
 from mmr_core.testing.practice import practice

@@ -12,9 +12,9 @@ import numpy as np
 
 from mmr_core.contracts import Encoder
 from mmr_core.errors import UsageError
-from mmr_core.evaluate.fitting import Fitted, learn
-from mmr_core.evaluate.policies import Policy, ask
 from mmr_core.features.encoded import fitted_encoder
+from mmr_core.runner.fit import Fitted, learn
+from mmr_core.runner.policies import Policy, ask
 from mmr_core.testing.practice import Practice, practice
 
 if TYPE_CHECKING:

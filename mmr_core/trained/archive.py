@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from mmr_core.atomic import write_atomically
 from mmr_core.errors import DataError, MMRError
+from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,12 +17,12 @@ import numpy as np
 
 from mmr_core.contracts import Embeddings, LightFeatures, PolicyRouter, ScoringRouter
 from mmr_core.errors import DataError, DegenerateError, FeatureError, MMRError, PluginError, UsageError
-from mmr_core.evaluate.policies import GRID, decided, scored
-from mmr_core.evaluate.queries import build_queries
 from mmr_core.features.aligned import Features
 from mmr_core.features.images import inspect_images
+from mmr_core.numerics.sweep import choose
+from mmr_core.runner.policies import GRID, decided, scored
+from mmr_core.runner.queries import build_queries
 from mmr_core.specs import MODALITIES
-from mmr_core.sweep import choose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import PluginError, UsageError
-from mmr_core.evaluate.run import library_versions
 from mmr_core.features.encoded import fitted_encoder
+from mmr_core.runner.run import library_versions
 from mmr_core.splits import SPLIT_NAME
 from mmr_core.trained.manifest import (
     SCHEMA_VERSION,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.contracts import Encoder
-    from mmr_core.evaluate.fitting import Fitted
     from mmr_core.features import FeatureSource
     from mmr_core.outcomes import OutcomeTable
     from mmr_core.registry import ComponentShelf, Registry
+    from mmr_core.runner.fit import Fitted
     from mmr_core.trained.taught import Assignment, Taught
 
 

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from mmr_core.contracts import TEXT
 from mmr_core.errors import PluginError, UsageError
-from mmr_core.evaluate.fitting import Fitted, Lesson, best_trade_off, learn
-from mmr_core.evaluate.policies import Policy, ask
+from mmr_core.runner.fit import Fitted, Lesson, best_trade_off, learn
+from mmr_core.runner.policies import Policy, ask
 from mmr_core.trained.describing import demand_saveable_encoders, described
 from mmr_core.trained.manifest import OperatingPoint
 from mmr_core.trained.saving import TrainedRouter, made_again

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DegenerateError, FeatureError, UnknownNameError
-from mmr_core.evaluate.options import Entrant, ModalityChoice
-from mmr_core.evaluate.queries import opaque_ids
-from mmr_core.normalisation import cost_scale
+from mmr_core.features.aligned import View
+from mmr_core.numerics.normalisation import cost_scale
+from mmr_core.runner.options import Entrant
+from mmr_core.runner.queries import opaque_ids
 from mmr_core.splits import VALIDATION_SHARE, VALIDATION_TAG, h, split_digest, train_mask, validation_mask
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Assignment:
     seed: int = 0
     fusion: str | None = None
     fusion_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    modality: ModalityChoice = "multimodal"
+    modality: View = "multimodal"
     all_rows: bool = False
     price_sheet: str | None = None
 

@@ -27,18 +27,18 @@ from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
-from mmr_core.bootstrap import draw
 from mmr_core.contracts import Embeddings
-from mmr_core.evaluate.column import Prepared, columns_of, prepare
-from mmr_core.evaluate.options import Options
-from mmr_core.evaluate.policies import Decided, Policy, Scored, ask
-from mmr_core.evaluate.queries import build_queries, build_training
 from mmr_core.features import Features, cache_root
 from mmr_core.features.selection import FeatureChoice, feature_source
-from mmr_core.means import training_means
-from mmr_core.metrics import SingleModels
+from mmr_core.logs.sources import open_table
+from mmr_core.numerics.bootstrap import draw
+from mmr_core.numerics.means import training_means
+from mmr_core.numerics.metrics import SingleModels
 from mmr_core.registry import Registry
-from mmr_core.sources import open_table
+from mmr_core.runner.options import Options
+from mmr_core.runner.policies import Decided, Policy, Scored, ask
+from mmr_core.runner.prepare import Prepared, columns_of, prepare
+from mmr_core.runner.queries import build_queries, build_training
 from mmr_leaderboard.audit import (
     AuditFrame,
     AuditReport,

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmr_core.bootstrap import draw, metric_draws
-from mmr_core.metrics import SingleModels
-from mmr_core.sweep import budget_sweep, lambda_events, lambda_sweep
+from mmr_core.numerics.bootstrap import draw, metric_draws
+from mmr_core.numerics.metrics import SingleModels
+from mmr_core.numerics.sweep import budget_sweep, lambda_events, lambda_sweep
 
 MODELS = 10
 LIGHT = ("numpy", "pandas", "sklearn", "torch")

@@ -10,36 +10,31 @@ import pytest
 
 import mmr_core
 import mmr_plugins
-from mmr_core.studies.fingerprint import APART
+from mmr_core.runner.fingerprint import APART
 
 ROOT = Path(mmr_core.__file__).parent
 LEVELS = [
     {"cli"},
-    {"savings"},
-    {"report"},
-    {"studies"},
     {"testing"},
-    {"checks", "authors", "scaffold", "trained"},
-    {"evaluate"},
-    {"features", "splits", "pricing", "sources", "description", "downloading"},
-    {"importing"},
-    {"bootstrap", "metrics", "envelope", "sweep", "means", "normalisation", "state"},
-    {"store", "atomic"},
+    {"trained"},
+    {"render"},
+    {"studies", "savings"},
+    {"runner"},
+    {"results"},
+    {"authors"},
+    {"features"},
+    {"logs"},
+    {"store"},
+    {"numerics"},
+    {"splits", "pricing", "state"},
     {"registry"},
-    {"plugins", "hookspecs"},
+    {"plugins"},
+    {"hookspecs"},
     {"contracts"},
     {"outcomes"},
     {"specs"},
     {"errors"},
 ]
-WITHIN = {
-    "description": {"splits"},
-    "bootstrap": {"metrics"},
-    "metrics": {"envelope"},
-    "store": {"atomic"},
-    "plugins": {"hookspecs"},
-}
-"""What a module may import of its own level."""
 BARE = {"errors", "specs", "contracts", "hookspecs", "plugins", "registry"}
 """Modules that must not bring numpy or anything heavier along."""
 
@@ -84,17 +79,17 @@ def test_a_module_imports_only_what_stands_below_it(room):
         assert package not in ("mmr_plugins", "mmr_leaderboard")
         other = rest.partition(".")[0]
         if package == "mmr_core" and other and other != room:
-            assert level(other) > level(room) or other in WITHIN.get(room, ()), f"{room} imports {other}"
+            assert level(other) > level(room), f"{room} imports {other}"
 
 
 def test_measuring_a_cell_enters_none_of_the_rooms_that_do_not_count_for_it():
-    """Finished cells are found again when these rooms change, so neither `studies` nor a component may run them."""
+    """Finished cells are found again when these rooms change, so neither `runner` nor a component may run them."""
     components = [
         path
         for kind in ("routers", "fusions", "encoders")
         for path in (Path(mmr_plugins.__file__).parent / kind).rglob("*.py")
     ]
-    entered, ahead = {"studies"}, ["studies"]
+    entered, ahead = {"runner"}, ["runner"]
     for name in [name for path in components for name in imported_in(path)]:
         ahead += [name.split(".")[1]] if name.startswith("mmr_core.") else []
     assert len(ahead) > 5
@@ -105,7 +100,7 @@ def test_measuring_a_cell_enters_none_of_the_rooms_that_do_not_count_for_it():
         entered |= others | {room}
     assert not entered & set(APART)
     assert set(APART) <= set(rooms())
-    assert all(name in APART for i, names in enumerate(LEVELS) if i < level("studies") for name in names)
+    assert all(name in APART for i, names in enumerate(LEVELS) if i < level("runner") for name in names)
 
 
 @pytest.mark.parametrize("room", sorted(BARE))

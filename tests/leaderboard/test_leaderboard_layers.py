@@ -15,12 +15,13 @@ LEVELS = [
     {"cli"},
     {"running"},
     {"packaging"},
+    {"site"},
+    {"publish"},
+    {"ranking"},
     {"jobs"},
-    {"publishing"},
-    {"standing"},
     {"submission"},
     {"audit", "child", "board"},
-    {"isolation"},
+    {"sandbox"},
     {"findings"},
 ]
 """A room imports rooms of lower levels only."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.publishing.checking import stale_files
-from mmr_leaderboard.publishing.choices import FILE as CHOICES
-from mmr_leaderboard.publishing.choices import choices_text, read_choices
-from mmr_leaderboard.publishing.files import read_board, render
-from mmr_leaderboard.publishing.log import read_log
-from mmr_leaderboard.publishing.schema import Leaderboard
+from mmr_leaderboard.publish.checking import stale_files
+from mmr_leaderboard.publish.choices import FILE as CHOICES
+from mmr_leaderboard.publish.choices import choices_text, read_choices
+from mmr_leaderboard.publish.files import read_board, render
+from mmr_leaderboard.publish.log import read_log
+from mmr_leaderboard.publish.schema import Leaderboard
 from mmr_leaderboard.submission.folder import look, submission_folders
 from mmr_leaderboard.submission.reading import read_manifest
 

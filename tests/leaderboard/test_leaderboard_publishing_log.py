@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mmr_core.errors import DataError, UsageError
-from mmr_leaderboard.publishing.log import FILE, append, news, read_log, sign_off
+from mmr_leaderboard.publish.log import FILE, append, news, read_log, sign_off
 
 
 def publish(folder, standing, reasons=None):

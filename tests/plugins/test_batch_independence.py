@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from mmr_core.contracts import ImportContext
-from mmr_core.evaluate import Options
-from mmr_core.evaluate.agreement import compare
-from mmr_core.evaluate.column import Prepared, prepare
-from mmr_core.evaluate.policies import Scored, ask
-from mmr_core.evaluate.queries import build_queries, build_training
 from mmr_core.features import EncodedFeatures
 from mmr_core.registry import Registry
+from mmr_core.runner import Options
+from mmr_core.runner.agreement import compare
+from mmr_core.runner.policies import Scored, ask
+from mmr_core.runner.prepare import Prepared, prepare
+from mmr_core.runner.queries import build_queries, build_training
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "mathvision-real"
 REGISTRY = Registry.discover()

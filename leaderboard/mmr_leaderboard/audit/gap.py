@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.policies import Policy, Scored
-from mmr_core.metrics import FLAT, CostRange, Frontier, SingleModels, frontier, nauc, skill
+from mmr_core.numerics.metrics import FLAT, CostRange, Frontier, SingleModels, frontier, nauc, skill
+from mmr_core.runner.policies import Policy, Scored
 
 Floats = NDArray[np.float64]
 

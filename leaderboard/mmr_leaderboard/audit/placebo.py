@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.bootstrap import METRICS, Draws, interval, metric_draws, skill_draws
 from mmr_core.errors import DegenerateError
-from mmr_core.evaluate.policies import Policy, Scored
-from mmr_core.metrics import FLAT, CostRange, SingleModels, frontier, nauc, skill
+from mmr_core.numerics.bootstrap import METRICS, Draws, interval, metric_draws, skill_draws
+from mmr_core.numerics.metrics import FLAT, CostRange, SingleModels, frontier, nauc, skill
+from mmr_core.runner.policies import Policy, Scored
 from mmr_leaderboard.audit.frame import AuditFrame
 from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
 from mmr_leaderboard.audit.permutation import permutation_test
@@ -92,7 +92,7 @@ class PlaceboReference:
     def of(cls, frame: AuditFrame, draws: Draws) -> PlaceboReference:
         """The reference of one board.
 
-        :param draws: of the frame's instances, from `mmr_core.bootstrap.draw`.
+        :param draws: of the frame's instances, from `mmr_core.numerics.bootstrap.draw`.
         """
         utility, cost, scale = frame.utility, frame.cost, frame.cost_scale
         within = SingleModels.of(utility, cost).cost_range(utility, cost)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError
-from mmr_core.evaluate.policies import Decided, Policy, Scored
-from mmr_core.sweep import choose
+from mmr_core.numerics.sweep import choose
+from mmr_core.runner.policies import Decided, Policy, Scored
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mmr_core.evaluate.policies import Policy
+from mmr_core.runner.policies import Policy
 from mmr_leaderboard.audit.frame import AuditFrame
 from mmr_leaderboard.audit.gap import Gap, gap_closed
 from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond

@@ -1,4 +1,4 @@
-"""Makes, fits and asks the submitted router, exactly as `mmr_core.evaluate.fitting` does, and collects plain arrays.
+"""Makes, fits and asks the submitted router, exactly as `mmr_core.runner.fit` does, and collects plain arrays.
 
 What it collects is what the router gave, unchecked but for being arrays of numbers: the parent judges it.
 """
@@ -17,10 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from mmr_core.contracts import Decisions, Fusion, PolicyRouter, Prediction, Queries, ScoringRouter
 from mmr_core.errors import MMRError
-from mmr_core.evaluate.fitting import Fitted, Lesson, learn
-from mmr_core.evaluate.policies import GRID
 from mmr_core.plugins import HOME
 from mmr_core.registry import ComponentShelf, Registry
+from mmr_core.runner.fit import Fitted, Lesson, learn
+from mmr_core.runner.policies import GRID
 from mmr_leaderboard.child.encoding import Encoding, Given, Own
 from mmr_leaderboard.child.folder import Ask, Job, read_job
 

@@ -9,15 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmr_core.cli.console import console, note, progress, warn
-from mmr_core.report.numbers import number, with_interval
+from mmr_core.render.numbers import number, with_interval
 from mmr_leaderboard.cli.running import failed
 from mmr_leaderboard.findings import printable
-from mmr_leaderboard.publishing.checking import choice_differences, differences, stale_files
-from mmr_leaderboard.publishing.choices import FILE as CHOICES
-from mmr_leaderboard.publishing.choices import Choices, choices_text, read_choices
-from mmr_leaderboard.publishing.files import publish, read_board, render
-from mmr_leaderboard.publishing.log import Event, append, news, read_log
-from mmr_leaderboard.publishing.schema import Entry, Leaderboard
+from mmr_leaderboard.publish.checking import choice_differences, differences, stale_files
+from mmr_leaderboard.publish.choices import FILE as CHOICES
+from mmr_leaderboard.publish.choices import Choices, choices_text, read_choices
+from mmr_leaderboard.publish.files import publish, read_board, render
+from mmr_leaderboard.publish.log import Event, append, news, read_log
+from mmr_leaderboard.publish.schema import Entry, Leaderboard
 from mmr_leaderboard.running.run import RunRequest, RunResult, run_board
 
 

@@ -97,7 +97,7 @@ def sign_off(
 ) -> None:
     """Record that a maintainer looked at an audit's flag and lets the entry stand."""
     from mmr_core.cli.console import note
-    from mmr_leaderboard.publishing.log import sign_off as record
+    from mmr_leaderboard.publish.log import sign_off as record
 
     event = record(out, slug, code, by=by, why=why)
     note(f"recorded: {event.code} of {event.slug} ({event.digest}); it takes effect with the next run")

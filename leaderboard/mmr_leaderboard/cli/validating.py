@@ -85,7 +85,7 @@ def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Pa
     from mmr_core.cli.console import progress, warn
     from mmr_leaderboard.board import board_settings, board_table, headline, own_registry
     from mmr_leaderboard.findings import printable
-    from mmr_leaderboard.publishing.log import read_log
+    from mmr_leaderboard.publish.log import read_log
     from mmr_leaderboard.submission.folder import submission_folders
     from mmr_leaderboard.submission.judging import judge_all
     from mmr_leaderboard.submission.pins import expected_without_features

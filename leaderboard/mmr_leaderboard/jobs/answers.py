@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Decisions, Prediction
 from mmr_core.errors import PluginError
-from mmr_core.evaluate.policies import GRID, Policy, decided, scored
+from mmr_core.runner.policies import GRID, Policy, decided, scored
 from mmr_leaderboard.findings import Finding, finding, printable
 
 SCORES = ("utility", "cost", "seconds")

@@ -1,14 +1,14 @@
 """What it means if two answers of one router about the same queries are not the same.
 
-Whether they are is the rule of `mmr_core.evaluate.agreement`.
+Whether they are is the rule of `mmr_core.runner.agreement`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mmr_core.evaluate.agreement import Compared, compare
-from mmr_core.evaluate.policies import Policy
+from mmr_core.runner.agreement import Compared, compare
+from mmr_core.runner.policies import Policy
 from mmr_leaderboard.findings import CODES, Finding, finding
 from mmr_leaderboard.jobs.terms import BehaviourCheck
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DataError
-from mmr_core.evaluate.column import Prepared
-from mmr_core.evaluate.fitting import validation_rows
 from mmr_core.features import Features, FeatureSource
 from mmr_core.outcomes import OutcomeTable, object_array
+from mmr_core.runner.fit import validation_rows
+from mmr_core.runner.prepare import Prepared
 from mmr_leaderboard.audit.placebo import permuted_outcomes
 from mmr_leaderboard.jobs.naming import Naming
 from mmr_leaderboard.jobs.pictures import Gallery, collect

@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import MMRError
-from mmr_core.evaluate.fitting import best_trade_off
-from mmr_core.evaluate.policies import Policy
 from mmr_core.features.aligned import View
+from mmr_core.runner.fit import best_trade_off
+from mmr_core.runner.policies import Policy
 from mmr_leaderboard.child.driver import NO_DECISION, NO_PREDICTION, NOT_AVAILABLE, OUT_OF_MEMORY
 from mmr_leaderboard.findings import Finding, finding
-from mmr_leaderboard.isolation.terms import Ended, Limits, Sandbox
-from mmr_leaderboard.isolation.terms import View as FileView
 from mmr_leaderboard.jobs.answers import Answers, Due, Reply, read_answers
 from mmr_leaderboard.jobs.behaviour import Pair, judge
 from mmr_leaderboard.jobs.material import Material, material
@@ -43,6 +41,8 @@ from mmr_leaderboard.jobs.plans import (
 )
 from mmr_leaderboard.jobs.terms import BehaviourCheck, EntryRun, RouterRequest, Runtime
 from mmr_leaderboard.jobs.writing import JobContent, write_job
+from mmr_leaderboard.sandbox.terms import Ended, Limits, Sandbox
+from mmr_leaderboard.sandbox.terms import View as FileView
 
 __all__ = ["Material", "material", "run_entry"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.policies import Policy
+from mmr_core.runner.policies import Policy
 from mmr_leaderboard.findings import Finding
-from mmr_leaderboard.isolation.terms import Method
+from mmr_leaderboard.sandbox.terms import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class EntryRun:
     """What the run of one submission came to.
 
     :param policy: its answers about the test instances of the board's column, in their order; None if it failed.
-    :param trade_off: the weight chosen on validation, as `mmr_core.evaluate.fitting` chooses it; None if there is none.
+    :param trade_off: the weight chosen on validation, as `mmr_core.runner.fit` chooses it; None if there is none.
     :param placebo: its answers after training outcomes were permuted within their dataset.
     :param single_seconds: [m] seconds for each query that was asked by itself.
     :param batch_rates: [b] queries per second of each batch of queries that was asked at once.

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from mmr_core.plugins import HOME, did_you_mean
 from mmr_core.registry import Registry
-from mmr_leaderboard.isolation.interpreter import interpreter_paths
 from mmr_leaderboard.jobs.terms import Runtime
 from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, links
 from mmr_leaderboard.packaging.engine import engine, engine_digest, engine_modules
@@ -25,6 +24,7 @@ from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
 from mmr_leaderboard.packaging.wheels import START_UP, Wheel
+from mmr_leaderboard.sandbox.interpreter import interpreter_paths
 from mmr_leaderboard.submission.manifest import Router
 
 

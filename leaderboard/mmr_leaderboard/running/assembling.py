@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmr_core.bootstrap import LEVEL
-from mmr_core.evaluate.references import MODEL_PREFIX
-from mmr_core.evaluate.run import library_versions
+from mmr_core.numerics.bootstrap import LEVEL
+from mmr_core.runner.references import MODEL_PREFIX
+from mmr_core.runner.run import library_versions
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.publishing.schema import (
+from mmr_leaderboard.publish.schema import (
     Audit,
     Comparison,
     DatasetFacts,
@@ -29,9 +29,9 @@ from mmr_leaderboard.publishing.schema import (
     TableFacts,
     Tier,
 )
+from mmr_leaderboard.ranking.measuring import Figures, Ruler
+from mmr_leaderboard.ranking.ranking import Pair, Standing, paired, standings
 from mmr_leaderboard.running.verdict import Verdict
-from mmr_leaderboard.standing.measuring import Figures, Ruler
-from mmr_leaderboard.standing.ranking import Pair, Standing, paired, standings
 from mmr_leaderboard.submission.manifest import Manifest
 
 TITLES = {

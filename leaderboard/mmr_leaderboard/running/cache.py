@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mmr_core.atomic import write_atomically
 from mmr_core.errors import MMRError
+from mmr_core.store.atomic import write_atomically
 
 Kept = TypeVar("Kept", bound=BaseModel)
 
@@ -26,7 +26,7 @@ SOURCES = (
     "mmr_plugins",
     *(
         f"mmr_leaderboard.{room}"
-        for room in ("audit", "child", "isolation", "jobs", "packaging", "running", "standing", "submission")
+        for room in ("audit", "child", "jobs", "packaging", "ranking", "running", "sandbox", "submission")
     ),
 )
 """Packages whose sources go into every verdict; how it is published does not."""

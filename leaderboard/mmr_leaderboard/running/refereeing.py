@@ -18,26 +18,26 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError
-from mmr_core.evaluate.column import Prepared
-from mmr_core.evaluate.policies import Decided, Policy
-from mmr_core.evaluate.references import CONSTANT
-from mmr_core.evaluate.run import library_versions
+from mmr_core.runner.policies import Decided, Policy
+from mmr_core.runner.prepare import Prepared
+from mmr_core.runner.references import CONSTANT
+from mmr_core.runner.run import library_versions
 from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
 from mmr_leaderboard.audit.placebo import PlaceboReference
 from mmr_leaderboard.audit.points import representative_points
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.findings import Finding, refused
-from mmr_leaderboard.isolation.terms import Limits, Sandbox
 from mmr_leaderboard.jobs.running import Material, run_entry
 from mmr_leaderboard.jobs.terms import EntryRun, RouterRequest, Runtime
 from mmr_leaderboard.packaging.finding_wheels import WheelSources
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare
-from mmr_leaderboard.publishing.schema import Check, FindingDocument
+from mmr_leaderboard.publish.schema import Check, FindingDocument
+from mmr_leaderboard.ranking.measuring import Ruler
 from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
 from mmr_leaderboard.running.timing import latency
 from mmr_leaderboard.running.verdict import RouterRun, Verdict
-from mmr_leaderboard.standing.measuring import Ruler
+from mmr_leaderboard.sandbox.terms import Limits, Sandbox
 from mmr_leaderboard.submission.judging import Submission
 from mmr_leaderboard.submission.manifest import Router
 

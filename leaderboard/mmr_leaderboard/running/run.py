@@ -13,24 +13,24 @@ from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
-from mmr_core.evaluate.run import library_versions
 from mmr_core.features import cache_root
+from mmr_core.runner.run import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
-from mmr_leaderboard.isolation.choosing import sandbox as way_of_isolation
-from mmr_leaderboard.isolation.stopping import stop_all
-from mmr_leaderboard.isolation.terms import Limits, Method, Sandbox
-from mmr_leaderboard.isolation.unsafe import Unsafe
 from mmr_leaderboard.jobs.running import material
-from mmr_leaderboard.publishing.choices import Choices, EntryChoices, kept_choices, read_choices
-from mmr_leaderboard.publishing.log import Log, read_log
-from mmr_leaderboard.publishing.schema import FindingDocument, Leaderboard, Refused
+from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
+from mmr_leaderboard.publish.log import Log, read_log
+from mmr_leaderboard.publish.schema import FindingDocument, Leaderboard, Refused
+from mmr_leaderboard.ranking.measuring import Figures, Ruler
 from mmr_leaderboard.running.assembling import Judged, assemble
 from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
 from mmr_leaderboard.running.honest_range import read_against
 from mmr_leaderboard.running.refereeing import Referee, Surroundings, audit_features
 from mmr_leaderboard.running.verdict import Verdict
-from mmr_leaderboard.standing.measuring import Figures, Ruler
+from mmr_leaderboard.sandbox.choosing import sandbox as way_of_isolation
+from mmr_leaderboard.sandbox.stopping import stop_all
+from mmr_leaderboard.sandbox.terms import Limits, Method, Sandbox
+from mmr_leaderboard.sandbox.unsafe import Unsafe
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.judging import Submission, judge_all
 from mmr_leaderboard.submission.pins import expected_of

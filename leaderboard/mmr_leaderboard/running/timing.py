@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.bootstrap import interval
-from mmr_core.report.schema import EstimateDocument
-from mmr_leaderboard.publishing.schema import Latency
+from mmr_core.numerics.bootstrap import interval
+from mmr_core.results.schema import EstimateDocument
+from mmr_leaderboard.publish.schema import Latency
 
 Floats = NDArray[np.float64]
 

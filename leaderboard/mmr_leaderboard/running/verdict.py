@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import Field, FiniteFloat, JsonValue
 
-from mmr_core.report.schema import Part
-from mmr_leaderboard.isolation.terms import Method
-from mmr_leaderboard.publishing.schema import Check, FindingDocument, Latency
-from mmr_leaderboard.standing.measuring import Figures
+from mmr_core.results.schema import Part
+from mmr_leaderboard.publish.schema import Check, FindingDocument, Latency
+from mmr_leaderboard.ranking.measuring import Figures
+from mmr_leaderboard.sandbox.terms import Method
 
 LONGEST = 10_000
 """Bytes that a router may state its parameters in."""

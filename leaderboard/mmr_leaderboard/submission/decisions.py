@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.policies import Decided
+from mmr_core.runner.policies import Decided
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.submission.folder import PARQUET
 from mmr_leaderboard.submission.grid import coverage

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from mmr_core.atomic import write_atomically
 from mmr_core.errors import DataError
+from mmr_core.store.atomic import write_atomically
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.submission.decisions import POINTS, ROWS_NEVER
 from mmr_leaderboard.submission.folder import LIMITS, WHEEL_COUNT

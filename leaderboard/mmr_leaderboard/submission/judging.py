@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.evaluate.references import is_reference
 from mmr_core.plugins import HOME
+from mmr_core.runner.references import is_reference
 from mmr_leaderboard.findings import Finding, finding, refused
 from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
 from mmr_leaderboard.submission.folder import CSV_GZ, MANIFEST, PARQUET, WHEELS, Contents, look

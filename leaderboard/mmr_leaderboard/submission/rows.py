@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.policies import SUM_TOLERANCE
+from mmr_core.runner.policies import SUM_TOLERANCE
 from mmr_leaderboard.findings import EXAMPLES, Finding, finding
 from mmr_leaderboard.submission.opened import NotNumbers, Opened, Refused, reading
 from mmr_leaderboard.submission.pins import Expected

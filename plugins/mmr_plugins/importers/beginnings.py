@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.importing.reading import found
+from mmr_core.logs.reading import found
 
 if TYPE_CHECKING:
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 _LONGEST = 4_000_000
 _UNKNOWN = frozenset({"", "nan", "none", "null", "na", "n/a"})

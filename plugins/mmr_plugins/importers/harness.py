@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.importing.reading import found, json_document
+from mmr_core.logs.reading import found, json_document
 
 if TYPE_CHECKING:
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 _UNSAFE = re.compile(r"[\"<>:/\\|?*\[\]]+")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmr_core.errors import DataError
 
 if TYPE_CHECKING:
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 
 def pickled(file: Path, source: LogSource) -> Any:
@@ -16,7 +16,7 @@ def pickled(file: Path, source: LogSource) -> Any:
 
     :raises DataError: if pickles are not allowed, or it holds what is no data.
     """
-    from mmr_core.importing.pickles import load_pickle
+    from mmr_core.logs.pickles import load_pickle
 
     if not source.allow_pickle:
         raise DataError(

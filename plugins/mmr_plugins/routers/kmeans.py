@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 
 from mmr_core.contracts import Prediction
 from mmr_core.errors import DegenerateError
-from mmr_core.means import observed_mean
+from mmr_core.numerics.means import observed_mean
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import one_of, seed_of, whole
 from mmr_plugins.routers.training_means import training_means

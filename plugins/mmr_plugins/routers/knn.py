@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from mmr_core.contracts import Prediction
-from mmr_core.means import observed_mean
+from mmr_core.numerics.means import observed_mean
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import seed_of, whole
 from mmr_plugins.routers.training_means import training_means

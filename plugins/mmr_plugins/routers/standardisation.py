@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmr_core.means import observed_mean
+from mmr_core.numerics.means import observed_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmr_core import means
 from mmr_core.errors import DegenerateError
+from mmr_core.numerics import means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class TrainingMeans:
     """The means of K models over their observed training outcomes.
 
-    What stands for a model without any is told in `mmr_core.means`: it is not chosen while another is expected to be
-    right now and then.
+    What stands for a model without any is told in `mmr_core.numerics.means`: it is not chosen while another is expected
+    to be right now and then.
 
     :param utility: float64 [K], finite.
     :param cost: float64 [K] in USD, finite.

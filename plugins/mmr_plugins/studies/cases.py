@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.column import select
 from mmr_core.outcomes import OutcomeTable
+from mmr_core.runner.prepare import select
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask
 from mmr_core.studies import (

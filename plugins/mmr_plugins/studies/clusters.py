@@ -11,9 +11,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmr_core.evaluate.options import ModalityChoice
-from mmr_core.evaluate.policies import GRID
-from mmr_core.evaluate.results import Estimate
+from mmr_core.features.aligned import View
+from mmr_core.results.model import Estimate
+from mmr_core.results.records import averaged, difference
+from mmr_core.runner.policies import GRID
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
@@ -32,7 +33,6 @@ from mmr_core.studies import (
     StudyReport,
     Unavailable,
 )
-from mmr_core.studies.results import averaged, difference
 from mmr_plugins.studies.curves import curve
 from mmr_plugins.studies.lineup import over_seeds, widest_multimodal
 from mmr_plugins.studies.measured import Measured, figure, in_words, protocol_note
@@ -46,7 +46,7 @@ RULE = (
     "modality, in nAUC, lies above 0."
 )
 
-Fits = Mapping[int, Mapping[ModalityChoice, Sequence[Record]]]
+Fits = Mapping[int, Mapping[View, Sequence[Record]]]
 
 
 class ClusterAblation:
@@ -98,7 +98,7 @@ class ClusterAblation:
         return StudyReport(exhibits=(curves, weights), findings=(_finding(fits, column),), gaps=measured.gaps(cells))
 
 
-def _grid(setting: Setting, column: DatasetSpec) -> dict[int, dict[ModalityChoice, Cell]]:
+def _grid(setting: Setting, column: DatasetSpec) -> dict[int, dict[View, Cell]]:
     cells = {modality: clusters_cell(column, modality) for modality in MODALITIES}
     return {
         k: {m: replace(cell, parameters={**cell.parameters, "clusters": k}) for m, cell in cells.items()}
@@ -114,7 +114,7 @@ def _numbers(setting: Setting, column: DatasetSpec) -> tuple[int, ...]:
     return found
 
 
-def advantages(fits: Fits) -> dict[int, tuple[ModalityChoice, Estimate]]:
+def advantages(fits: Fits) -> dict[int, tuple[View, Estimate]]:
     """Per number of clusters at which all modalities were measured: the better single modality, and by how much
     multimodal exceeds it in nAUC."""
     found = {}

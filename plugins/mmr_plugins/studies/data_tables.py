@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.column import select
 from mmr_core.outcomes import OutcomeTable
+from mmr_core.runner.prepare import select
 from mmr_core.specs import DatasetSpec, ModelSpec
 from mmr_core.splits import train_mask, validation_mask
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Results, Setting, Sheet, StudyReport

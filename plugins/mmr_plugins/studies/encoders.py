@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mmr_core.errors import MMRError
+from mmr_core.results.records import averaged, cell_key
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
@@ -31,7 +32,6 @@ from mmr_core.studies import (
     Unavailable,
 )
 from mmr_core.studies.exhibits import marked
-from mmr_core.studies.results import averaged, cell_key
 from mmr_plugins.studies.curves import LIGHT_RULE, first_fit, light_learners, one_seed_note
 from mmr_plugins.studies.frontiers import grouped
 from mmr_plugins.studies.lineup import (

@@ -1,7 +1,7 @@
 """What the figures of frontiers share: the records of a column, its frontiers as series, its figures as lines.
 
-The envelope and its range are those of the metrics (`mmr_core.metrics.frontier`), so that a figure shows the very area
-that nAUC measures; costs are divided by the mean cost of the dearest single model.
+The envelope and its range are those of the metrics (`mmr_core.numerics.metrics.frontier`), so that a figure shows the
+very area that nAUC measures; costs are divided by the mean cost of the dearest single model.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE
-from mmr_core.metrics import frontier
+from mmr_core.numerics.metrics import frontier
 from mmr_core.outcomes import OutcomeTable
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Axis, Cell, Entry, Gap, Line, Panel, Record, Series, Setting, Sheet
 from mmr_core.studies.exhibits import marked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT, ORACLE
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Setting, Unavailable
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Cell,

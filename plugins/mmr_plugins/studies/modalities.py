@@ -14,9 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmr_core.evaluate.options import ModalityChoice
-from mmr_core.evaluate.references import CONSTANT, ORACLE
-from mmr_core.evaluate.results import Estimate
+from mmr_core.features.aligned import View
+from mmr_core.results.model import Estimate
+from mmr_core.results.records import averaged, difference
+from mmr_core.runner.references import CONSTANT, ORACLE
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import part_of
 from mmr_core.studies import (
@@ -35,7 +36,6 @@ from mmr_core.studies import (
     Unavailable,
 )
 from mmr_core.studies.exhibits import marked
-from mmr_core.studies.results import averaged, difference
 from mmr_plugins.studies.frontiers import (
     COST_NOTE,
     HEADER,
@@ -52,8 +52,8 @@ from mmr_plugins.studies.frontiers import (
 from mmr_plugins.studies.lineup import MAIN_RULE, main_router, over_seeds, widest_multimodal
 from mmr_plugins.studies.measured import Measured, gain, in_words
 
-MODALITIES: tuple[ModalityChoice, ...] = ("text", "image", "multimodal")
-LABELS: Mapping[ModalityChoice, str] = {"text": "text only", "image": "image only", "multimodal": "multimodal"}
+MODALITIES: tuple[View, ...] = ("text", "image", "multimodal")
+LABELS: Mapping[View, str] = {"text": "text only", "image": "image only", "multimodal": "multimodal"}
 CLUSTERS = (1, 2, 4, 8, 16, 32)
 NAME = "multimodal signals matter"
 CLUSTERING = "clusters alone"
@@ -63,7 +63,7 @@ PUBLISHED = (
     "The paper shows frontiers without figures (its figure 2): multimodal above text only and image only throughout."
 )
 
-Records = Mapping[ModalityChoice, Sequence[Record]]
+Records = Mapping[View, Sequence[Record]]
 
 
 def numbers_of_clusters(setting: Setting, column: DatasetSpec) -> tuple[int, ...]:
@@ -84,12 +84,12 @@ def numbers_of_clusters(setting: Setting, column: DatasetSpec) -> tuple[int, ...
     return tuple(k for k in CLUSTERS if k <= most)
 
 
-def clusters_cell(column: DatasetSpec, modality: ModalityChoice) -> Cell:
+def clusters_cell(column: DatasetSpec, modality: View) -> Cell:
     """The clustering router of section 3.2 under one modality, for a number of clusters yet to be given."""
     return Cell(test=column.name, router="kmeans", parameters={"means_on": "validation"}, modality=modality)
 
 
-def better_single(records: Records, metric: str = "nauc") -> ModalityChoice:
+def better_single(records: Records, metric: str = "nauc") -> View:
     """The single modality whose router has the greater figure; text where they are equal."""
     text, image = (averaged(records[modality], metric).value or 0.0 for modality in ("text", "image"))
     return "image" if image > text else "text"
@@ -148,7 +148,7 @@ class Figure2:
         return StudyReport(exhibits=(exhibit,), findings=tuple(findings), gaps=measured.gaps(wanted))
 
 
-def families(setting: Setting, column: DatasetSpec) -> dict[str, dict[ModalityChoice, Cell]]:
+def families(setting: Setting, column: DatasetSpec) -> dict[str, dict[View, Cell]]:
     """By name, the routers that are compared under each modality: clusters alone, and a learned router of the run."""
     pooled = {"clusters": numbers_of_clusters(setting, column)}
     found = {CLUSTERING: {modality: replace(clusters_cell(column, modality), pooled=pooled) for modality in MODALITIES}}

@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.references import ORACLE
 from mmr_core.outcomes import OutcomeTable
+from mmr_core.runner.references import ORACLE
 from mmr_core.studies import (
     Axis,
     Cell,

@@ -11,8 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from mmr_core.evaluate.results import Estimate
-from mmr_core.means import training_means
+from mmr_core.numerics.means import training_means
+from mmr_core.results.model import Estimate
+from mmr_core.results.records import difference
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask
 from mmr_core.studies import (
@@ -31,7 +32,6 @@ from mmr_core.studies import (
     StudyReport,
     Unavailable,
 )
-from mmr_core.studies.results import difference
 from mmr_plugins.studies.curves import (
     LIGHT_RULE,
     MAIN_LIGHT_RULE,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmr_core.evaluate.references import BEST_SINGLE
-from mmr_core.evaluate.results import Estimate
+from mmr_core.results.model import Estimate
+from mmr_core.results.records import difference
+from mmr_core.runner.references import BEST_SINGLE
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Finding, Gap, Results, Setting, StudyReport
-from mmr_core.studies.results import difference
 from mmr_plugins.published import rows
 from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import MAIN_RULE, main_router

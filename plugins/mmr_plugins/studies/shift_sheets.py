@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Record, Sheet
 from mmr_core.studies.exhibits import marked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mmr_core.evaluate.references import BEST_SINGLE, ORACLE, ORACLE_UNAWARE
-from mmr_core.evaluate.results import METRIC_NAMES
+from mmr_core.results.model import METRIC_NAMES
+from mmr_core.runner.references import BEST_SINGLE, ORACLE, ORACLE_UNAWARE
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Results, Setting, Sheet, StudyReport
 from mmr_plugins.published import rows
 from mmr_plugins.studies import paper

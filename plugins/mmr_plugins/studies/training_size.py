@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from mmr_core.evaluate.references import CONSTANT
+from mmr_core.results.records import averaged
+from mmr_core.runner.references import CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
@@ -22,7 +23,6 @@ from mmr_core.studies import (
     StudyReport,
 )
 from mmr_core.studies.exhibits import marked
-from mmr_core.studies.results import averaged
 from mmr_plugins.studies.curves import curve, demand_learners, first_fit, level, one_seed_note
 from mmr_plugins.studies.frontiers import grouped
 from mmr_plugins.studies.measured import Measured, figure, gain

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from mmr_core.cli.app import application
-from mmr_core.savings import schema
+from mmr_core.results import savings_schema as schema
 
 DOCS = Path(__file__).parents[3] / "docs"
 

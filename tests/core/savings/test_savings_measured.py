@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmr_core.errors import DataError, DegenerateError, UsageError
-from mmr_core.evaluate import Entrant, Options, evaluate
-from mmr_core.evaluate.measuring import TestSet as Evaluated
-from mmr_core.evaluate.measuring import Yardstick
-from mmr_core.evaluate.policies import Decided, Scored
 from mmr_core.outcomes import Status
-from mmr_core.savings.asking import Asked, cheapest_trade_off
-from mmr_core.savings.measuring import Marks, measure_router
+from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.measure import TestSet as Evaluated
+from mmr_core.runner.measure import Yardstick
+from mmr_core.runner.policies import Decided, Scored
+from mmr_core.savings.choose import Asked, cheapest_trade_off
+from mmr_core.savings.measure import Marks, measure_router
 from mmr_core.savings.pool import pooled
 from mmr_core.specs import ModelSpec
 from mmr_core.splits import train_mask

@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from mmr_core.evaluate.results import Estimate
-from mmr_core.report.plots import figure_bytes
-from mmr_core.savings.document import savings_csv, savings_document
-from mmr_core.savings.figures import cost_text, saving_text, usd
-from mmr_core.savings.files import FILES, write_savings
-from mmr_core.savings.grids import savings_grids
-from mmr_core.savings.pages import savings_page
-from mmr_core.savings.plot import savings_figure
-from mmr_core.savings.schema import SavingsDocument
-from mmr_core.savings.words import left_out, summary
+from mmr_core.render.plots import figure_bytes
+from mmr_core.render.savings.figures import cost_text, saving_text, usd
+from mmr_core.render.savings.files import FILES, write_savings
+from mmr_core.render.savings.grids import savings_grids
+from mmr_core.render.savings.pages import savings_page
+from mmr_core.render.savings.plot import savings_figure
+from mmr_core.render.savings.words import left_out, summary
+from mmr_core.results.model import Estimate
+from mmr_core.results.savings_document import savings_csv, savings_document
+from mmr_core.results.savings_schema import SavingsDocument
 
 INFINITY = float("inf")
 

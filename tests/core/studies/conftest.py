@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmr_core.evaluate import Options
 from mmr_core.features import EncodedFeatures
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
+from mmr_core.runner import Options
 from mmr_core.specs import ComponentSpec, DatasetSpec
 from mmr_core.studies import Setting, run_cells
 
@@ -125,7 +125,7 @@ def toy_registry() -> Registry:
 @pytest.fixture
 def toys(tmp_path, monkeypatch) -> ModuleType:
     """The module of the toys, a file of its own that other processes can import."""
-    from mmr_core.studies import fingerprint
+    from mmr_core.runner import fingerprint
 
     folder = tmp_path / "plugins"
     folder.mkdir()

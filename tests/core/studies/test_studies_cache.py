@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import MMRError
-from mmr_core.evaluate import Options
-from mmr_core.evaluate.column import prepare
+from mmr_core.runner import Options
+from mmr_core.runner.cache import CellCache
+from mmr_core.runner.fingerprint import APART, Fingerprints, code_digest, yardstick_digest
+from mmr_core.runner.prepare import prepare
+from mmr_core.runner.situations import Situation, Situations
 from mmr_core.splits import train_mask
 from mmr_core.studies import Cell
-from mmr_core.studies.cache import CellCache
-from mmr_core.studies.fingerprint import APART, Fingerprints, code_digest, yardstick_digest
-from mmr_core.studies.situations import Situation, Situations
 
 
 @pytest.fixture
@@ -101,10 +101,10 @@ def test_what_is_asked_changes_the_cell(run, fits, tmp_path):
     assert fits() == 1
 
 
-@pytest.mark.parametrize(("room", "same"), [("cli", True), ("report", True), ("evaluate", False), ("studies", False)])
+@pytest.mark.parametrize(("room", "same"), [("cli", True), ("render", True), ("runner", False), ("results", False)])
 def test_code_that_no_cell_runs_leaves_cells_finished(tmp_path, monkeypatch, room, same):
     package = f"engine_with_{room}"
-    for name in ("cli", "report", "evaluate", "studies"):
+    for name in ("cli", "render", "runner", "results"):
         (tmp_path / package / name).mkdir(parents=True)
         (tmp_path / package / name / "code.py").write_text("one = 1\n")
     (tmp_path / package / "__init__.py").write_text("")

@@ -12,7 +12,7 @@ from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
 from mmr_core.specs import ComponentSpec
 from mmr_core.studies import Cell, Exhibit, Finding, Results, Setting, Sheet, StudyReport, Unavailable
-from mmr_core.studies.conducting import conduct, plan
+from mmr_core.studies.plan import conduct, plan
 
 PROVIDER = Provider(plugin="studies", distribution="mmr-studies", version="1")
 

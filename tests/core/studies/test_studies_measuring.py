@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmr_core.bootstrap import metric_draws
-from mmr_core.evaluate import Entrant, Options, evaluate
-from mmr_core.evaluate.policies import GRID, Decided, Scored
-from mmr_core.metrics import frontier, measure
+from mmr_core.numerics.bootstrap import metric_draws
+from mmr_core.numerics.metrics import frontier, measure
+from mmr_core.numerics.sweep import choose
+from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.along import along_grid, choices
+from mmr_core.runner.policies import GRID, Decided, Scored
+from mmr_core.runner.pooling import Pooled
 from mmr_core.studies import Cell
-from mmr_core.studies.along import along_grid, choices
-from mmr_core.studies.pooling import Pooled
-from mmr_core.sweep import choose
 
 FEW = st.integers(0, 3).map(lambda k: k / 4)
 """Few values, so that ties are common."""
@@ -118,8 +118,8 @@ def test_a_pooled_cell_has_the_best_frontier_of_its_parts_united_with_draws_of_t
 def test_the_draws_of_a_union_are_those_of_one_frontier_and_not_a_mean(setting):
     rng = np.random.default_rng(1)
     utility, cost = rng.random((30, 3)), rng.random((30, 3)) * [1, 2, 3]
-    from mmr_core.bootstrap import draw
-    from mmr_core.metrics import SingleModels
+    from mmr_core.numerics.bootstrap import draw
+    from mmr_core.numerics.metrics import SingleModels
 
     sample = draw(utility, cost, ["a"] * 30, SingleModels.of(utility, cost), draws=10)
     parts = [Scored(rng.random((30, 3)), rng.random((30, 3))) for _ in range(2)]
@@ -167,7 +167,7 @@ def test_a_certain_policy_has_choices():
 
 def test_choices_stand_in_the_order_of_the_complete_test_instances(run, setting):
     (record,) = run([Cell(test="alpha", router="tilted", keep_choices=True)]).records
-    from mmr_core.evaluate.column import parted
+    from mmr_core.runner.prepare import parted
 
     column = parted(setting.table, setting.columns[0], Options())
     cost = column.table.cost[column.test]

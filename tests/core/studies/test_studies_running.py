@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from mmr_core.errors import MissingExtraError, PluginError, UsageError
+from mmr_core.results.records import cell_key
 from mmr_core.studies import Cell, Results, read_results
-from mmr_core.studies.results import cell_key
 
 SCRIPT = """
 import pickle, random, sys
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import study_toys
 
-from mmr_core.evaluate import Options
+from mmr_core.runner import Options
 from mmr_core.features import EncodedFeatures
 from mmr_core.studies import run_cells, write_results
 
@@ -226,7 +226,7 @@ def test_a_cluster_gives_the_numbers_of_one_process(run, tmp_path, assert_equal_
 
 def test_an_address_that_does_not_answer_is_told(run, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("mmr_core.studies.crew.ANSWER_WITHIN", "200ms")
+    monkeypatch.setattr("mmr_core.runner.executor.ANSWER_WITHIN", "200ms")
     with pytest.raises(UsageError, match=r"tcp://127.0.0.1:1: no Dask scheduler answers"):
         run(GRID, cluster="tcp://127.0.0.1:1")
     for address in ("nonsense", "nonsense://x", "nonsense://x:1", "127.0.0.1", "tcp://", ""):
@@ -236,7 +236,7 @@ def test_an_address_that_does_not_answer_is_told(run, monkeypatch):
 
 def test_a_scheduler_without_workers_is_told(run, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("mmr_core.studies.crew.ANSWER_WITHIN", "200ms")
+    monkeypatch.setattr("mmr_core.runner.executor.ANSWER_WITHIN", "200ms")
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp://") as cluster,
         pytest.raises(UsageError, match="has no workers"),
@@ -247,7 +247,7 @@ def test_a_scheduler_without_workers_is_told(run, monkeypatch):
 def test_a_worker_with_other_code_is_refused(run, monkeypatch):
     """The workers live in this process, so what they run is what this process makes them run."""
     distributed = pytest.importorskip("distributed")
-    from mmr_core.studies import crew
+    from mmr_core.runner import executor as crew
 
     answers = iter(["ours"])
     monkeypatch.setattr(crew, "code_digest", lambda package: next(answers, "theirs"))

@@ -12,9 +12,9 @@ from mmr_core.errors import UsageError
 from mmr_core.features import FeatureCache, write_features
 from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import Registry
+from mmr_core.runner.sources import Sources, view_of
 from mmr_core.splits import train_mask
 from mmr_core.studies import EncoderPair
-from mmr_core.studies.sources import Sources, view_of
 
 
 @pytest.fixture

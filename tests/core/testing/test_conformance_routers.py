@@ -12,7 +12,7 @@ import pytest
 
 from mmr_core.contracts import Decisions, Prediction
 from mmr_core.errors import UsageError
-from mmr_core.means import training_means
+from mmr_core.numerics.means import training_means
 from mmr_core.registry import Registry
 from mmr_core.store import OutcomeStore
 from mmr_core.testing.checks import run_check

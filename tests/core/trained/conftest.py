@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmr_core.evaluate import Entrant
 from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.registry import Registry
+from mmr_core.runner import Entrant
 from mmr_core.trained.learning import train
 from mmr_core.trained.taught import Assignment
 

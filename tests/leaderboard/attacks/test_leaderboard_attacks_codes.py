@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmr_core.errors import MMRError
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.publishing.schema import Leaderboard
+from mmr_leaderboard.publish.schema import Leaderboard
 
 HERE = Path(__file__).parent
 

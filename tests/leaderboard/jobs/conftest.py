@@ -18,15 +18,15 @@ import pytest
 import mmr_core
 import mmr_leaderboard
 import mmr_plugins
-from mmr_core.evaluate import Options
-from mmr_core.evaluate.column import Prepared, prepare
 from mmr_core.features import EncodedFeatures, FeatureSource
 from mmr_core.registry import Registry
+from mmr_core.runner import Options
+from mmr_core.runner.prepare import Prepared, prepare
 from mmr_core.specs import DatasetSpec
 from mmr_leaderboard.child import driver
-from mmr_leaderboard.isolation.terms import Ended, Limits, Sandbox, View
 from mmr_leaderboard.jobs.running import Material, material, run_entry
 from mmr_leaderboard.jobs.terms import EntryRun, RouterRequest, Runtime
+from mmr_leaderboard.sandbox.terms import Ended, Limits, Sandbox, View
 
 DATASETS = ("zanzibar", "quokkaset")
 MIXTURE = DatasetSpec(name="both", title="Both", scenario="mixed", modalities=("text", "image"), members=DATASETS)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmr_core.evaluate.policies import GRID
+from mmr_core.runner.policies import GRID
 from mmr_leaderboard.child.writing import archive
 from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.jobs.answers import Answers, Due, read_answers

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmr_core.evaluate import Options
-from mmr_core.evaluate.column import prepare
-from mmr_core.evaluate.options import ModalityChoice
 from mmr_core.outcomes import object_array
+from mmr_core.runner import Options
+from mmr_core.runner.options import ModalityChoice
+from mmr_core.runner.prepare import prepare
 from mmr_core.splits import validation_mask
 from mmr_leaderboard.child.folder import read_job
-from mmr_leaderboard.isolation.terms import Ended, Limits
 from mmr_leaderboard.jobs.material import Material, material
 from mmr_leaderboard.jobs.naming import Naming
 from mmr_leaderboard.jobs.pictures import collect
@@ -24,6 +23,7 @@ from mmr_leaderboard.jobs.plans import answer_job, placebo_job, recheck_job, val
 from mmr_leaderboard.jobs.running import run_entry
 from mmr_leaderboard.jobs.terms import RouterRequest, Runtime
 from mmr_leaderboard.jobs.writing import JobContent, write_job
+from mmr_leaderboard.sandbox.terms import Ended, Limits
 
 REQUEST = RouterRequest(distribution="mmr-bench", name="linear")
 KINDS = ("answer", "recheck", "validation", "placebo")

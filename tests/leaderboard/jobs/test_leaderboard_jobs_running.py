@@ -11,16 +11,16 @@ import pytest
 import mmr_core
 import mmr_leaderboard
 import mmr_plugins
-from mmr_core.evaluate import Entrant, Options
-from mmr_core.evaluate.column import prepare
-from mmr_core.evaluate.fitting import answer
-from mmr_core.evaluate.policies import Decided, Scored
 from mmr_core.features import EncodedFeatures
-from mmr_leaderboard.isolation.choosing import available, sandbox
-from mmr_leaderboard.isolation.terms import Limits
+from mmr_core.runner import Entrant, Options
+from mmr_core.runner.fit import answer
+from mmr_core.runner.policies import Decided, Scored
+from mmr_core.runner.prepare import prepare
 from mmr_leaderboard.jobs.running import run_entry
 from mmr_leaderboard.jobs.terms import RouterRequest
 from mmr_leaderboard.packaging.runtime import runtime
+from mmr_leaderboard.sandbox.choosing import available, sandbox
+from mmr_leaderboard.sandbox.terms import Limits
 
 CODES = {"not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters"}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import mmr_core
-from mmr_leaderboard.isolation.interpreter import interpreter_paths
 from mmr_leaderboard.jobs.terms import Runtime
 from mmr_leaderboard.packaging import dependencies as libraries
 from mmr_leaderboard.packaging import engine as engines
@@ -20,6 +19,7 @@ from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies
 from mmr_leaderboard.packaging.finding_wheels import WheelSources
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare, runtime, taken_modules
+from mmr_leaderboard.sandbox.interpreter import interpreter_paths
 from mmr_leaderboard.submission.manifest import Router
 
 CHECKOUT = Path(mmr_core.__file__).resolve().parents[1]
@@ -71,7 +71,14 @@ print(json.dumps({{name: works(name) for name in {list(names)!r}}}))"""
 
 
 def test_the_engine_and_the_libraries_of_the_runner_can_be_imported(home):
-    wanted = ["mmr_core.sweep", "mmr_plugins.routers.knn", "mmr_leaderboard.child", "numpy", "sklearn", "PIL.Image"]
+    wanted = [
+        "mmr_core.numerics.sweep",
+        "mmr_plugins.routers.knn",
+        "mmr_leaderboard.child",
+        "numpy",
+        "sklearn",
+        "PIL.Image",
+    ]
     assert importable(home, wanted) == dict.fromkeys(wanted, True)
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmr_core.evaluate.policies import Decided, Policy
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
+from mmr_core.runner.policies import Decided, Policy
 from mmr_core.store import OutcomeStore
 from mmr_leaderboard import board as board_module
 from mmr_leaderboard.audit import audit

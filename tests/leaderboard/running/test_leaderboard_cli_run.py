@@ -9,8 +9,8 @@ import pytest
 from mmr_core.cli import main
 from mmr_leaderboard.cli import publication
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.publishing.files import read_board
-from mmr_leaderboard.publishing.log import read_log
+from mmr_leaderboard.publish.files import read_board
+from mmr_leaderboard.publish.log import read_log
 from mmr_leaderboard.running import run as run_module
 
 
@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_what_was_published(mmr, ground, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("mmr_leaderboard.publishing.replacing._write", full)
+        patched.setattr("mmr_leaderboard.publish.replacing._write", full)
         code, _, err = mmr("run")
     assert code == 1
     assert "No space left on device" in err.strip().splitlines()[-1]

@@ -10,14 +10,14 @@ import pytest
 
 from mmr_core.errors import DataError, UsageError
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.isolation.choosing import IsolationError
-from mmr_leaderboard.isolation.terms import Limits
-from mmr_leaderboard.publishing.checking import choice_differences, differences
-from mmr_leaderboard.publishing.choices import FILE as CHOICES
-from mmr_leaderboard.publishing.choices import choices_text
-from mmr_leaderboard.publishing.log import append, news, read_log, sign_off
+from mmr_leaderboard.publish.checking import choice_differences, differences
+from mmr_leaderboard.publish.choices import FILE as CHOICES
+from mmr_leaderboard.publish.choices import choices_text
+from mmr_leaderboard.publish.log import append, news, read_log, sign_off
 from mmr_leaderboard.running import refereeing
 from mmr_leaderboard.running import run as run_module
+from mmr_leaderboard.sandbox.choosing import IsolationError
+from mmr_leaderboard.sandbox.terms import Limits
 
 
 def publish(ground, result):

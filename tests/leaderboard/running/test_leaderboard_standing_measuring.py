@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmr_core.bootstrap import PointSet
 from mmr_core.errors import DegenerateError
-from mmr_core.evaluate import Entrant, Options, evaluate
-from mmr_core.evaluate.policies import Decided
-from mmr_core.metrics import CostRange, frontier
+from mmr_core.numerics.bootstrap import PointSet
+from mmr_core.numerics.metrics import CostRange, frontier
 from mmr_core.registry import Registry
-from mmr_core.report.document import metrics_document
+from mmr_core.results.document import metrics_document
+from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
-from mmr_leaderboard.standing.measuring import POINTS, UNIFORM, Ruler, corners, uniform_policy
+from mmr_leaderboard.ranking.measuring import POINTS, UNIFORM, Ruler, corners, uniform_policy
 
 DRAWS = 25
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mmr_core.contracts import ImportContext
-from mmr_core.importing import LogImporter
-from mmr_core.importing.conducting import Look, carry_out, lines_of, look
+from mmr_core.logs import LogImporter
+from mmr_core.logs.conducting import Look, carry_out, lines_of, look
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
-from mmr_core.importing.conducting import carry_out, lines_of, look
+from mmr_core.logs.conducting import carry_out, lines_of, look
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.importers.routerarena import RouterArenaImporter

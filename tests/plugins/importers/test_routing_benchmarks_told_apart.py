@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import DataError
+from mmr_core.logs.sources import importer_of
 from mmr_core.registry import Registry
-from mmr_core.sources import importer_of
 from mmr_plugins.importers.beginnings import columns_of, fields_of, number_in
 
 FILES = {

@@ -19,7 +19,7 @@ from openpyxl import Workbook
 
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import MMRError
-from mmr_core.importing.conducting import carry_out, lines_of, look
+from mmr_core.logs.conducting import carry_out, lines_of, look
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers import vlmevalkit
 from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, equality

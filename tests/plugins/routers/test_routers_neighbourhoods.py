@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.cluster import KMeans
 
-from mmr_core.means import observed_mean
+from mmr_core.numerics.means import observed_mean
 from mmr_plugins.routers.kmeans import KMeansRouter
 from mmr_plugins.routers.knn import KNNRouter, most_similar
 from mmr_plugins.routers.training_means import training_means

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmr_core.evaluate import METRIC_NAMES
-from mmr_core.evaluate.column import columns_of
-from mmr_core.evaluate.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE
-from mmr_core.metrics import CostRange
+from mmr_core.numerics.metrics import CostRange
 from mmr_core.outcomes import OutcomeTable, object_array
 from mmr_core.registry import Registry
+from mmr_core.results.records import CellFailure, cell_key
+from mmr_core.runner import METRIC_NAMES
+from mmr_core.runner.prepare import columns_of
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE
 from mmr_core.studies import Cell, Record, Results, Setting
-from mmr_core.studies.results import CellFailure, cell_key
 
 Figure = Callable[[Cell, str, str], float | None]
 """From a cell, a record's name and a metric to its figure."""

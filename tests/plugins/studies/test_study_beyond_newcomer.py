@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmr_core.evaluate.options import Options
 from mmr_core.features import EncodedFeatures
+from mmr_core.results.records import cell_key
+from mmr_core.runner.options import Options
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask
 from mmr_core.studies import Unavailable, run_cells
-from mmr_core.studies.results import cell_key
 from mmr_plugins.encoders.lite import LiteEncoder
 from mmr_plugins.studies.newcomer import CALIBRATIONS, ENOUGH, HeldOutModel, newcomers
 

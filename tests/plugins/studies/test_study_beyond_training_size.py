@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from mmr_core.evaluate.options import Options
 from mmr_core.features import EncodedFeatures
+from mmr_core.results.records import Results, cell_key
+from mmr_core.runner.options import Options
 from mmr_core.splits import train_mask
 from mmr_core.studies import Unavailable, run_cells
-from mmr_core.studies.results import Results, cell_key
 from mmr_plugins.encoders.lite import LiteEncoder
 from mmr_plugins.studies.overall import OverallResults
 from mmr_plugins.studies.training_size import SHARES, TrainingSize

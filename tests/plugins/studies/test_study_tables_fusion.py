@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from mmr_core.results.records import cell_key
 from mmr_core.studies import Cell, Unavailable
-from mmr_core.studies.results import cell_key
 from mmr_plugins.published import rows
 from mmr_plugins.studies.fusion_gain import FusionGain
 from mmr_plugins.studies.overall import OverallResults

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mmr_core.evaluate import Entrant, Options, evaluate
 from mmr_core.features import EncodedFeatures
-from mmr_core.studies.running import run_cells
+from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.cells import run_cells
 from mmr_plugins.studies.fusion_gain import FusionGain
 from mmr_plugins.studies.masked_image import MASKED, MaskedImage
 from mmr_plugins.studies.overall import OverallResults

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmr_core.contracts import Prediction
 from mmr_core.errors import DegenerateError, FeatureError, UsageError
-from mmr_core.means import training_means
+from mmr_core.numerics.means import training_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

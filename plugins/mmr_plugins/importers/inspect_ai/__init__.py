@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError, MissingExtraError
-from mmr_core.importing import Aggregate, LogImporter, LogSource, Question, Record, Records, canonical_id, gather
+from mmr_core.logs import Aggregate, LogImporter, LogSource, Question, Record, Records, canonical_id, gather
 from mmr_plugins.importers.amounts import number
 from mmr_plugins.importers.inspect_ai.logs import Log, begins_right, logs_under, read_header, read_log
 from mmr_plugins.importers.inspect_ai.samples import (

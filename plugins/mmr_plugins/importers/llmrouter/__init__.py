@@ -12,8 +12,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.importing import LogImporter, LogSource, Record, Records, gather
-from mmr_core.importing.reading import json_lines
+from mmr_core.logs import LogImporter, LogSource, Record, Records, gather
+from mmr_core.logs.reading import json_lines
 from mmr_plugins.importers.beginnings import fields_of, matching, number_in, sniffs
 from mmr_plugins.importers.lm_eval.tasks import place
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmr_core.errors import DataError
-from mmr_core.importing.reading import json_lines
+from mmr_core.logs.reading import json_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 
 @dataclass(kw_only=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mmr_core.errors import DataError
-from mmr_core.importing import LogImporter, LogSource, Record, Records, canonical_id, gather
-from mmr_core.importing.reading import found, json_document, json_lines
+from mmr_core.logs import LogImporter, LogSource, Record, Records, canonical_id, gather
+from mmr_core.logs.reading import found, json_document, json_lines
 from mmr_plugins.importers.amounts import counted, number, paid
 
 DATASET = "RouterArena"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.importing import canonical_id
+from mmr_core.logs import canonical_id
 from mmr_plugins.importers.harness import first_text
 from mmr_plugins.importers.routereval.pools import SCORE, Pool
 

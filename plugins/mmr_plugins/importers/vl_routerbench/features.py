@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmr_core.atomic import write_atomically
 from mmr_core.errors import FeatureError, UsageError
-from mmr_core.importing import canonical_id
+from mmr_core.logs import canonical_id
+from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

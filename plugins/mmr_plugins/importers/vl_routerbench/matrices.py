@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 _KEYS = ("Y", "data", "arr_0")
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, MemoryError)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.importing import canonical_id
-from mmr_core.importing.reading import json_document
+from mmr_core.logs import canonical_id
+from mmr_core.logs.reading import json_document
 from mmr_plugins.importers.pickled import pickled
 
 if TYPE_CHECKING:
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 _UNKNOWN = ("", "unknown")
 _ALLOW = "add --allow-pickle, so that the pickle that names them can be read"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.importing.reading import found, json_lines
+from mmr_core.logs.reading import found, json_lines
 
 if TYPE_CHECKING:
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 _PROMPTS = ("prompt", "text", "question")
 _PLACES = ("uri", "path")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from mmr_core.errors import DataError, MissingExtraError, UsageError
-from mmr_core.importing import Aggregate, LogImporter, LogSource, Question, Record, Records, canonical_id, gather
+from mmr_core.logs import Aggregate, LogImporter, LogSource, Question, Record, Records, canonical_id, gather
 from mmr_plugins.importers.vlmevalkit.equality import can_compare
 from mmr_plugins.importers.vlmevalkit.layout import MATHVISION, PART_JUDGED, Sheet, looks_right, sheets_under
 from mmr_plugins.importers.vlmevalkit.means import stated_means

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.importing import Aggregate
-from mmr_core.importing.reading import json_document, table_rows
+from mmr_core.logs import Aggregate
+from mmr_core.logs.reading import json_document, table_rows
 from mmr_plugins.importers.vlmevalkit.layout import (
     OCRBENCH,
     PART_ANSWERS,
@@ -20,7 +20,7 @@ from mmr_plugins.importers.vlmevalkit.layout import (
 from mmr_plugins.importers.vlmevalkit.tables import rows_of
 
 if TYPE_CHECKING:
-    from mmr_core.importing import LogSource
+    from mmr_core.logs import LogSource
 
 _Rows = Sequence[Mapping[str, str]]
 _PERCENT = 100.0

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from mmr_core.errors import DataError
-from mmr_core.importing import LogSource
-from mmr_core.importing.reading import json_document, table_rows
+from mmr_core.logs import LogSource
+from mmr_core.logs.reading import json_document, table_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

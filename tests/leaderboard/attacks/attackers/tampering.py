@@ -18,11 +18,11 @@ class Metrics(Means):
     """Makes every measure perfect, in the only process that it can reach."""
 
     def attack(self, training):
-        import mmr_core.evaluate.fitting
-        import mmr_core.metrics
-        import mmr_core.sweep
+        import mmr_core.numerics.metrics
+        import mmr_core.numerics.sweep
+        import mmr_core.runner.fit
 
-        for module in (mmr_core.metrics, mmr_core.sweep, mmr_core.evaluate.fitting):
+        for module in (mmr_core.numerics.metrics, mmr_core.numerics.sweep, mmr_core.runner.fit):
             for name, thing in list(vars(module).items()):
                 if callable(thing) and not isinstance(thing, type) and not name.startswith("_"):
                     setattr(module, name, lambda *given, **named: 1.0)

@@ -104,16 +104,16 @@ class Engine(Means):
     """Changes the engine and the libraries that everybody imports."""
 
     def attack(self, training):
-        import mmr_core.metrics
+        import mmr_core.numerics.metrics
         import mmr_leaderboard.child.driver as driver
 
         self.try_all(
-            lambda: overwritten(mmr_core.metrics.__file__),
+            lambda: overwritten(mmr_core.numerics.metrics.__file__),
             lambda: overwritten(driver.__file__),
             lambda: overwritten(np.__file__),
             lambda: overwritten(os.__file__),
             lambda: made(Path(np.__file__).with_name("left.py")),
-            lambda: made(Path(mmr_core.metrics.__file__).with_name("left.py")),
+            lambda: made(Path(mmr_core.numerics.metrics.__file__).with_name("left.py")),
         )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmr_core.evaluate.policies import GRID
+from mmr_core.results.records import averaged, difference
+from mmr_core.runner.policies import GRID
 from mmr_core.splits import part_of
 from mmr_core.studies import Unavailable
-from mmr_core.studies.results import averaged, difference
 from mmr_plugins.studies.clusters import GAIN, WEIGHTS, ClusterAblation
 from mmr_plugins.studies.modalities import CLUSTERING, CLUSTERS, Figure2, numbers_of_clusters
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmr_core.evaluate import Options
 from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice, feature_source
-from mmr_core.studies.conducting import conduct, plan
-from mmr_core.studies.running import run_cells
+from mmr_core.runner import Options
+from mmr_core.runner.cells import run_cells
+from mmr_core.studies.plan import conduct, plan
 from mmr_plugins.studies.cases import test_instances as asked_of
 
 NAMES = ("figure2", "clusters", "figure3", "figure4", "s-figure1", "shares", "s-figure2")

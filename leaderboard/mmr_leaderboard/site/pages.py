@@ -1,0 +1,198 @@
+"""Renders the pages of the site from their templates: `index.html`, and `entries/<slug>.html` for each entry.
+
+Each page carries its style and script, allowed by their digests in its content security policy, so that nothing else
+can run, whatever a submitter wrote, and the page works from a folder as from a server. Every value is escaped by the
+templates' engine; what is marked as safe is made in this package only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mmr_core.errors import DataError
+from mmr_core.render.numbers import ratio, with_interval
+from mmr_core.render.styles import PALETTE
+from mmr_leaderboard.publish import words
+from mmr_leaderboard.publish.audit_words import audit_tests
+from mmr_leaderboard.publish.schema import Entry, Leaderboard
+from mmr_leaderboard.publish.words import shown
+from mmr_leaderboard.site import payload
+from mmr_leaderboard.site.facts import check_rows, comparisons, entry_facts
+from mmr_leaderboard.site.plot import (
+    BOTTOM,
+    DARK_PALETTE,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Picture,
+    dash_lengths,
+    picture,
+)
+from mmr_leaderboard.site.scopes import Scope, bars, cell, cells, scopes
+from mmr_leaderboard.submission.manifest import SLUG
+
+SCRIPTS = ("figures.js", "table.js", "plot.js", "page.js")
+"""The parts of the one script at the end of a page, in order."""
+
+EARLY = "theme.js"
+"""What must run before a page is painted."""
+
+
+def site(board: Leaderboard) -> dict[str, bytes]:
+    """Every page by its path within the site.
+
+    :raises DataError: if an entry's slug cannot name a file, or two have the same.
+    """
+    for entry in board.entries:
+        if SLUG.fullmatch(entry.slug) is None:
+            raise DataError(f"{shown(entry.slug)!r} is no slug, and pages are named by it", where="leaderboard")
+    if len({entry.slug for entry in board.entries}) < len(board.entries):
+        raise DataError("two entries have the same slug, and pages are named by it", where="leaderboard")
+    pages = {"index.html": _index(board)}
+    pages |= {f"entries/{entry.slug}.html": _entry_page(board, entry) for entry in board.entries}
+    return {path: text.encode() for path, text in pages.items()}
+
+
+def _index(board: Leaderboard) -> str:
+    found = scopes(board)
+    return _page(
+        "index.html",
+        board,
+        found,
+        data=payload.page_data(board, board.entries, table=True),
+        ranked=[entry for entry in board.entries if entry.rank is not None],
+        unranked=[entry for entry in board.entries if entry.rank is None],
+        references=payload.references(board),
+        bars=bars(board, found[0]),
+        picture=_picture(board, found[0], board.entries),
+    )
+
+
+def _entry_page(board: Leaderboard, entry: Entry) -> str:
+    found = scopes(board)
+    leaders = [other for other in board.entries if other.rank == 1 and other.slug != entry.slug][:2]
+    shown_entries = [entry, *leaders]
+    return _page(
+        "entry.html",
+        board,
+        found,
+        data=payload.page_data(board, shown_entries, table=False),
+        entry=entry,
+        facts=entry_facts(entry),
+        checks=check_rows(entry),
+        audit=audit_tests(entry.audit.statistics),
+        comparisons=comparisons(board, entry),
+        ties=[other for other in board.entries if other.slug in entry.ties],
+        bars={scope.key: bars(board, scope) for scope in found},
+        picture=_picture(board, found[0], shown_entries),
+    )
+
+
+def _picture(board: Leaderboard, scope: Scope, entries: Any) -> Picture | None:
+    lines = payload.plotted(board, scope, entries)
+    axes = payload.scope_axes(board, scope, lines)
+    return None if axes is None else picture(lines, scope.models, axes)
+
+
+def _page(template: str, board: Leaderboard, found: list[Scope], *, data: Mapping[str, Any], **context: Any) -> str:
+    environment = _environment()
+    style = _style()
+    early, script = _asset(EARLY), _script()
+    return environment.get_template(template).render(
+        board=board,
+        scopes=found,
+        unit=words.cost_unit(board),
+        data=payload.embedded(data),
+        style=Markup(style),
+        early=Markup(early),
+        script=Markup(script),
+        policy=_policy([early, script], style),
+        **context,
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mmr_leaderboard.site", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "shown": words.shown,
+        "paragraphs": words.paragraphs,
+        "safe_link": words.safe_link,
+        "flags": words.open_flags,
+        "meaning": words.code_meaning,
+        "reference_meaning": words.reference_meaning,
+        "rank_range": words.rank_range,
+        "joined": words.joined,
+        "row_key": payload.row_key,
+        "dashes": dash_lengths,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
+        "with_interval": lambda document: with_interval(document.estimate()),
+        "per_second": lambda document: with_interval(document.estimate(), _whole),
+    }
+    environment.globals |= {
+        "words": words,
+        "cell": cell,
+        "cells": cells,
+        "cost_interval": words.cost_interval,
+        "table_facts": words.table_facts,
+        "scenario_title": words.scenario_title,
+        "palette": list(range(len(PALETTE))),
+        "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+    }
+    return environment
+
+
+def _whole(value: float | None) -> str:
+    """Tens of thousands, without decimals; small rates as they are."""
+    return f"{value:,.0f}" if value is not None and 100 <= value < math.inf else ratio(value)
+
+
+def _policy(scripts: list[str], style: str) -> str:
+    allowed = " ".join(_digest(script) for script in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {_digest(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _script() -> str:
+    parts = "\n".join(_asset(name) for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}}})();\n'
+
+
+@cache
+def _style() -> str:
+    colours = zip(PALETTE, DARK_PALETTE, strict=True)
+    light = "".join(f"--c{place}:{colour};" for place, colour in enumerate(PALETTE))
+    both = "".join(f"--c{place}:light-dark({day},{night});" for place, (day, night) in enumerate(colours))
+    inks = "".join(f".c{place}{{--ink-of:var(--c{place})}}\n" for place in range(len(PALETTE)))
+    supported = f"@supports (color:light-dark(#000,#fff)){{:root{{{both}}}}}"
+    return f"{_asset('site.css')}:root{{{light}}}\n{supported}\n{inks}"

@@ -1,0 +1,18 @@
+"""Importing evaluation logs: the contract of importers, and all that is the same for every kit."""
+
+from __future__ import annotations
+
+from mmr_core.logs.contract import Aggregate, Fault, LogImporter, LogSource, Question
+from mmr_core.logs.records import Record, Records, canonical_id, gather
+
+__all__ = [
+    "Aggregate",
+    "Fault",
+    "LogImporter",
+    "LogSource",
+    "Question",
+    "Record",
+    "Records",
+    "canonical_id",
+    "gather",
+]

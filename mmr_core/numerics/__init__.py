@@ -1,0 +1,1 @@
+"""The mathematics: sweeps of operating points, envelopes, metrics, bootstrap intervals. Arrays in, arrays out."""

@@ -1,0 +1,164 @@
+"""Intervals by resampling instances: the same draws for every router, so that routers can be compared in pairs.
+
+A draw is a weight per instance. The order of a router's events by trade-off weight does not depend on it, so a draw
+costs one weighted running sum and one envelope. Which models are cheapest, dearest and best is fixed on the full test
+set; their means are reweighted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.numerics.metrics import CostRange, SingleModels, frontier, measure
+
+Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+TAILS = (0.025, 0.975)
+"""The quantiles at which an interval of that level ends; written out, since (1 - 0.95) / 2 is a little more."""
+METRICS = ("nauc", "nauc_log", "peak", "qnc")
+"""The columns of `metric_draws`."""
+
+
+Reader = Callable[[Floats], tuple[Floats, Floats]]
+"""From weights [n] to mean cost and mean utility, [m] each."""
+
+
+class Operating(Protocol):
+    """Anything with operating points that follow from weights of the instances: `sweep.Events`, or a `PointSet`."""
+
+    def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
+        """Mean cost and mean utility, [m] each."""
+
+    def reader(self) -> Reader:
+        """`points` for many weights in turn; what it gives is good until it is called again."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PointSet:
+    """Operating points of policies that were evaluated one by one.
+
+    :param cost: [m, n] the (expected) true cost of each instance at each point.
+    :param utility: [m, n] the (expected) true utility.
+    """
+
+    cost: Floats
+    utility: Floats
+
+    def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
+        """Mean cost and mean utility, [m] each, with equal weights where None."""
+        if weights is None:
+            return self.cost.mean(axis=1), self.utility.mean(axis=1)
+        total = weights.sum()
+        return (self.cost * weights).sum(axis=1) / total, (self.utility * weights).sum(axis=1) / total
+
+    def reader(self) -> Reader:
+        """`points` for many weights in turn."""
+        return self.points
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draws:
+    """Weights of n instances in B draws, with the cost range of each draw.
+
+    :param weights: uint16 [B, n], how often an instance was drawn; stratified by dataset.
+    :param ranges: B cost ranges; None where a draw leaves the range without width.
+    """
+
+    weights: NDArray[np.uint16]
+    ranges: tuple[CostRange | None, ...]
+
+    @property
+    def left_out(self) -> int:
+        """How many draws have no range to measure on."""
+        return sum(1 for within in self.ranges if within is None)
+
+
+def draw(
+    utility: Floats, cost: Floats, datasets: Sequence[str], singles: SingleModels, *, draws: int = 1000, seed: int = 0
+) -> Draws:
+    """Resamples the instances with replacement within each dataset.
+
+    The stream of a dataset depends on its name, its size and the seed alone, so two runs on the same test set draw the
+    same, and a dataset is drawn alike on its own and within a mixture.
+
+    :param utility: [n, K] true utilities of the test instances, in canonical order.
+    :param cost: [n, K] true costs.
+    :param datasets: n names, one per instance.
+    """
+    weights = np.zeros((draws, len(utility)), dtype=np.uint16)
+    names = np.array(datasets)
+    for name in dict.fromkeys(datasets):
+        rows = np.flatnonzero(names == name)
+        stream = np.random.default_rng(_entropy(f"{seed}:{name}:{len(rows)}"))
+        for b in range(draws):
+            weights[b, rows] = np.bincount(stream.integers(0, len(rows), len(rows)), minlength=len(rows))
+    columns = np.stack(
+        [
+            cost[:, singles.cheapest],
+            cost[:, singles.dearest],
+            utility[:, singles.cheapest],
+            cost[:, singles.best],
+            utility[:, singles.best],
+        ],
+        axis=1,
+    )  # [n, 5]
+    means = np.array([(row[:, None] * columns).sum(axis=0) / row.sum() for row in weights]).reshape(draws, 5)
+    return Draws(weights=weights, ranges=tuple(_range(row) for row in means))
+
+
+def metric_draws(policies: Sequence[Operating], draws: Draws) -> Floats:
+    """[B, 4] the metrics of each draw in the order of `METRICS`, averaged over the policies (one per seed).
+
+    NaN stands where a draw has no range, or a metric no meaning.
+    """
+    readers = [policy.reader() for policy in policies]
+    result = np.full((len(draws.ranges), len(METRICS)), np.nan)
+    for b, within in enumerate(draws.ranges):
+        if within is None:
+            continue
+        weights = draws.weights[b].astype(np.float64)
+        result[b] = np.mean([_row(read, weights, within) for read in readers], axis=0)
+    return result
+
+
+def skill_draws(own: Floats, constant: Floats, oracle: Floats, *, flat: float) -> Floats:
+    """[B] the skill of each draw from the nAUCs of each draw; NaN where the room is at most `flat`."""
+    room = oracle - constant
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(room > flat, (own - constant) / room, np.nan)
+
+
+def interval(values: Floats) -> tuple[float, float] | None:
+    """The percentile interval of [B] draws, NaN draws left out; None where none is left.
+
+    Quantiles are values that occurred (`inverted_cdf`), so that infinity is a value like others.
+    """
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return None
+    low, high = np.quantile(known, TAILS, method="inverted_cdf")
+    return float(low), float(high)
+
+
+def _row(read: Reader, weights: Floats, within: CostRange) -> list[float]:
+    figures = measure(frontier(*read(weights), within), within)
+    logarithmic = np.nan if figures.nauc_log is None else figures.nauc_log
+    return [figures.nauc, logarithmic, figures.peak, figures.qnc]
+
+
+def _range(means: Floats) -> CostRange | None:
+    low, high, floor, best_cost, best_utility = means.tolist()
+    if not high > low:
+        return None
+    return CostRange(low=low, high=high, floor=floor, best_cost=best_cost, best_utility=best_utility)
+
+
+def _entropy(tag: str) -> int:
+    return int.from_bytes(blake2b(tag.encode(), digest_size=16).digest(), "big")

@@ -1,0 +1,182 @@
+"""Decides what the axes of a panel show: their ranges, and ticks at numbers that people read. Pure numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.errors import MMRError
+from mmr_core.render.axes import worth_showing
+from mmr_core.render.numbers import one_line
+from mmr_core.studies.figures import Axis, Panel, Series
+
+Floats = NDArray[np.float64]
+
+_PAD = 0.04
+_FEWEST = 3
+"""Ticks that a logarithmic axis has at least; one too short for so many is labelled like a linear one."""
+_AS_DATA = 7
+"""Axes with at most so many different places are labelled at these."""
+_SUBDIVISIONS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7))
+
+
+class DrawingError(MMRError):
+    """A drawing that cannot be made of its numbers."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One axis from `low` to `high`, and the names of bounds that lie beyond its top, with their greatest value."""
+
+    low: float
+    high: float
+    logarithmic: bool = False
+    beyond: tuple[tuple[str, float], ...] = ()
+
+    def span(self, low: float, high: float) -> float:
+        """How much of the axis, 0 to 1, lies between two values."""
+        if self.logarithmic:
+            return math.log(high / low) / math.log(self.high / self.low)
+        return (high - low) / (self.high - self.low)
+
+
+def finite(values: Iterable[float]) -> Floats:
+    """Those that are numbers and not infinite."""
+    array = np.asarray(list(values), dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def across(panel: Panel) -> Scale:
+    """The horizontal axis.
+
+    :raises DrawingError: if it is logarithmic and a value is not positive.
+    """
+    axis = panel.x
+    values = finite(x for series in panel.series for x in series.x)
+    if axis.categories:
+        return _ends(axis, Scale(-0.5, max(len(axis.categories), *(values + 1), 1) - 0.5))
+    _demand_positive(panel, axis, values)
+    if any(series.kind == "bars" for series in panel.series) and len(values):
+        return _ends(axis, Scale(values.min() - 0.5, values.max() + 0.5))
+    fills = any(series.kind == "stack" for series in panel.series)
+    return _ends(axis, _padded(values, axis.scale == "log", 0.0 if fills else _PAD))
+
+
+def upwards(panel: Panel) -> Scale:
+    """The vertical axis; bars and areas stand on 0, and far bounds leave at the top.
+
+    :raises DrawingError: if it is logarithmic and a value is not positive.
+    """
+    axis = panel.y
+    logarithmic = axis.scale == "log"
+    extents = [(series, _extent(series)) for series in panel.series]
+    extents = [(series, extent) for series, extent in extents if len(extent)]
+    values = np.concatenate([np.empty(0), *(extent for _, extent in extents)])
+    _demand_positive(panel, axis, values)
+    if any(series.kind == "stack" for series in panel.series):
+        return _ends(axis, Scale(0.0, float(stack_total(panel).max(initial=0.0)) or 1.0))
+    if logarithmic or not len(values):
+        return _ends(axis, _padded(values, logarithmic, _PAD))
+    if any(series.kind == "bars" for series in panel.series):
+        padded = _padded(np.append(values, 0.0), False, 0.08)
+        return _ends(axis, Scale(padded.low if values.min() < 0 else 0.0, padded.high if values.max() > 0 else 0.0))
+    return _ends(axis, _of_lines(extents))
+
+
+def _of_lines(extents: Sequence[tuple[Series, Floats]]) -> Scale:
+    """The range of lines and points, with the bounds that lie too far above for it."""
+    points = [extent for series, extent in extents if series.kind == "points" and not series.reference]
+    lines = [extent for series, extent in extents if series.kind != "points" and not series.reference]
+    bounds = [(series, extent) for series, extent in extents if series.reference]
+    core = np.concatenate(lines or points or [extent for _, extent in bounds])
+    peak = max((float(extent.max()) for _, extent in bounds), default=None)
+    bottom, top, _ = worth_showing(core, np.concatenate([np.empty(0), *points]).tolist(), peak)
+    lowest = bottom - (top - bottom)
+    bottom = min([bottom, *(float(extent.min()) for _, extent in bounds if extent.min() >= lowest)])
+    scale = _padded(np.array([bottom, top]), False, _PAD)
+    beyond = [(one_line(series.name), float(e.max())) for series, e in bounds if e.max() > scale.high]
+    return Scale(scale.low, scale.high, beyond=tuple(beyond))
+
+
+def stack_total(panel: Panel) -> Floats:
+    """[m] the height of the stacked areas at each place.
+
+    :raises DrawingError: if they do not stand over the same places.
+    """
+    stacked = [series for series in panel.series if series.kind == "stack"]
+    if len({series.x for series in stacked}) > 1:
+        raise DrawingError(f"the stacked areas of panel {panel.title!r} do not stand over the same places")
+    total: Floats = np.nansum([np.where(np.isfinite(series.y), series.y, 0.0) for series in stacked], axis=0)
+    return total
+
+
+def ticks(scale: Scale, most: int, places: Sequence[float] = (), apart: float = 1.0) -> list[float] | None:
+    """Where a logarithmic axis has its ticks; None leaves them to the rule of linear axes.
+
+    :param most: how many have room.
+    :param places: the values on the axis, at which the ticks stand if they are few and lie apart.
+    :param apart: how much of the axis must lie between two of them.
+    """
+    if not scale.logarithmic:
+        return None
+    few = sorted(set(places))
+    if 2 <= len(few) <= _AS_DATA and all(scale.span(low, high) >= apart for low, high in pairwise(few)):
+        return few
+    decades = range(math.floor(math.log10(scale.low)) - 1, math.ceil(math.log10(scale.high)) + 1)
+    for factors in _SUBDIVISIONS:
+        found = [f * 10.0**decade for decade in decades for f in factors]
+        found = [tick for tick in found if scale.low * (1 - 1e-9) <= tick <= scale.high * (1 + 1e-9)]
+        if len(found) >= _FEWEST:
+            return found[:: math.ceil(len(found) / most)]
+    return None
+
+
+def tick_text(value: float) -> str:
+    """A tick as people write it; very small and very large ones as powers of ten, in TeX's notation."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:,.10g}" if abs(value) >= 1e4 else f"{value:.6g}"
+    exponent = math.floor(math.log10(abs(value)) + 1e-9)
+    factor = value / 10.0**exponent
+    times = "" if abs(factor - 1) < 1e-9 else f"{factor:.3g} \\times "
+    return f"${times}10^{{{exponent}}}$"
+
+
+def _extent(series: Series) -> Floats:
+    """All heights of a series that are numbers, with the ends of its intervals."""
+    return finite([*series.y, *series.low, *series.high])
+
+
+def _demand_positive(panel: Panel, axis: Axis, values: Floats) -> None:
+    if axis.scale == "log" and len(values) and values.min() <= 0:
+        raise DrawingError(f"panel {panel.title!r} has the value {values.min():g} on a logarithmic axis")
+
+
+def _padded(values: Floats, logarithmic: bool, pad: float) -> Scale:
+    if not len(values):
+        return Scale(0.1, 1.0, True) if logarithmic else Scale(0.0, 1.0)
+    low, high = float(values.min()), float(values.max())
+    if logarithmic:
+        if high / low < 1 + 1e-9:
+            return Scale(low / 2, high * 2, True)
+        factor = (high / low) ** pad
+        return Scale(low / factor, high * factor, True)
+    room = pad * (high - low) if high - low > 1e-12 * max(abs(low), abs(high)) else max(0.1 * abs(high), 1e-3)
+    return Scale(low - room, high + room)
+
+
+def _ends(axis: Axis, scale: Scale) -> Scale:
+    """The scale with the ends that the axis asks for.
+
+    :raises DrawingError: if nothing lies between them.
+    """
+    low = scale.low if axis.low is None else axis.low
+    high = scale.high if axis.high is None else axis.high
+    if not (math.isfinite(low) and math.isfinite(high) and low < high) or (scale.logarithmic and low <= 0):
+        raise DrawingError(f"axis {axis.label!r} cannot go from {low:g} to {high:g}")
+    beyond = tuple((name, value) for name, value in scale.beyond if value > high)
+    return Scale(low, high, scale.logarithmic, beyond)

@@ -1,0 +1,1 @@
+"""The page, tables and plot of `mmr savings`."""

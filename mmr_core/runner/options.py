@@ -1,0 +1,57 @@
+"""What an evaluation is asked to do: the choices of one run, and the routers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmr_core.errors import UsageError
+from mmr_core.features.aligned import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The choices of one run.
+
+    :param seeds: one fit per router and seed.
+    :param fusion: a fusion for all routers that want one; None lets each have its own.
+    :param fusion_parameters: by fusion name, what it is made with.
+    :param modality: what routers see when they decide.
+    :param train_modality: what they see in training; None means the same.
+    :param draws: bootstrap draws per slice; categories take a fifth of them.
+    :param draw_seed: seed of the draws, apart from those of the routers.
+    :param allow_incomplete: go on where more than 5 % of the test instances are incomplete.
+    """
+
+    seeds: tuple[int, ...] = (0,)
+    fusion: str | None = None
+    fusion_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    modality: View = "multimodal"
+    train_modality: View | None = None
+    draws: int = 1000
+    draw_seed: int = 0
+    allow_incomplete: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise UsageError("no seed given", fix="give at least one")
+        if self.draws < 1:
+            raise UsageError(f"{self.draws} bootstrap draws give no interval", fix="give at least 1")
+
+    @property
+    def category_draws(self) -> int:
+        """Draws for each category: there are many of them, and each is small."""
+        return max(1, self.draws // 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """A router in the run.
+
+    :param name: as the registry finds it; also its name in the results.
+    :param parameters: what it is made with besides the seed.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)

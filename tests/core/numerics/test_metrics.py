@@ -1,0 +1,183 @@
+"""The metrics against twins that integrate numerically and look at every mixture."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mmr_core.errors import DegenerateError
+from mmr_core.numerics.metrics import (
+    CostRange,
+    SingleModels,
+    frontier,
+    measure,
+    nauc,
+    nauc_log,
+    peak,
+    qnc,
+    skill,
+)
+
+POINTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10)), min_size=1, max_size=8)
+
+
+def within(low=2.0, high=12.0, floor=0.1, best_cost=8.0, best_utility=0.6) -> CostRange:
+    return CostRange(low=low, high=high, floor=floor, best_cost=best_cost, best_utility=best_utility)
+
+
+def line(points, span: CostRange, hull="concave"):
+    cost, utility = np.array(points, dtype=float).T
+    return frontier(cost, utility / 10, span, hull=hull)
+
+
+def dense(points, span: CostRange, n=20_001):
+    """p(c) on a dense grid by trying every mixture of two points, the cheapest single model among them."""
+    everyone = [(c, u / 10) for c, u in points] + [(span.low, span.floor)]
+    grid = np.linspace(span.low, span.high, n)
+    best = np.full(n, -np.inf)
+    for c1, u1 in everyone:
+        best = np.where(grid >= c1, np.maximum(best, u1), best)
+        for c2, u2 in everyone:
+            if c1 < c2:
+                between = (grid >= c1) & (grid <= c2)
+                best = np.where(between, np.maximum(best, u1 + (u2 - u1) * (grid - c1) / (c2 - c1)), best)
+    return grid, best
+
+
+@given(POINTS)
+def test_nauc_and_peak_are_those_of_the_best_mixtures(points):
+    span = within()
+    grid, best = dense(points, span)
+    own = line(points, span)
+    assert nauc(own) == pytest.approx(np.trapezoid(best, grid) / (span.high - span.low), abs=1e-5)
+    assert peak(own) == pytest.approx(best.max(), abs=1e-9)
+
+
+@given(POINTS)
+def test_nauc_log_is_the_integral_over_the_logarithm_of_cost(points):
+    span = within()
+    grid, best = dense(points, span)
+    expected = np.trapezoid(best, np.log(grid)) / math.log(span.high / span.low)
+    assert nauc_log(line(points, span)) == pytest.approx(expected, abs=1e-5)
+
+
+@given(POINTS, st.integers(0, 10))
+def test_qnc_is_the_least_relative_cost_that_reaches_the_best_single_model(points, mark):
+    span = within(best_utility=mark / 10)
+    grid, best = dense(points, span)
+    ratio = qnc(line(points, span), span)
+    reached = best >= span.best_utility - 1e-9
+    if reached.any():
+        assert ratio == pytest.approx(grid[np.argmax(reached)] / span.best_cost, abs=1e-3)
+    else:
+        assert ratio == math.inf
+
+
+@given(POINTS, st.data())
+def test_hiding_points_gains_nothing(points, data):
+    kept = data.draw(st.lists(st.sampled_from(points), min_size=1, unique=True))
+    span = within()
+    everything, some = measure(line(points, span), span), measure(line(kept, span), span)
+    assert some.nauc <= everything.nauc + 1e-12
+    assert some.peak <= everything.peak + 1e-12
+    assert some.qnc >= everything.qnc - 1e-9
+
+
+@given(POINTS, st.floats(1e-6, 1e6))
+def test_the_unit_of_cost_does_not_matter(points, unit):
+    one, other = within(), within(low=2.0 * unit, high=12.0 * unit, best_cost=8.0 * unit)
+    scaled = [(c * unit, u) for c, u in points]
+    first, second = measure(line(points, one), one), measure(line(scaled, other), other)
+    assert first.nauc == pytest.approx(second.nauc)
+    assert first.nauc_log == pytest.approx(second.nauc_log)
+    assert first.qnc == pytest.approx(second.qnc)
+
+
+@given(POINTS)
+def test_the_frontier_is_never_below_the_pareto_points_joined_by_lines(points):
+    span = within()
+    concave, pareto = line(points, span), line(points, span, hull="pareto")
+    grid = np.linspace(span.low, span.high, 101)
+    upper, lower = (np.interp(grid, one.cost, one.utility) for one in (concave, pareto))
+    assert (upper >= lower - 1e-12).all()
+
+
+def test_points_outside_the_range_count_through_mixtures():
+    span = within(low=2.0, high=12.0, floor=0.0)
+    assert line([(0, 2), (14, 9)], span).utility[-1] == pytest.approx(0.2 + 0.7 * 12 / 14)
+
+
+def test_right_of_its_peak_the_frontier_is_constant():
+    own = line([(4, 7), (11, 3)], within())
+    assert own.utility[-1] == pytest.approx(0.7)
+
+
+def test_at_equal_cost_the_higher_utility_counts():
+    span = within()
+    assert measure(line([(5, 3), (5, 8)], span), span) == measure(line([(5, 8)], span), span)
+
+
+def test_qnc_is_infinite_where_the_mark_is_not_reached_and_finite_within_a_billionth():
+    span = within(best_utility=0.8)
+    assert qnc(line([(5, 7)], span), span) == math.inf
+    assert qnc(frontier(np.array([5.0]), np.array([0.8 - 5e-10]), span), span) == pytest.approx(5 / 8)
+
+
+def test_a_qnc_within_a_billionth_of_one_is_one():
+    span = within(best_cost=5.0 * (1 + 1e-10), best_utility=0.7)
+    assert qnc(line([(5, 7)], span), span) == 1.0
+
+
+def test_a_best_model_that_costs_nothing_is_reached_at_its_own_cost():
+    span = within(low=0.0, best_cost=0.0, floor=0.6)
+    assert qnc(line([(5, 7)], span), span) == 1.0
+
+
+def test_a_cheapest_model_that_costs_nothing_leaves_no_logarithmic_area():
+    span = within(low=0.0)
+    assert nauc_log(line([(5, 7)], span)) is None
+    assert measure(line([(5, 7)], span), span).nauc_log is None
+
+
+def test_a_range_without_width_is_a_named_error():
+    with pytest.raises(DegenerateError, match="both cost 2 USD"):
+        line([(5, 7)], within(low=2.0, high=2.0))
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_skill_is_zero_for_the_constant_policy_and_one_for_the_oracle(own, constant, oracle):
+    assume(oracle - constant > 1e-6)
+    assert skill(constant, constant, oracle) == 0
+    assert skill(oracle, constant, oracle) == 1
+    value = skill(own, constant, oracle)
+    assert value is not None
+    assert (value < 0) == (own < constant)
+
+
+def test_skill_has_no_meaning_where_the_oracle_gains_nothing():
+    assert skill(0.5, 0.5, 0.5) is None
+
+
+def test_ties_go_to_the_more_accurate_cheapest_and_the_cheaper_best_model():
+    utility = np.array([[0.0, 1.0, 1.0, 1.0]])
+    cost = np.array([[1.0, 1.0, 3.0, 5.0]])
+    singles = SingleModels.of(utility, cost)
+    assert (singles.cheapest, singles.dearest, singles.best) == (1, 3, 1)
+
+
+def test_the_cost_range_holds_means_over_the_instances():
+    utility, cost = np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([[1.0, 4.0], [3.0, 6.0]])
+    span = SingleModels.of(utility, cost).cost_range(utility, cost)
+    assert span == CostRange(low=2.0, high=5.0, floor=0.5, best_cost=5.0, best_utility=1.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"), [((4, 1), "one model"), ((0, 3), "no complete instance"), ((4, 3), "cost the same")]
+)
+def test_a_table_without_anything_to_route_is_a_named_error(shape, message):
+    with pytest.raises(DegenerateError, match=message):
+        SingleModels.of(np.ones(shape), np.ones(shape))
