@@ -1,0 +1,1 @@
+"""What was found: one model of a run, of savings and of studies, in memory and on disk."""
