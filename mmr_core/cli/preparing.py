@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmr_core.cli.choices import ALL, listed
-from mmr_core.cli.console import note, warn
+from mmr_core.cli.arguments import ALL, listed
 from mmr_core.contracts import Progress
 from mmr_core.errors import UsageError
 from mmr_core.features import cache_root
@@ -18,6 +17,7 @@ from mmr_core.logs.sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import ComponentShelf, Registry
+from mmr_core.render.console import note, warn
 from mmr_core.runner import Entrant
 from mmr_core.runner.run import all_entrants, entrant_name
 

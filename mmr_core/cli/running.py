@@ -14,8 +14,7 @@ import typer
 from joblib import cpu_count
 
 from mmr_core.authors.run import run_authors
-from mmr_core.cli.choices import ALL, listed
-from mmr_core.cli.console import console, note, print_json, progress, registry, warn
+from mmr_core.cli.arguments import ALL, listed, registry
 from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED, UsageError
@@ -25,6 +24,7 @@ from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
 from mmr_core.render.authors import authors_document, authors_table, write_authors
+from mmr_core.render.console import console, note, print_json, progress, warn
 from mmr_core.render.files import write_run
 from mmr_core.render.tables import run_tables
 from mmr_core.results.document import document

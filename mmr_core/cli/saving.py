@@ -13,14 +13,14 @@ from typing import Any
 import typer
 from joblib import cpu_count
 
-from mmr_core.cli.choices import ALL, listed
-from mmr_core.cli.console import console, note, print_json, progress, registry, warn
+from mmr_core.cli.arguments import ALL, listed, registry
 from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.errors import WORK_FAILED
 from mmr_core.features import FeatureCache, cache_folder
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
+from mmr_core.render.console import console, note, print_json, progress, warn
 from mmr_core.render.savings.files import write_savings
 from mmr_core.render.savings.grids import savings_grids
 from mmr_core.render.savings.words import left_out, summary

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmr_core.cli.choices import ALL, listed, settings
-from mmr_core.cli.console import note, print_json, progress, registry, warn
+from mmr_core.cli.arguments import ALL, listed, registry, settings
 from mmr_core.cli.options import (
     Align,
     Assignments,
@@ -22,6 +21,7 @@ from mmr_core.cli.options import (
     TextEncoder,
 )
 from mmr_core.cli.run import Modality
+from mmr_core.render.console import note, print_json, progress, warn
 
 if TYPE_CHECKING:
     from mmr_core.trained.manifest import Manifest

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mmr_core.cli import main
-from mmr_core.cli.console import registry
+from mmr_core.cli.arguments import registry
 from mmr_core.cli.preparing import lineup
 from mmr_core.registry import Registry
 
