@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmr_core.features.aligned import View
 from mmr_core.outcomes import object_array
 from mmr_core.runner import Options
-from mmr_core.runner.options import ModalityChoice
 from mmr_core.runner.prepare import prepare
 from mmr_core.splits import validation_mask
 from mmr_leaderboard.child.folder import read_job
@@ -29,7 +29,7 @@ REQUEST = RouterRequest(distribution="mmr-bench", name="linear")
 KINDS = ("answer", "recheck", "validation", "placebo")
 
 
-def content_of(kind: str, stuff: Material, modality: ModalityChoice = "multimodal") -> JobContent:
+def content_of(kind: str, stuff: Material, modality: View = "multimodal") -> JobContent:
     plans = {"answer": answer_job, "validation": validation_job, "placebo": placebo_job}
     return recheck_job(stuff, modality).content if kind == "recheck" else plans[kind](stuff, modality)
 
@@ -40,7 +40,7 @@ def written(
     stuff: Material,
     runtime: Runtime,
     *,
-    modality: ModalityChoice = "multimodal",
+    modality: View = "multimodal",
     request: RouterRequest = REQUEST,
     naming: Naming | None = None,
     shared: bool = False,
