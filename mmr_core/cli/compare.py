@@ -31,8 +31,8 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Compare routers in pairs, on the same bootstrap draws, within a run or across runs."""
-    from mmr_core.render.comparison import compare_runs, comparison_grids, comparison_json, open_runs
-    from mmr_core.render.tables import GridTable
+    from mmr_core.render.comparison import compare_runs, comparison_json, comparison_tables, open_runs
+    from mmr_core.render.terminal import show_tables
 
     comparison = compare_runs(
         open_runs(runs),
@@ -43,5 +43,4 @@ def compare(
     if json:
         print_json(comparison_json(comparison))
         return
-    for grid in comparison_grids(comparison):
-        console().print(GridTable(grid))
+    show_tables(console(), comparison_tables(comparison))

@@ -24,7 +24,8 @@ from mmr_core.features import FeatureCache, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.render.console import console, note, print_json, progress, warn
-from mmr_core.render.exhibits import RunFacts, write_exhibits
+from mmr_core.render.study_files import write_exhibits
+from mmr_core.render.study_page import RunFacts
 from mmr_core.results.records import cell_key
 from mmr_core.runner import Entrant, Options, columns_of
 from mmr_core.runner.cells import run_cells

@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, UnknownNameError, UsageError
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.plugins import did_you_mean
-from mmr_core.render.grids import METRIC_TITLES, Grid, Section, titled
-from mmr_core.render.numbers import finer, interval, name, signed, with_interval
+from mmr_core.render.numbers import name
+from mmr_core.render.run_tables import difference_cells, difference_columns
+from mmr_core.render.table import Table, label, metric, metric_columns, name_column, plain_table, titled
 from mmr_core.results.document import read_results
 from mmr_core.results.model import Difference, Estimate, RowKind
 from mmr_core.results.parquet import read_draws
@@ -128,26 +130,23 @@ def compare_runs(
     )
 
 
-def comparison_grids(comparison: Comparison) -> list[Grid]:
-    """The routers, and their differences, as tables."""
-    metric = METRIC_TITLES[comparison.metric]
-    title = titled(f"{metric} on {name(comparison.dataset)}", synthetic=comparison.synthetic)
-    figures = tuple((name(entry.label), with_interval(entry.estimate)) for entry in comparison.entries)
-    rows = tuple(
-        (
-            f"{name(pair.first)} − {name(pair.second)}",
-            signed(pair.value),
-            interval(Estimate(value=pair.value, low=pair.low, high=pair.high), finer),
-            "decided" if pair.decided else "undecided",
-        )
-        for pair in comparison.differences
-    )
+def comparison_tables(comparison: Comparison) -> list[Table]:
+    """The routers, and their differences."""
+    which, synthetic = comparison.metric, comparison.synthetic
+    title = METRICS[which].title
     return [
-        Grid(title=title, header=("", metric), sections=(Section("", figures),)),
-        Grid(
-            title=titled(f"Differences in {metric}", synthetic=comparison.synthetic),
-            header=("", "difference", "95 % interval", ""),
-            sections=(Section("", rows),),
+        plain_table(
+            (name_column(), *metric_columns([which])),
+            ((label(entry.label), metric(which, entry.estimate)) for entry in comparison.entries),
+            title=titled(f"{title} on {name(comparison.dataset)}", synthetic=synthetic),
+        ),
+        plain_table(
+            difference_columns(),
+            (
+                difference_cells(pair, f"{pair.first} − {pair.second}", "decided" if pair.decided else "undecided")
+                for pair in comparison.differences
+            ),
+            title=titled(f"Differences in {title}", synthetic=synthetic),
             notes=(
                 f"Pairs on the same {comparison.draws:,} bootstrap draws.",
                 "Decided: the interval excludes 0. Intervals hold for one pair each, not for all pairs at once.",

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
-from mmr_core.render.savings.figures import QUERIES
-from mmr_core.render.savings.words import summary
+from mmr_core.render.numbers import QUERIES
+from mmr_core.render.savings_summary import summary
 from mmr_core.results.document import estimate_document
 from mmr_core.results.model import Estimate, LineupEntry
 from mmr_core.results.savings import Against, Chosen, ColumnSavings, RouterSavings, Savings, Single

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.render.exhibits.palette import Look, Palette
-from mmr_core.render.exhibits.scales import DrawingError, Scale, finite, stack_total, tick_text, ticks
-from mmr_core.render.exhibits.typesetting import Ruler, broken, drawable, shortened
-from mmr_core.render.styles import INK
+from mmr_core.render.plots.axes import DrawingError, Scale, finite, stack_total, tick_text, tick_texts, ticks
+from mmr_core.render.plots.lettering import Ruler, broken, drawable, shortened
+from mmr_core.render.plots.palette import INK, Look, Palette
 from mmr_core.studies.figures import Panel, Series
 
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ TITLE, TEXT, TICKS = 8.0, 7.5, 7.0
 FEW = 12
 """Lines through at most so many points have a marker at each."""
 LINE, THIN = 1.3, 0.8
-MARKER = 4.0
+MARKER, CHOSEN = 4.0, 5.5
+"""Points in size: of markers, and of those of a point on a line of the same name."""
 _HIGHEST, _TURNED = 3, 20
 """Lines of a category's name below its place, beyond which it is turned, and the letters that it then has."""
 BAR_ROOM = 0.8
@@ -42,14 +42,21 @@ def draw_series(axes: Axes, panel: Panel, palette: Palette, x: Scale, y: Scale) 
         _demand_whole(panel, series)
     bars = [series for series in panel.series if series.kind == "bars"]
     lines = [series for series in panel.series if series.kind == "line"]
+    pointed = {series.name for series in panel.series if series.kind == "points"}
+    if panel.mark is not None:
+        axes.axvline(panel.mark[0], color=INK, linewidth=0.6, alpha=0.6, zorder=2)
+        axes.axhline(panel.mark[1], color=INK, linewidth=0.6, alpha=0.6, zorder=2)
     _draw_stack(axes, panel, palette, x)
     for place, series in enumerate(bars):
         _draw_bars(axes, series, palette.look(series), y, place, len(bars))
     for place, series in enumerate(lines):
-        _draw_line(axes, series, palette.look(series), x, y, place / max(len(lines), 1))
+        marked = series.name not in pointed
+        _draw_line(axes, series, palette.look(series), y, place / max(len(lines), 1), marked=marked)
+    drawn = {series.name for series in lines}
     for series in panel.series:
         if series.kind == "points":
-            _draw_points(axes, series, palette.look(series), y)
+            size = CHOSEN if series.name in drawn or series.reference else MARKER
+            _draw_points(axes, series, palette.look(series), y, size)
 
 
 def prepare(axes: Axes, panel: Panel, x: Scale, y: Scale, width: float, height: float, ruler: Ruler) -> None:
@@ -57,7 +64,10 @@ def prepare(axes: Axes, panel: Panel, x: Scale, y: Scale, width: float, height: 
 
     :param width, height: of the axes, in inches, nearly.
     """
-    axes.set_xscale("log" if x.logarithmic else "linear")
+    if x.threshold > 0:
+        axes.set_xscale("symlog", linthresh=x.threshold, linscale=0.4)
+    else:
+        axes.set_xscale(x.kind)
     axes.set_yscale("log" if y.logarithmic else "linear")
     axes.minorticks_off()
     places = finite(value for series in panel.series for value in series.x).tolist()
@@ -95,7 +105,7 @@ def _set_ticks(axis: Any, scale: Scale, most: int, places: Sequence[float] = (),
 
     at = ticks(scale, most, places, apart)
     if at is not None:
-        axis.set_ticks(at, [tick_text(tick) for tick in at])
+        axis.set_ticks(at, tick_texts(at))
     else:
         axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
         formatter = ScalarFormatter(useOffset=False, useMathText=True)
@@ -117,7 +127,7 @@ def _name_places(axes: Axes, names: Sequence[str], width: float, ruler: Ruler) -
     axes.set_xticks(range(len(names)), cut, rotation=40, ha="right", rotation_mode="anchor")
 
 
-def _draw_line(axes: Axes, series: Series, look: Look, x: Scale, y: Scale, shift: float) -> None:
+def _draw_line(axes: Axes, series: Series, look: Look, y: Scale, shift: float, *, marked: bool) -> None:
     across, up = _numbers(series.x), _numbers(series.y)
     style: dict[str, Any] = {
         "color": look.colour,
@@ -127,9 +137,9 @@ def _draw_line(axes: Axes, series: Series, look: Look, x: Scale, y: Scale, shift
     }
     known = np.isfinite(across) & np.isfinite(up)
     markers = marker_style(look)
-    if known.sum() == 1 or (known.sum() <= FEW and not series.reference):
+    if known.sum() == 1 or (marked and known.sum() <= FEW and not series.reference):
         style |= markers
-    elif not series.reference:
+    elif marked and not series.reference:
         style |= markers | {"markevery": (0.05 + 0.25 * shift, 0.25)}
     if series.low or series.high:
         low, high = _ends(series, y)
@@ -139,11 +149,11 @@ def _draw_line(axes: Axes, series: Series, look: Look, x: Scale, y: Scale, shift
     axes.plot(across, up, **style)
 
 
-def _draw_points(axes: Axes, series: Series, look: Look, y: Scale) -> None:
+def _draw_points(axes: Axes, series: Series, look: Look, y: Scale, size: float) -> None:
     across, up = _numbers(series.x), np.array(series.y, dtype=np.float64)
     if series.low or series.high:
         axes.vlines(across, *_ends(series, y), color=look.colour, linewidth=THIN, zorder=4)
-    style = marker_style(look) | {"linestyle": "none", "color": look.colour, "clip_on": False, "zorder": 5}
+    style = marker_style(look, size) | {"linestyle": "none", "color": look.colour, "clip_on": False, "zorder": 5}
     inside = (up >= y.low) & (up <= y.high)
     axes.plot(across[inside], up[inside], **style)
     for outside, edge, marker in ((up < y.low, y.low, "v"), (up > y.high, y.high, "^")):
@@ -187,11 +197,11 @@ def area_style(look: Look) -> dict[str, Any]:
     }
 
 
-def marker_style(look: Look) -> dict[str, Any]:
+def marker_style(look: Look, size: float = MARKER) -> dict[str, Any]:
     """A marker with a white edge, so that it stands out of lines and of other markers."""
     return {
         "marker": look.marker,
-        "markersize": MARKER,
+        "markersize": size,
         "markerfacecolor": look.colour,
         "markeredgecolor": "white",
         "markeredgewidth": 0.5,

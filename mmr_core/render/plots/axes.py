@@ -1,4 +1,8 @@
-"""Decides what the axes of a panel show: their ranges, and ticks at numbers that people read. Pure numbers."""
+"""Decides what the axes of a plot show: their ranges, and ticks at numbers that people read. Pure numbers, no drawing.
+
+One model may cost a thousand times as much as another, and the oracle may stand far above every router; neither may
+squash what the reader came for.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,32 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import MMRError
-from mmr_core.render.axes import worth_showing
+from mmr_core.numerics.metrics import CostRange, Frontier
 from mmr_core.render.numbers import one_line
 from mmr_core.studies.figures import Axis, Panel, Series
 
 Floats = NDArray[np.float64]
 
+LONG = 30.0
+"""The ratio of dearest to cheapest above which a cost axis is logarithmic unless the caller says otherwise."""
+
+_SAMPLES = 400
 _PAD = 0.04
+_ROOM_BELOW = 1.0
+"""Points down to this share of the lines' span below them are shown in place, lower ones at the edge."""
+
+LEAST = 0.02
+"""The least range of utility that an axis shows: less would make differences out of rounding."""
+
+_ROOM_ABOVE = 0.35
+"""A bound such as the oracle is shown whole if it rises at most this share of the span above everything else."""
+
 _FEWEST = 3
 """Ticks that a logarithmic axis has at least; one too short for so many is labelled like a linear one."""
 _AS_DATA = 7
@@ -31,18 +49,92 @@ class DrawingError(MMRError):
 
 @dataclass(frozen=True)
 class Scale:
-    """One axis from `low` to `high`, and the names of bounds that lie beyond its top, with their greatest value."""
+    """One axis from `low` to `high`, and the names of bounds that lie beyond its top, with their greatest value.
+
+    :param threshold: a logarithmic axis that begins at 0 or below is linear up to here.
+    """
 
     low: float
     high: float
     logarithmic: bool = False
     beyond: tuple[tuple[str, float], ...] = ()
+    threshold: float = 0.0
+
+    @classmethod
+    def for_costs(cls, within: CostRange, costs: Sequence[float], log_cost: bool | None) -> Scale:
+        """The axis of a cost range, given the single models' costs; None takes a long axis logarithmic."""
+        smallest = min((cost for cost in costs if cost > 0), default=within.high)
+        wanted = within.high / smallest > LONG if log_cost is None else log_cost
+        if not wanted:
+            pad = 0.03 * (within.high - within.low)
+            return cls(within.low - pad, within.high + pad)
+        if within.low > 0:
+            factor = (within.high / within.low) ** 0.03
+            return cls(within.low / factor, within.high * factor, True)
+        return cls(-0.2 * smallest, within.high * 1.4, True, threshold=smallest)
+
+    @classmethod
+    def for_lines(
+        cls,
+        lines: Sequence[Floats],
+        points: Sequence[float],
+        bounds: Sequence[tuple[str, Floats]] = (),
+        *,
+        least: float = LEAST,
+    ) -> Scale:
+        """The axis of utility, or of what else lines rise to.
+
+        :param lines: the heights of what is shown in any case, such as routers.
+        :param points: shown in place unless they lie far below.
+        :param bounds: names and heights of bounds such as the oracle, which may leave the axis at the top.
+        :param least: the least range that is shown.
+        """
+        core = np.concatenate([*lines] or [np.asarray(points, dtype=np.float64)])
+        peak = max((float(bound.max()) for _, bound in bounds), default=None)
+        bottom, top = worth_showing(core, points, peak)
+        lowest = bottom - (top - bottom)
+        bottom = min([bottom, *(float(bound.min()) for _, bound in bounds if bound.min() >= lowest)])
+        scale = _padded(np.array([bottom, top]), False, _PAD)
+        room = max(0.0, least - (scale.high - scale.low)) / 2
+        low, high = scale.low - room, scale.high + room
+        return cls(low, high, beyond=tuple((name, float(bound.max())) for name, bound in bounds if bound.max() > high))
+
+    @property
+    def kind(self) -> Literal["linear", "log", "symlog"]:
+        """The name of the scale."""
+        return "symlog" if self.threshold > 0 else "log" if self.logarithmic else "linear"
 
     def span(self, low: float, high: float) -> float:
         """How much of the axis, 0 to 1, lies between two values."""
         if self.logarithmic:
             return math.log(high / low) / math.log(self.high / self.low)
         return (high - low) / (self.high - self.low)
+
+    def samples(self, line: Frontier) -> tuple[Floats, Floats]:
+        """The frontier at enough costs that its straight pieces bend as this axis bends them."""
+        low, high = line.cost[0], line.cost[-1]
+        if not self.logarithmic:
+            return line.cost, line.utility
+        start = low if low > 0 else self.threshold / 100
+        costs = np.unique(np.concatenate([line.cost, np.geomspace(start, high, _SAMPLES)]))
+        costs = costs[(costs >= low) & (costs <= high)]
+        return costs, np.interp(costs, line.cost, line.utility)
+
+
+def worth_showing(core: Floats, points: Sequence[float], peak: float | None) -> tuple[float, float]:
+    """The range, bottom and top, that shows what matters.
+
+    :param core: what is shown in any case, such as routers.
+    :param points: shown in place unless they lie far below.
+    :param peak: the highest of a bound such as the oracle, shown unless it lies far above.
+    """
+    bottom, top = float(core.min()), float(max(core.max(), max(points, default=-np.inf)))
+    span = max(top - bottom, 1e-3)
+    bottom = min([bottom, *(point for point in points if point >= bottom - _ROOM_BELOW * span)])
+    highest = top if peak is None else peak
+    if highest > top + _ROOM_ABOVE * span:
+        return bottom, top + 0.12 * (top - bottom)
+    return bottom, max(top, highest)
 
 
 def finite(values: Iterable[float]) -> Floats:
@@ -58,6 +150,10 @@ def across(panel: Panel) -> Scale:
     """
     axis = panel.x
     values = finite(x for series in panel.series for x in series.x)
+    if axis.scale == "symlog":
+        if axis.low is None or axis.high is None or not axis.threshold > 0:
+            raise DrawingError(f"axis {axis.label!r} needs both ends and a threshold")
+        return Scale(axis.low, axis.high, True, threshold=axis.threshold)
     if axis.categories:
         return _ends(axis, Scale(-0.5, max(len(axis.categories), *(values + 1), 1) - 0.5))
     _demand_positive(panel, axis, values)
@@ -92,15 +188,9 @@ def _of_lines(extents: Sequence[tuple[Series, Floats]]) -> Scale:
     """The range of lines and points, with the bounds that lie too far above for it."""
     points = [extent for series, extent in extents if series.kind == "points" and not series.reference]
     lines = [extent for series, extent in extents if series.kind != "points" and not series.reference]
-    bounds = [(series, extent) for series, extent in extents if series.reference]
-    core = np.concatenate(lines or points or [extent for _, extent in bounds])
-    peak = max((float(extent.max()) for _, extent in bounds), default=None)
-    bottom, top, _ = worth_showing(core, np.concatenate([np.empty(0), *points]).tolist(), peak)
-    lowest = bottom - (top - bottom)
-    bottom = min([bottom, *(float(extent.min()) for _, extent in bounds if extent.min() >= lowest)])
-    scale = _padded(np.array([bottom, top]), False, _PAD)
-    beyond = [(one_line(series.name), float(e.max())) for series, e in bounds if e.max() > scale.high]
-    return Scale(scale.low, scale.high, beyond=tuple(beyond))
+    bounds = [(one_line(series.name), extent) for series, extent in extents if series.reference]
+    core = lines or points or [extent for _, extent in bounds]
+    return Scale.for_lines(core, np.concatenate([np.empty(0), *points]).tolist(), bounds, least=0.0)
 
 
 def stack_total(panel: Panel) -> Floats:
@@ -124,6 +214,10 @@ def ticks(scale: Scale, most: int, places: Sequence[float] = (), apart: float = 
     """
     if not scale.logarithmic:
         return None
+    if scale.threshold > 0:
+        exponents = range(math.ceil(math.log10(scale.threshold)), math.floor(math.log10(scale.high)) + 1)
+        found = [10.0**exponent for exponent in exponents]
+        return [0.0, *found[:: math.ceil(len(found) / most) if found else 1]]
     few = sorted(set(places))
     if 2 <= len(few) <= _AS_DATA and all(scale.span(low, high) >= apart for low, high in pairwise(few)):
         return few
@@ -144,6 +238,17 @@ def tick_text(value: float) -> str:
     factor = value / 10.0**exponent
     times = "" if abs(factor - 1) < 1e-9 else f"{factor:.3g} \\times "
     return f"${times}10^{{{exponent}}}$"
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """Ticks of one axis, all as powers of ten where one of them is."""
+    texts = [tick_text(value) for value in values]
+    if not any("^" in text for text in texts) or any(value < 0 for value in values):
+        return texts
+    exponents = [math.log10(value) for value in values if value]
+    if any(abs(exponent - round(exponent)) > 1e-9 for exponent in exponents):
+        return texts
+    return [f"$10^{{{round(math.log10(value))}}}$" if value else "0" for value in values]
 
 
 def _extent(series: Series) -> Floats:

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no host, its drawings within it.
+"""The report of studies as one HTML page that needs nothing else: no script, no host, its drawings within it.
 
 The findings come first, then what was run, what could not be made and why, and then every exhibit.
 """
@@ -9,38 +9,73 @@ import math
 import shlex
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mmr_core.render.exhibits.drawing import wide
-from mmr_core.render.exhibits.entries import (
-    BROAD,
-    SYNTHETIC,
-    figure_text,
-    interval_text,
-    notes_of,
-    sections,
-    title_of,
-)
-from mmr_core.render.exhibits.facts import RunFacts
-from mmr_core.render.grids import titled
-from mmr_core.render.numbers import finer, name, one_line, with_interval
+from mmr_core.render.numbers import finer, one_line, with_interval
+from mmr_core.render.study_tables import exhibit_table
+from mmr_core.render.table import SYNTHETIC, Column, Table, plain_table, titled, words
+from mmr_core.render.writers import html_table
 from mmr_core.results.cells import Cell
+from mmr_core.results.model import DataFacts, LineupEntry
 from mmr_core.results.records import Results
 from mmr_core.studies.exhibits import Exhibit
 from mmr_core.studies.terms import Finding, StudyReport
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("mmr_core.render.exhibits", "."),
+    loader=PackageLoader("mmr_core.render", "."),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters["line"] = one_line
+_ENVIRONMENT.globals["html_table"] = html_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a reader must know of a run of studies to believe it and to repeat it.
+
+    What failed in single cells stands in the results.
+
+    :param data: the table; where it is synthetic, every title says so.
+    :param split_digest: of which instances are in which part.
+    :param versions: of Python and of the libraries, by name.
+    :param seeds: of routers.
+    :param draws, draw_seed: of the bootstrap.
+    :param features: what the features were made of, one description per pair of encoders in use.
+    :param lineup: the routers, in the order that gives them their colours.
+    :param command: the words as typed, the program's name first.
+    :param measured: cells that were run now; :param cached: cells whose results were there already.
+    :param seconds: that the run took; :param started: its beginning, with a time zone.
+    :param unavailable: studies that this table or this machine cannot give, with the reason.
+    :param failed: studies that broke, with the reason.
+    :param skipped_routers: routers that were left out, with the reason.
+    :param warnings: what else was said while it ran.
+    """
+
+    data: DataFacts
+    split_digest: str
+    versions: Mapping[str, str]
+    seeds: tuple[int, ...]
+    draws: int
+    draw_seed: int
+    features: tuple[Mapping[str, Any], ...]
+    lineup: tuple[LineupEntry, ...]
+    command: tuple[str, ...]
+    measured: int
+    cached: int
+    seconds: float
+    started: datetime
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    skipped_routers: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
 
 VERDICTS = {True: ("holds", "holds"), False: ("fails", "does not hold"), None: ("open", "could not be tested")}
 _NAMED = 3
@@ -53,6 +88,7 @@ class Shown:
 
     :param files: names of its files, to which the page links.
     :param image: the drawing, as a `data:` address; None where there is none.
+    :param wide: whether the drawing goes over both columns of a printed page.
     :param undrawn: why the drawing could not be made; "" where it could.
     """
 
@@ -60,6 +96,7 @@ class Shown:
     exhibit: Exhibit
     files: tuple[str, ...]
     image: str | None = None
+    wide: bool = False
     undrawn: str = ""
 
 
@@ -168,13 +205,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {"finding": finding, "kind": kind, "verdict": verdict, "figure": figure}
 
 
-def _lineup(facts: RunFacts) -> list[tuple[str, ...]]:
+def _lineup(facts: RunFacts) -> Table:
+    columns = [Column(title=title, align="left") for title in ("router", "id", "version", "fusion", "parameters")]
     rows = []
     for entry in facts.lineup:
         fusion = "none" if entry.fusion is None else f"{entry.fusion.canonical_id} {entry.fusion.version}"
-        row = (entry.name, entry.canonical_id, entry.version, fusion, _described(entry.parameters))
-        rows.append(tuple(name(cell) for cell in row))
-    return rows
+        texts = (entry.name, entry.canonical_id, entry.version, fusion, _described(entry.parameters))
+        rows.append([words(text) for text in texts])
+    return plain_table(columns, rows)
 
 
 def _described(parameters: Mapping[str, Any]) -> str:
@@ -190,31 +228,13 @@ def _value(value: object) -> str:
 
 
 def _exhibit(item: Shown, *, synthetic: bool) -> dict[str, Any]:
-    sheet = item.exhibit.sheet
+    table = exhibit_table(item.exhibit, synthetic=synthetic)
     return {
         "name": item.exhibit.name,
-        "study": item.study,
-        "title": title_of(item.exhibit, synthetic=synthetic),
+        "table": table,
         "caption": one_line(item.exhibit.caption),
         "image": item.image,
-        "width": "wide" if item.image and item.exhibit.drawing and wide(item.exhibit.drawing) else "narrow",
+        "width": "wide" if item.wide else "narrow",
         "undrawn": one_line(item.undrawn),
         "files": item.files,
-        "header": [one_line(title) for title in sheet.header],
-        "sections": [
-            (
-                heading,
-                [
-                    {
-                        "label": one_line(line.label),
-                        "kind": "published" if line.published else "reference" if line.reference else "",
-                        "cells": [(figure_text(e), interval_text(e), e.mark or "") for e in line.entries],
-                    }
-                    for line in lines
-                ],
-            )
-            for heading, lines in sections(sheet)
-        ],
-        "notes": " ".join(notes_of(item.exhibit)),
-        "broad": len(sheet.header) > BROAD,
     }

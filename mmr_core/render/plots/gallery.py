@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.render.exhibits.charts import DOUBLE, SINGLE, SYNTHETIC
-from mmr_core.render.exhibits.panels import TICKS, TITLE
-from mmr_core.render.exhibits.scales import DrawingError
-from mmr_core.render.exhibits.typesetting import Ruler, broken, drawable, families
-from mmr_core.render.plots import DPI
-from mmr_core.render.styles import GREY, INK
+from mmr_core.render.plots.axes import DrawingError
+from mmr_core.render.plots.chart import DOUBLE, DPI, SINGLE
+from mmr_core.render.plots.labels import SYNTHETIC
+from mmr_core.render.plots.lettering import Ruler, broken, drawable, families
+from mmr_core.render.plots.palette import GREY, INK
+from mmr_core.render.plots.panel import TICKS, TITLE
 from mmr_core.studies.figures import Case, Gallery
 
 if TYPE_CHECKING:

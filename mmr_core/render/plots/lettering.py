@@ -1,4 +1,8 @@
-"""Measures and breaks text for drawings, and keeps to letters that the fonts have."""
+"""Measures and breaks text for drawings, and keeps to letters that the fonts have.
+
+Ours, because textwrap counts letters where drawings need inches, and matplotlib's own wrapping neither limits the
+number of lines nor breaks a word that is too long.
+"""
 
 from __future__ import annotations
 

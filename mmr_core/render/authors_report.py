@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from rich.table import Table
 
 from mmr_core.authors.run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
+from mmr_core.render.numbers import INFINITY
+from mmr_core.render.table import Column, Row, Section, Table, figure, label, name_column
+from mmr_core.render.together import write_together
+from mmr_core.render.writers import csv_text, markdown_part
 from mmr_core.runner.run import library_versions
-from mmr_core.store.atomic import write_atomically
-
-METRICS = ("nauc", "peak", "qnc")
 
 
 class _Part(BaseModel):
@@ -103,44 +101,39 @@ def authors_document(run: AuthorsRun) -> AuthorsDocument:
 def authors_table(run: AuthorsRun) -> Table:
     """Router x dataset, the three figures of each."""
     synthetic = ", synthetic outcomes" if run.synthetic else ""
-    table = Table("dataset", "router", title=f"Authors' protocol, seed {run.seed}{synthetic}")
-    for metric in ("nAUC", "peak", "QNC"):
-        table.add_column(metric, justify="right")
-    for name, result in run.columns.items():
-        for router, metrics in result.metrics.items():
-            table.add_row(name, router, *(_shown(getattr(metrics, metric)) for metric in METRICS))
-        table.add_section()
-    return table
+    titles = {"nauc": "nAUC", "peak": "peak", "qnc": "QNC"}  # theirs, whose figures are not those of METRICS
+    return Table(
+        title=f"Authors' protocol, seed {run.seed}{synthetic}",
+        columns=(
+            name_column("dataset", "dataset"),
+            name_column("router", "router"),
+            *(Column(title=title, key=key) for key, title in titles.items()),
+        ),
+        sections=tuple(
+            Section(
+                rows=tuple(
+                    Row(cells=(label(dataset), label(router), *(figure(getattr(found, key), _shown) for key in titles)))
+                    for router, found in result.metrics.items()
+                ),
+            )
+            for dataset, result in run.columns.items()
+        ),
+    )
 
 
 def write_authors(run: AuthorsRun, out: Path) -> list[Path]:
     """Writes table.md, table.csv and results.json, the last one last.
 
-    :raises OSError: if a file cannot be written.
+    :raises UsageError: if `out` is a file.
+    :raises MMRError: if a file cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    rows = [
-        (name, router, *(_shown(getattr(metrics, metric)) for metric in METRICS))
-        for name, result in run.columns.items()
-        for router, metrics in result.metrics.items()
-    ]
-    header = ("dataset", "router", *METRICS)
-    lines = [" | ".join(row) for row in (header, ("---",) * len(header), *rows)]
-    sheet = io.StringIO()
-    exact = [
-        (name, router, *(repr(getattr(metrics, metric)) for metric in METRICS))
-        for name, result in run.columns.items()
-        for router, metrics in result.metrics.items()
-    ]
-    csv.writer(sheet, lineterminator="\n").writerows([header, *exact])
-    files = {
-        "table.md": "\n".join(f"| {line} |" for line in lines) + "\n",
-        "table.csv": sheet.getvalue(),
+    table = authors_table(run)
+    files: dict[str, bytes | str] = {
+        "table.md": markdown_part(table, level=1) + "\n",
+        "table.csv": csv_text(table),
         "results.json": authors_document(run).model_dump_json(indent=2) + "\n",
     }
-    for name, content in files.items():
-        write_atomically(out / name, content)
-    return [out / name for name in files]
+    return write_together(out, files, last="results.json")
 
 
 def _figures(metrics: AuthorsMetrics) -> AuthorsFigures:
@@ -152,7 +145,8 @@ def _figures(metrics: AuthorsMetrics) -> AuthorsFigures:
     )
 
 
-def _shown(value: float) -> str:
-    if math.isnan(value):
+def _shown(value: float | None) -> str:
+    """Four decimals, as the authors print them."""
+    if value is None or math.isnan(value):
         return "n/a"
-    return "∞" if math.isinf(value) else f"{value:.4f}"
+    return INFINITY if math.isinf(value) else f"{value:.4f}"

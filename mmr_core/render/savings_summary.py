@@ -1,4 +1,4 @@
-"""What a column comes to, in sentences: the best single model, what is recommended, and what was left out.
+"""What savings come to in sentences: the best single model, what is recommended, and what was left out.
 
 The terminal, Markdown and JSON have the same sentences. What routing loses is said as plainly as what it saves.
 """
@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mmr_core.render.numbers import decimal, name
-from mmr_core.render.savings.figures import UNIT, cost_text, gain_text, saving_text, share, usd, utility_text
+from mmr_core.render.numbers import (
+    UNIT,
+    cost_text,
+    decimal,
+    name,
+    saving_text,
+    share,
+    signed,
+    usd,
+    with_interval,
+)
 from mmr_core.results.model import Estimate
 from mmr_core.results.savings import Chosen, ColumnSavings, Mark, RouterSavings
 
@@ -17,7 +26,7 @@ def summary(column: ColumnSavings) -> list[str]:
     """The answer, a sentence each."""
     best = column.single(column.best)
     lines = [
-        f"Best single model: {name(best.name)}, utility {utility_text(best.utility)} at {cost_text(best.cost)} {UNIT}."
+        f"Best single model: {name(best.name)}, utility {with_interval(best.utility)} at {cost_text(best.cost)} {UNIT}."
     ]
     lines += list(_advice(column))
     lines += list(_frontier(column))
@@ -83,7 +92,7 @@ def _saving(chosen: Chosen, best: str) -> str:
 
 
 def _quality(gain: Estimate) -> str:
-    text = f"its utility differs by {gain_text(gain)}"
+    text = f"its utility differs by {with_interval(gain, signed)}"
     if gain.low is None or gain.high is None:
         return text
     if gain.high < 0:

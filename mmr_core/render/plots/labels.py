@@ -1,20 +1,22 @@
-"""Writes on the panels of a chart: names beside points and within areas, and which bounds left the axis."""
+"""Writes on the panels of a chart: names beside points and within areas, which bounds left the axis, what is synthetic.
+
+`placement` decides where names stand; this module measures them, and draws them there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.render.annotations import LABEL, draw_names, on_screen
-from mmr_core.render.exhibits.palette import Palette
-from mmr_core.render.exhibits.panels import BAR_ROOM, MARKER, TICKS
-from mmr_core.render.exhibits.scales import Scale
-from mmr_core.render.exhibits.typesetting import drawable, shortened
-from mmr_core.render.labels import Box
 from mmr_core.render.numbers import number
-from mmr_core.render.styles import GREY, INK
+from mmr_core.render.plots.axes import Scale
+from mmr_core.render.plots.lettering import drawable, shortened
+from mmr_core.render.plots.palette import GREY, INK, Palette
+from mmr_core.render.plots.panel import BAR_ROOM, MARKER, TICKS
+from mmr_core.render.plots.placement import Box, place_labels
 from mmr_core.studies.figures import Panel, Series
 
 if TYPE_CHECKING:
@@ -23,25 +25,28 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-NOTE = "note"
-"""The gid of texts that say which bound left the axis."""
+LABEL, NOTE = "label", "note"
+"""The gids of the texts that name points, and of those that say which bound left the axis."""
+SYNTHETIC = "synthetic data"
 LONGEST = 28
 """Letters of a name that are written beside a point."""
 _DARK = 0.45
-_COVERED = 0.5
-"""What a name pays to lie on a line; panels are small and lines many, so rather a leader than a crossing."""
 _HOMELESS = 3
 _TOUCHED = 4
 """Samples of a line within a name before it counts as lying on it."""
 
 
-def write_on(axes: Axes, panel: Panel, palette: Palette, y: Scale) -> int:
+def write_on(axes: Axes, panel: Panel, palette: Palette, y: Scale, *, synthetic: bool = False) -> int:
     """Writes on a panel whose place in the figure is settled.
 
     Returns how crowded it is: a name that lies on a line counts 1, one that found no place counts 3.
+
+    :param synthetic: whether the panel says itself that its data are synthetic.
     """
     lines = _ink(axes, panel)
     taken = [*_marks(axes, panel, y), *_bars(axes, panel, y), *_notes(axes, panel, y)]
+    if synthetic:
+        taken.append(_write_synthetic(axes, np.concatenate([lines, *[_corners(box) for box in taken]])))
     _name_areas(axes, panel, palette)
     names, points = [], []
     for series in panel.series:
@@ -53,9 +58,77 @@ def write_on(axes: Axes, panel: Panel, palette: Palette, y: Scale) -> int:
                 points.append((across, float(np.clip(up, y.low, y.high))))
     if not names:
         return 0
-    pixels: Floats = axes.transData.transform(np.array(points))
-    boxes = draw_names(axes, pixels, names, taken, lines, size=TICKS, covered=_COVERED)
+    boxes = draw_names(axes, axes.transData.transform(np.array(points)), names, taken, lines)
     return sum(_HOMELESS if box is None else int(box.count(lines) > _TOUCHED) for box in boxes)
+
+
+def draw_names(
+    axes: Axes, points: Floats, names: Sequence[str], taken: Sequence[Box], lines: Floats
+) -> list[Box | None]:
+    """Writes names beside points, free of each other and of the points; returns their boxes, None without a place.
+
+    The first choose first. A name that stands away from its point has a line to it.
+
+    :param points: [m, 2] pixels.
+    :param lines: [k, 2] pixels on lines, which names avoid.
+    """
+    from matplotlib.patheffects import withStroke
+
+    scale = axes.figure.dpi / 72
+    texts = [axes.text(0, 0, text, fontsize=TICKS, color=INK, gid=LABEL, parse_math=False) for text in names]
+    sizes = [(box.right - box.left, box.top - box.bottom) for box in (_box(text) for text in texts)]
+    frame = _frame(axes)
+    boxes = place_labels(points, sizes, frame, gap=3.2 * scale, taken=taken, lines=lines)
+    to_axes = axes.transAxes.inverted()
+    for point, text, box in zip(points, texts, boxes, strict=True):
+        if box is None:
+            text.remove()
+            continue
+        text.set(position=to_axes.transform((box.left, box.bottom)), transform=axes.transAxes, va="bottom", ha="left")
+        text.set_in_layout(False)
+        text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+        if box.distance(point) > 7 * scale:
+            leader = to_axes.transform([point, box.nearest(point)])
+            axes.plot(*leader.T, transform=axes.transAxes, color="#808080", linewidth=0.5, zorder=2)
+    return boxes
+
+
+def on_screen(axes: Axes, across: Floats, up: Floats) -> Floats:
+    """[k, 2] pixels along a line, near enough to each other that no label slips between them."""
+    corners = axes.transData.transform(np.column_stack([across, up]))
+    along = np.append(0.0, np.cumsum(np.hypot(*np.diff(corners, axis=0).T)))
+    steps = np.arange(0.0, along[-1] + 1, 1.5 * axes.figure.dpi / 72)
+    return np.column_stack([np.interp(steps, along, corners[:, i]) for i in (0, 1)])
+
+
+def _write_synthetic(axes: Axes, busy: Floats) -> Box:
+    """In the corner, or where else along the bottom and the top the least is in the way."""
+    text = axes.text(0, 0, SYNTHETIC, transform=axes.transAxes, ha="right", fontsize=TICKS, style="italic", color=GREY)
+    places = [(across, up) for up in (0.02, 0.93) for across in (0.985, 0.8, 0.6, 0.4)]
+
+    def crowd(place: tuple[float, float]) -> int:
+        text.set_position(place)
+        return _box(text).count(busy)
+
+    text.set_position(min(places, key=crowd))
+    text.set_in_layout(False)
+    return _box(text)
+
+
+def _corners(box: Box) -> Floats:
+    """[100, 2] points spread over a box."""
+    across, up = np.meshgrid(np.linspace(box.left, box.right, 10), np.linspace(box.bottom, box.top, 10))
+    return np.column_stack([across.ravel(), up.ravel()])
+
+
+def _frame(axes: Axes) -> Box:
+    frame = axes.get_window_extent()
+    return Box(frame.x0, frame.y0, frame.x1, frame.y1)
+
+
+def _box(text: Text) -> Box:
+    extent = text.get_window_extent()
+    return Box(extent.x0, extent.y0, extent.x1, extent.y1)
 
 
 def _outside(up: float, y: Scale) -> str:
