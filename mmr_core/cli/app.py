@@ -12,11 +12,11 @@ import typer
 from rich.markup import escape
 
 from mmr_core.cli import compare, data, encode, plugins, reproduce, route, run, savings, train
-from mmr_core.cli.choices import PROGRAM
-from mmr_core.cli.console import messages, registry
+from mmr_core.cli.arguments import PROGRAM, registry
 from mmr_core.errors import WORK_FAILED, MMRError, PluginError
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registered, Registry
+from mmr_core.render.console import messages
 from mmr_core.specs import CommandSpec
 
 DEBUG = "--debug"

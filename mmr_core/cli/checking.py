@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from mmr_core.cli.choices import value_of
-from mmr_core.cli.console import console, print_json, registry
+from mmr_core.cli.arguments import registry, value_of
 from mmr_core.errors import WORK_FAILED, UsageError
+from mmr_core.render.console import console, print_json
 
 if TYPE_CHECKING:
     from mmr_core.testing import Outcome, Target

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmr_core.cli.console import console, print_json, progress, warn
 from mmr_core.cli.describing import show_description
 from mmr_core.cli.downloading import download
 from mmr_core.cli.importing import import_data, show_origin
 from mmr_core.cli.storing import opened, origins_in, say_added, store_table
 from mmr_core.errors import WORK_FAILED
+from mmr_core.render.console import console, print_json, progress, warn
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmr_core.cli.console import console
+from mmr_core.render.console import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

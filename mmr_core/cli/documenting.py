@@ -19,7 +19,7 @@ import typer
 
 from mmr_core import hookspecs
 from mmr_core.cli.app import application
-from mmr_core.cli.choices import PROGRAM
+from mmr_core.cli.arguments import PROGRAM
 from mmr_core.errors import WRONG_USE
 from mmr_core.plugins import HOME, HOOKS
 from mmr_core.registry import Registry

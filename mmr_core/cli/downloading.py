@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmr_core.cli.console import console, print_json, progress, registry
+from mmr_core.cli.arguments import registry
 from mmr_core.errors import UsageError
+from mmr_core.render.console import console, print_json, progress
 
 if TYPE_CHECKING:
     from mmr_core.logs.download import Downloaded

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmr_core.cli.choices import ALL, listed, settings
-from mmr_core.cli.console import note, progress, registry, warn
+from mmr_core.cli.arguments import ALL, listed, registry, settings
 from mmr_core.cli.options import (
     Align,
     Assignments,
@@ -19,6 +18,7 @@ from mmr_core.cli.options import (
     OnBadImages,
     TextEncoder,
 )
+from mmr_core.render.console import note, progress, warn
 
 
 def encode(

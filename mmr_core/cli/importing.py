@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmr_core.cli.console import console, messages, note, print_json, progress, registry, warn
+from mmr_core.cli.arguments import registry
 from mmr_core.cli.describing import grid, show_description
 from mmr_core.cli.storing import opened, say_added, store_table
 from mmr_core.errors import WORK_FAILED, WRONG_USE, DataError, UsageError
+from mmr_core.render.console import console, messages, note, print_json, progress, warn
 
 if TYPE_CHECKING:
     from mmr_core.contracts import ImportContext, Progress

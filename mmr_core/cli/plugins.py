@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from mmr_core.cli import checking, scaffolding
-from mmr_core.cli.console import console, print_json, registry
+from mmr_core.cli.arguments import registry
 from mmr_core.plugins import PluginFailure
 from mmr_core.registry import Registry
+from mmr_core.render.console import console, print_json
 
 app = typer.Typer(name="plugins", no_args_is_help=True, help="List, check and make plugins.")
 app.command("check")(checking.check)

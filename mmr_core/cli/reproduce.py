@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmr_core.cli.choices import ALL, listed, settings
-from mmr_core.cli.console import registry
+from mmr_core.cli.arguments import ALL, listed, registry, settings
 from mmr_core.cli.options import (
     Align,
     AllowIncomplete,

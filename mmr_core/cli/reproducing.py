@@ -15,15 +15,15 @@ from typing import Any
 import typer
 from joblib import cpu_count
 
-from mmr_core.cli.choices import ALL, PROGRAM
-from mmr_core.cli.console import console, note, print_json, progress, registry, warn
+from mmr_core.cli.arguments import ALL, PROGRAM, registry
 from mmr_core.cli.findings import broken, failure_lines, findings_lines, told_json
-from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
+from mmr_core.cli.inputs import check_out_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED
 from mmr_core.features import FeatureCache, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import ComponentShelf, Registry
+from mmr_core.render.console import console, note, print_json, progress, warn
 from mmr_core.render.exhibits import RunFacts, write_exhibits
 from mmr_core.results.records import cell_key
 from mmr_core.runner import Entrant, Options, columns_of
@@ -67,7 +67,7 @@ class Request:
 
 def reproduce_request(request: Request) -> None:
     """Measures, writes and prints; ends with exit code 1 if something failed or nothing could be made."""
-    demand_folder(request.out)
+    check_out_folder(request.out)
     found = registry().with_defaults(request.parameters)
     try:
         with progress(shown=not request.json) as watch:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmr_core.cli.console import console, registry, warn
+from mmr_core.cli.arguments import registry
+from mmr_core.render.console import console, warn
 
 if TYPE_CHECKING:
     from mmr_core.trained import Answer
@@ -61,7 +62,7 @@ def _document(answer: Answer) -> dict[str, Any]:
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:
-    from mmr_core.cli.console import print_json
+    from mmr_core.render.console import print_json
 
     if as_json:
         print_json(_document(answer))

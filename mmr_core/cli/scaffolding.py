@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from mmr_core.cli.console import console, print_json, registry
+from mmr_core.cli.arguments import registry
 from mmr_core.plugins import HOME
+from mmr_core.render.console import console, print_json
 from mmr_core.testing.scaffold import names_for, render, write
 
 

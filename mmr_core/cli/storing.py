@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmr_core.cli.console import console, registry, warn
+from mmr_core.cli.arguments import registry
+from mmr_core.render.console import console, warn
 
 if TYPE_CHECKING:
     from mmr_core.contracts import Progress

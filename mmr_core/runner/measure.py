@@ -9,19 +9,25 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.bootstrap import METRICS, Draws, draw, metric_draws, skill_draws
-from mmr_core.numerics.envelope import pareto_envelope
-from mmr_core.numerics.metrics import FLAT, CostRange, SingleModels, frontier, measure, skill
-from mmr_core.numerics.sweep import OperatingCurve
-from mmr_core.results.model import METRIC_NAMES, Estimate, Row, RowKind, SingleModel, Slice, SliceKind, estimate
+from mmr_core.numerics.bootstrap import Draws, draw, metric_draws
+from mmr_core.numerics.metrics import (
+    HULLS,
+    METRICS,
+    CostRange,
+    Frontier,
+    SingleModels,
+    figure,
+    frontier,
+    read_off,
+    with_relative,
+)
+from mmr_core.results.model import Estimate, Row, RowKind, SingleModel, Slice, SliceKind, estimate
 from mmr_core.runner.policies import Policy
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE, reference_policies
 from mmr_core.specs import ModelSpec
 
 Floats = NDArray[np.float64]
 
-NO_LOG = "the cheapest single model costs nothing, and a logarithmic cost axis has no place for 0"
-NO_ROOM = "the oracle is no better than the constant policy"
 NO_VALIDATION = "no complete validation instance"
 CHOSEN_ONCE = "chosen once, before any draw; it has no interval"
 SHORT_LIST = (ORACLE, ORACLE_UNAWARE, CONSTANT, BEST_SINGLE)
@@ -76,12 +82,19 @@ class TestSet:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scale:
-    """What skill is measured between: nAUC of the constant policy and of the oracle, with their draws."""
+    """What relative metrics are measured between: the figures of the constant policy and of the oracle, by metric.
 
-    constant: float
-    oracle: float
-    constant_draws: Floats
-    oracle_draws: Floats
+    :param constant, oracle: on all instances; :param constant_draws, oracle_draws: [B] in each draw.
+    """
+
+    constant: Mapping[str, Floats]
+    oracle: Mapping[str, Floats]
+    constant_draws: Mapping[str, Floats]
+    oracle_draws: Mapping[str, Floats]
+
+    def figures(self, line: Frontier, within: CostRange) -> dict[str, Floats]:
+        """Every metric of one frontier."""
+        return with_relative(read_off(line, within), self.constant, self.oracle)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,8 +206,8 @@ def _scale(tested: TestSet, references: Mapping[str, Policy], within: CostRange,
     values, draws = {}, {}
     for name in (CONSTANT, ORACLE):
         operating = references[name].operating(tested.utility, tested.cost)
-        values[name] = measure(frontier(*operating.points(), within), within).nauc
-        draws[name] = metric_draws([operating], sample)[:, METRICS.index("nauc")]
+        values[name] = read_off(frontier(*operating.points(), within), within)
+        draws[name] = metric_draws([operating], sample)
     return Scale(
         constant=values[CONSTANT],
         oracle=values[ORACLE],
@@ -212,23 +225,21 @@ def _row(
 ) -> Row:
     tested, within, sample, scale = yardstick.tested, yardstick.within, yardstick.sample, yardstick.scale
     operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
-    figures = [measure(frontier(*o.points(), within), within) for o in operating]
-    pareto = [measure(frontier(*o.points(), within, hull="pareto"), within) for o in operating]
-    drawn = metric_draws(operating, sample)
-    draws = {metric: drawn[:, i] for i, metric in enumerate(METRICS)}
-    draws["skill"] = skill_draws(draws["nauc"], scale.constant_draws, scale.oracle_draws, flat=FLAT)
-    values = {metric: _mean([getattr(figure, metric) for figure in figures]) for metric in METRICS}
-    values["skill"] = _mean([skill(figure.nauc, scale.constant, scale.oracle) for figure in figures])
-    reasons = {"nauc_log": NO_LOG, "skill": NO_ROOM}
-    flat = {metric: _mean([getattr(figure, metric) for figure in pareto]) for metric in METRICS}
-    flat["skill"] = _mean([skill(figure.nauc, scale.constant, scale.oracle) for figure in pareto])
+    curves = [one.curve() for one in operating]
+    values, pareto = (
+        [scale.figures(frontier(one.cost, one.utility, within, hull=hull), within) for one in curves] for hull in HULLS
+    )
+    draws = with_relative(metric_draws(operating, sample), scale.constant_draws, scale.oracle_draws)
     return Row(
         name=name,
         kind=kind,
-        metrics={m: estimate(values[m], draws[m], reasons.get(m, "")) for m in METRIC_NAMES},
-        pareto={m: flat[m] for m in METRIC_NAMES},
-        draws={m: draws[m] for m in METRIC_NAMES},
-        curves=tuple(_thinned(policy.curve(tested.utility, tested.cost)) for policy in policies),
+        metrics={
+            name: estimate(_mean([one[name] for one in values]), draws[name], metric.reason)
+            for name, metric in METRICS.items()
+        },
+        pareto={name: _mean([one[name] for one in pareto]) for name in METRICS},
+        draws=draws,
+        curves=tuple(curve.pareto() for curve in curves),
         chosen=_chosen(policies, trade_offs, tested, sample) if kind == "router" else {},
     )
 
@@ -251,15 +262,6 @@ def _chosen(
     return result
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean over seeds; infinite if one is, None if one has no meaning."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
-
-
-def _thinned(curve: OperatingCurve) -> OperatingCurve:
-    """The operating points on the Pareto front, ascending in cost and utility."""
-    cost, utility = pareto_envelope(curve.cost, curve.utility)
-    at = {pair: i for i, pair in reversed(list(enumerate(zip(curve.cost, curve.utility, strict=True))))}
-    rows = [at[pair] for pair in zip(cost, utility, strict=True)]
-    return OperatingCurve(trade_off=curve.trade_off[rows], cost=cost, utility=utility)
+def _mean(values: Sequence[Floats]) -> float | None:
+    """The mean over seeds; infinite if one is, None if one has no figure."""
+    return figure(np.mean(values))

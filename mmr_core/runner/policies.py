@@ -53,9 +53,7 @@ class Scored:
         return lambda_events(self.pred_utility, self.pred_cost, utility, cost)
 
     def curve(self, utility: Floats, cost: Floats) -> OperatingCurve:
-        events = lambda_events(self.pred_utility, self.pred_cost, utility, cost)
-        mean_cost, mean_utility = events.points()
-        return OperatingCurve(trade_off=events.level[::-1], cost=mean_cost[::-1], utility=mean_utility[::-1])
+        return self.operating(utility, cost).curve()
 
     def outcome(self, trade_off: float, utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
         chosen = choose(self.pred_utility, self.pred_cost, trade_off)
@@ -78,13 +76,13 @@ class Decided:
 
     def operating(self, utility: Floats, cost: Floats) -> Operating:
         return PointSet(
+            trade_off=self.trade_off,
             cost=np.stack([(p * cost).sum(axis=1) for p in self.probabilities]),
             utility=np.stack([(p * utility).sum(axis=1) for p in self.probabilities]),
         )
 
     def curve(self, utility: Floats, cost: Floats) -> OperatingCurve:
-        mean_cost, mean_utility = self.operating(utility, cost).points()
-        return OperatingCurve(trade_off=self.trade_off, cost=mean_cost, utility=mean_utility)
+        return self.operating(utility, cost).curve()
 
     def outcome(self, trade_off: float, utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
         at = int(np.searchsorted(self.trade_off, trade_off, side="right")) - 1

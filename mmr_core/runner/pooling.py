@@ -30,6 +30,17 @@ class Union:
         """Mean cost and mean utility, [m] each, of all parts."""
         return _joined([part.points(weights) for part in self.parts])
 
+    def curve(self) -> OperatingCurve:
+        """All points, by the trade-off weight of the part that each is of; not a path from cheap to dear."""
+        curves = [part.curve() for part in self.parts]
+        trade_off = np.concatenate([curve.trade_off for curve in curves])
+        order = np.argsort(trade_off, kind="stable")
+        return OperatingCurve(
+            trade_off=trade_off[order],
+            cost=np.concatenate([curve.cost for curve in curves])[order],
+            utility=np.concatenate([curve.utility for curve in curves])[order],
+        )
+
     def reader(self) -> Reader:
         """`points` for many weights in turn."""
         readers = [part.reader() for part in self.parts]
@@ -46,15 +57,7 @@ class Pooled:
         return Union(parts=tuple(part.operating(utility, cost) for part in self.parts))
 
     def curve(self, utility: Floats, cost: Floats) -> OperatingCurve:
-        """All points, by the trade-off weight of the part that each is of; not a path from cheap to dear."""
-        curves = [part.curve(utility, cost) for part in self.parts]
-        trade_off = np.concatenate([curve.trade_off for curve in curves])
-        order = np.argsort(trade_off, kind="stable")
-        return OperatingCurve(
-            trade_off=trade_off[order],
-            cost=np.concatenate([curve.cost for curve in curves])[order],
-            utility=np.concatenate([curve.utility for curve in curves])[order],
-        )
+        return self.operating(utility, cost).curve()
 
     def outcome(self, trade_off: float, utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
         """:raises TypeError: always."""

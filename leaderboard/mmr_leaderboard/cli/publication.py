@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from mmr_core.cli.console import console, note, progress, warn
+from mmr_core.render.console import console, note, progress, warn
 from mmr_core.render.numbers import number, with_interval
 from mmr_leaderboard.cli.running import failed
 from mmr_leaderboard.findings import printable

@@ -96,7 +96,7 @@ def sign_off(
     out: Out = PUBLISHED,
 ) -> None:
     """Record that a maintainer looked at an audit's flag and lets the entry stand."""
-    from mmr_core.cli.console import note
+    from mmr_core.render.console import note
     from mmr_leaderboard.publish.log import sign_off as record
 
     event = record(out, slug, code, by=by, why=why)

@@ -42,7 +42,7 @@ def validate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Look for everything that would have a submission refused; exit with 1 if there is something."""
-    from mmr_core.cli.console import console, print_json
+    from mmr_core.render.console import console, print_json
     from mmr_leaderboard.findings import refused
 
     change = None if changed_files is None else _change(changed_files)
@@ -82,7 +82,7 @@ def _change(source: str) -> Change:
 
 def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Path, *, shown: bool) -> list[Submission]:
     """The submissions that were asked for, judged among all of them; None asks for all."""
-    from mmr_core.cli.console import progress, warn
+    from mmr_core.render.console import progress, warn
     from mmr_leaderboard.board import board_settings, board_table, headline, own_registry
     from mmr_leaderboard.findings import printable
     from mmr_leaderboard.publish.log import read_log

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mmr_core.cli import main
-from mmr_core.cli.console import registry
+from mmr_core.cli.arguments import registry
 from mmr_core.cli.routing import _lines
 
 MODELS = ("Cheap", "Dear")

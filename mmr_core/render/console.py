@@ -1,22 +1,19 @@
-"""What commands print with: results on stdout, everything else on stderr, colour only on a terminal."""
+"""The terminal: results on stdout, messages and progress on stderr, colour only where there is a terminal.
+
+Used by `mmr_core.cli` and by the commands that plugins mount. Importing it must stay cheap: `mmr --help` does.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from mmr_core.contracts import Progress
-from mmr_core.errors import PluginError
-from mmr_core.registry import Registry
-
-STRICT_VARIABLE = "MMR_STRICT_PLUGINS"
 
 
 def console() -> Console:
@@ -30,7 +27,7 @@ def messages() -> Console:
 
 
 def warn(line: str) -> None:
-    """Prints one warning line on stderr."""
+    """Prints a one-line warning on stderr."""
     messages().print(f"[yellow]warning:[/yellow] {escape(line)}", soft_wrap=True, highlight=False)
 
 
@@ -44,25 +41,9 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-@cache
-def registry() -> Registry:
-    """The registry of this process; warns once, in one line each, about plugins that are left out.
-
-    :raises PluginError: if a plugin failed and the environment asks for strictness.
-    """
-    found = Registry.discover()
-    for failure in found.failures:
-        if os.environ.get(STRICT_VARIABLE, "") not in ("", "0"):
-            raise PluginError(str(failure), fix=f"unset {STRICT_VARIABLE} to go on", details=failure.traceback)
-        warn(f"{failure}; see 'mmr plugins list'")
-    for provider, seconds in found.discovery.slow.items():
-        warn(f"{provider} took {seconds:.1f} s to import, for which every command waits; see 'mmr plugins check'")
-    return found
-
-
 @contextmanager
 def progress(*, shown: bool = True) -> Iterator[Progress]:
-    """A progress bar per task on stderr; nothing where stderr is no terminal."""
+    """A progress bar per task on stderr; none if stderr is not a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 

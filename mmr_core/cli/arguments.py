@@ -1,16 +1,36 @@
-"""Turns what people type on the command line into names, lists and values; shared by the commands."""
+"""Parses what is typed on the command line into names, lists and values, and gives the registry to look them up in."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from mmr_core.errors import UsageError
+from mmr_core.errors import PluginError, UsageError
 from mmr_core.registry import Registry
+from mmr_core.render.console import warn
 
 ALL = "all"
 PROGRAM = "mmr"
+STRICT_VARIABLE = "MMR_STRICT_PLUGINS"
+
+
+@cache
+def registry() -> Registry:
+    """The registry of this process; the first call prints one warning per plugin that is left out.
+
+    :raises PluginError: if a plugin failed and `MMR_STRICT_PLUGINS` is set.
+    """
+    found = Registry.discover()
+    for failure in found.failures:
+        if os.environ.get(STRICT_VARIABLE, "") not in ("", "0"):
+            raise PluginError(str(failure), fix=f"unset {STRICT_VARIABLE} to go on", details=failure.traceback)
+        warn(f"{failure}; see 'mmr plugins list'")
+    for provider, seconds in found.discovery.slow.items():
+        warn(f"{provider} takes {seconds:.1f} s to import, which delays every command; see 'mmr plugins check'")
+    return found
 
 
 def listed(text: str) -> list[str]:
