@@ -77,7 +77,7 @@ def write_exhibits(
                     exhibit=exhibit,
                     files=tuple(names),
                     image=_image(exhibit, files.contents),
-                    wide=exhibit.drawing is not None and is_wide(exhibit.drawing),
+                    wide=exhibit.drawing is not None and not files.undrawn and is_wide(exhibit.drawing),
                     undrawn=files.undrawn,
                 )
             )

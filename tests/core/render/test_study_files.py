@@ -18,9 +18,10 @@ from xml.etree import ElementTree
 import pytest
 
 from mmr_core.errors import MMRError, UsageError
-from mmr_core.render import together
-from mmr_core.render.exhibits import RunFacts, drawing, write_exhibits, writing
-from mmr_core.render.exhibits.page import duration
+from mmr_core.render import study_files, together
+from mmr_core.render.plots import chart as charts
+from mmr_core.render.study_files import write_exhibits
+from mmr_core.render.study_page import RunFacts, duration
 from mmr_core.results.model import DataFacts, Estimate, FusionEntry, LineupEntry
 from mmr_core.results.records import CellFailure
 from mmr_core.studies import (
@@ -149,7 +150,7 @@ def studies() -> list[tuple[str, StudyReport]]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawings cost a second each, and are not what most tests here are about."""
-    monkeypatch.setattr(writing, "drawn", lambda *_, **__: {kind: kind.encode() for kind in drawing.KINDS})
+    monkeypatch.setattr(study_files, "drawn", lambda *_, **__: {kind: kind.encode() for kind in study_files.KINDS})
 
 
 @pytest.fixture
@@ -371,7 +372,7 @@ def test_a_drawing_that_breaks_in_any_way_loses_itself_alone_and_is_named(tmp_pa
 def test_without_matplotlib_there_are_tables_and_the_way_to_drawings(
     tmp_path: Path, facts, results, studies, monkeypatch
 ):
-    monkeypatch.setattr(drawing.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(charts.importlib.util, "find_spec", lambda name: None)
     written = write_exhibits(tmp_path, studies, facts, results)
     assert not [path for path in written if path.suffix in (".png", ".svg", ".pdf")]
     assert "pip install 'mmr-bench[plots]'" in text_of((tmp_path / "report.html").read_text(encoding="utf-8"))
@@ -422,7 +423,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path, facts, res
 
 
 def test_colours_do_not_depend_on_the_order_of_studies(tmp_path: Path, facts, results, monkeypatch):
-    monkeypatch.setattr(drawing, "KINDS", ("svg",))
+    monkeypatch.setattr(study_files, "KINDS", ("svg",))
     reports = [
         ("one", StudyReport(exhibits=(exhibit("a", drawing=chart("knn", "new", "zeta")),))),
         ("two", StudyReport(exhibits=(exhibit("b", drawing=chart("other", "knn")),))),

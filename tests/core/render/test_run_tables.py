@@ -13,12 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mmr_core.render.grids import REFERENCES, ROUTERS, SINGLE_MODELS, headline_grid, run_grids, standings
-from mmr_core.render.latex import latex
-from mmr_core.render.markdown import markdown
 from mmr_core.render.numbers import CostUnit, interval, name, number, ratio, signed, significant, with_interval
-from mmr_core.render.spreadsheet import HEADER, csv_rows, csv_text
-from mmr_core.render.tables import run_tables
+from mmr_core.render.run_files import run_latex, run_page
+from mmr_core.render.run_tables import (
+    LONG_HEADER,
+    REFERENCES,
+    ROUTERS,
+    SINGLE_MODELS,
+    headline_table,
+    long_table,
+    run_tables,
+    standings,
+)
+from mmr_core.render.terminal import show_tables
+from mmr_core.render.writers import csv_text
 from mmr_core.results.model import Estimate, Row, RunResult
 
 INFINITY = float("inf")
@@ -27,8 +35,7 @@ ODD = ("[bold]x", "a|b", "50%_&{}$#~^\\<", "`*_code_*`", "x" * 60)
 
 def printed(run: RunResult, width: int) -> str:
     screen = Console(width=width, file=io.StringIO(), color_system=None, force_terminal=False)
-    for part in run_tables(run):
-        screen.print(part)
+    show_tables(screen, run_tables(run))
     text = screen.file.getvalue()
     assert isinstance(text, str)
     return text
@@ -46,8 +53,8 @@ def test_no_number_is_lost_on_a_narrow_terminal(result: Callable[..., RunResult]
     text = printed(run, width)
     assert "…" not in text
     assert all(len(line) <= width for line in text.splitlines())
-    for grid in run_grids(run):
-        for row in (row for section in grid.sections for row in section.rows):
+    for table in run_tables(run):
+        for row in (row.texts for row in table.rows):
             for cell in row[1:]:
                 assert cell in text, f"{cell} of {row[0]} at width {width}"
 
@@ -84,7 +91,7 @@ def test_rows_stand_by_nauc_within_routers_references_and_single_models(result: 
 
 def test_single_models_show_their_own_utility_and_cost_and_the_oracle_none(result: Callable[..., RunResult]) -> None:
     run = result()
-    rows = {row[0]: row for section in headline_grid(run.headline, synthetic=False).sections for row in section.rows}
+    rows = {row.texts[0]: row.texts for row in headline_table(run.headline, synthetic=False).rows}
     best = next(model for model in run.headline.whole.models if model.name == run.headline.whole.best)
     assert rows[best.name][-2:] == rows["best-single"][-2:]
     assert rows[best.name][-2] == f"{best.utility:.3f}"
@@ -95,12 +102,12 @@ def test_single_models_show_their_own_utility_and_cost_and_the_oracle_none(resul
 
 def test_synthetic_data_are_called_so_in_every_title(result: Callable[..., RunResult]) -> None:
     run = result(datasets=("alpha", "beta"), synthetic=True)
-    assert all("(synthetic)" in grid.title for grid in run_grids(run))
-    page = markdown(run)
+    assert all("(synthetic)" in table.title for table in run_tables(run))
+    page = run_page(run)
     assert all("synthetic" in line for line in page.splitlines() if line.startswith("## ") and "nAUC" in line)
     assert page.startswith("# Routing results (synthetic)")
-    assert "(synthetic)" in latex(run)
-    assert {row[-1] for row in csv_rows(run)[1:]} == {"true"}
+    assert "(synthetic)" in run_latex(run)
+    assert {row.texts[-1] for row in long_table(run).rows} == {"true"}
     assert "synthetic" not in printed(result(), 120)
 
 
@@ -114,9 +121,9 @@ def test_the_best_router_is_compared_with_each_other_and_with_ignoring_the_query
     result: Callable[..., RunResult],
 ) -> None:
     run = result(routers=("wise", "dull", "random"), instances=200)
-    grid = run_grids(run)[-1]
-    assert "wise minus" in grid.title
-    rows = {row[0]: row[1:] for row in grid.sections[0].rows}
+    table = run_tables(run)[-1]
+    assert "wise minus" in table.title
+    rows = {row.texts[0]: row.texts[1:] for row in table.rows}
     assert [float(row[0]) for row in rows.values()] == sorted(float(row[0]) for row in rows.values())
     assert set(rows) == {"dull", "random", "constant"}
     nauc = {row.name: row.metrics["nauc"].value for row in run.headline.whole.rows}
@@ -131,13 +138,13 @@ def test_the_best_router_is_compared_with_each_other_and_with_ignoring_the_query
 def test_a_run_in_which_every_router_failed_still_has_its_references(result: Callable[..., RunResult]) -> None:
     run = result(routers=())
     assert "oracle" in printed(run, 80)
-    assert "oracle" in markdown(run)
+    assert "oracle" in run_page(run)
 
 
 def test_a_router_named_like_a_reference_does_not_take_its_place(result: Callable[..., RunResult]) -> None:
     run = result(routers=("wise", "oracle", "constant"), datasets=("alpha", "beta"))
-    for grid in run_grids(run)[:2]:
-        sections = {section.title: {row[0]: row[1:] for row in section.rows} for section in grid.sections}
+    for table in run_tables(run)[:2]:
+        sections = {s.title: {row.texts[0]: row.texts[1:] for row in s.rows} for s in table.sections}
         for taken in ("oracle", "constant"):
             assert sections[ROUTERS][taken] != sections[REFERENCES][taken]
 
@@ -151,11 +158,11 @@ def test_infinity_is_a_sign_and_nothing_is_a_dash(result: Callable[..., RunResul
         "nauc_log": Estimate(value=None, reason="no place for 0"),
     }
     run = with_row(run, replace(row, metrics=metrics))
-    cells = headline_grid(run.headline, synthetic=False).sections[0].rows[0]
+    cells = headline_table(run.headline, synthetic=False).rows[0].texts
     assert cells[3] == "–"
     assert cells[5] == "∞ [0.500, ∞]"
     assert "∞" in printed(run, 80)
-    assert r"$\infty$" in latex(run)
+    assert r"$\infty$" in run_latex(run)
 
 
 def test_odd_names_are_shown_as_they_are(result: Callable[..., RunResult]) -> None:
@@ -168,7 +175,7 @@ def test_odd_names_are_shown_as_they_are(result: Callable[..., RunResult]) -> No
 def test_escape_codes_in_names_do_not_reach_the_terminal(result: Callable[..., RunResult]) -> None:
     run = result(routers=("\x1b[31mred\nline", "dull"))
     assert "\x1b" not in printed(run, 120)
-    assert "\x1b" not in markdown(run) + latex(run)
+    assert "\x1b" not in run_page(run) + run_latex(run)
     assert name("a\x1b\nb") == "a\ufffd\ufffdb"
 
 
@@ -180,8 +187,8 @@ def test_markdown_tables_have_as_many_cells_as_their_header_whatever_the_names(
     result: Callable[..., RunResult],
 ) -> None:
     run = result(routers=ODD, datasets=("alpha", "beta"), mixture=True)
-    tables = re.findall(r"(?:^\|.*\n)+", markdown(run), flags=re.MULTILINE)
-    assert len(tables) == len(run_grids(run)) + 1
+    tables = re.findall(r"(?:^\|.*\n)+", run_page(run), flags=re.MULTILINE)
+    assert len(tables) == len(run_tables(run)) + 1
     for table in tables:
         lines = table.splitlines()
         assert set(cells_of(lines[1])) <= {":---", "---:"}
@@ -191,7 +198,7 @@ def test_markdown_tables_have_as_many_cells_as_their_header_whatever_the_names(
 
 
 def test_markdown_says_how_the_run_was_made_and_what_was_left_out(result: Callable[..., RunResult]) -> None:
-    page = markdown(result(categories=True))
+    page = run_page(result(categories=True))
     for fact in ("digest of the table", "split of alpha", "seeds: 0, 1", "mmr-test/wise", "k=3"):
         assert fact in page
     for remark in ("needs PyTorch", "2 of 122 test instances", "model-0 2", "ValueError: no", "one thing to know"):
@@ -199,9 +206,9 @@ def test_markdown_says_how_the_run_was_made_and_what_was_left_out(result: Callab
 
 
 def test_latex_is_balanced_and_escapes_names(result: Callable[..., RunResult]) -> None:
-    text = latex(result(routers=ODD))
+    text = run_latex(result(routers=ODD))
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
-    bare = re.sub(r"\\[{}]", "", text)
+    bare = re.sub(r"\\[{}]", "", text.replace(r"\\", ""))
     assert bare.count("{") == bare.count("}")
     assert r"50\%\_\&\{\}\$\#\textasciitilde{}\textasciicircum{}\textbackslash{}\textless{}" in text
     body = [line.strip() for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
@@ -210,13 +217,19 @@ def test_latex_is_balanced_and_escapes_names(result: Callable[..., RunResult]) -
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
 
 
+def test_the_latex_of_a_run_compiles_whatever_the_names_are(
+    result: Callable[..., RunResult], compiled: Callable[[str], str]
+) -> None:
+    compiled(run_latex(result(routers=(*ODD, "[x]", "*", "中 é --"), draws=3)))
+
+
 def test_csv_holds_every_figure_exactly(result: Callable[..., RunResult]) -> None:
     run = result(datasets=("alpha", "beta"), mixture=True, categories=True, routers=('quo"te, comma', "random"))
-    text = csv_text(run)
+    text = csv_text(long_table(run))
     assert text.count("\r\n") == text.count("\n"), "lines end as RFC 4180 says"
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert tuple(rows[0]) == HEADER
-    by_place = {tuple(row[key] for key in HEADER[:6]): row for row in rows}
+    assert tuple(rows[0]) == LONG_HEADER
+    by_place = {tuple(row[key] for key in LONG_HEADER[:6]): row for row in rows}
     assert len(by_place) == len(rows), "no line occurs twice"
     for column in run.columns:
         for part in (column.whole, *column.slices):
@@ -237,8 +250,9 @@ def test_a_figure_without_value_is_empty_in_csv_and_keeps_its_reason(result: Cal
     run = result()
     row = run.headline.whole.rows[0]
     run = with_row(run, replace(row, metrics={**row.metrics, "skill": Estimate(value=None, reason="no room")}))
-    line = next(line for line in csv_rows(run) if line[3] == row.name and line[5] == "skill")
-    assert line[6:10] == ("", "", "", "no room")
+    lines = csv.DictReader(io.StringIO(csv_text(long_table(run)), newline=""))
+    line = next(line for line in lines if (line["row"], line["metric"]) == (row.name, "skill"))
+    assert [line[key] for key in LONG_HEADER[6:10]] == ["", "", "", "no room"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import pytest
 
 from mmr_core.errors import DataError, MissingExtraError, MMRError, UsageError
 from mmr_core.numerics.metrics import frontier
-from mmr_core.render import files, together
-from mmr_core.render.files import FILES, RESULTS, write_run
+from mmr_core.render import run_files, together
+from mmr_core.render.run_files import FILES, RESULTS, write_run
 from mmr_core.results.document import document, read_results
 from mmr_core.results.model import METRIC_NAMES, RunResult
 from mmr_core.results.parquet import read_draws
@@ -33,8 +33,8 @@ def no_plots(*_: object, **__: object) -> None:
 
 @pytest.fixture
 def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "frontier_figure", lambda *_, **__: None)
-    monkeypatch.setattr(files, "figure_bytes", lambda _, kind: kind.encode())
+    monkeypatch.setattr(run_files, "frontier_figure", lambda *_, **__: None)
+    monkeypatch.setattr(run_files, "figure_bytes", lambda _, kind: kind.encode())
 
 
 def test_a_run_leaves_all_its_files_and_nothing_else(result: Callable[..., RunResult], tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_without_matplotlib_there_is_one_warning_and_no_old_plot(
 ) -> None:
     run = result()
     write_run(run, tmp_path)
-    monkeypatch.setattr(files, "frontier_figure", no_plots)
+    monkeypatch.setattr(run_files, "frontier_figure", no_plots)
     lines: list[str] = []
     written = write_run(run, tmp_path, warn=lines.append)
     assert len(lines) == 1

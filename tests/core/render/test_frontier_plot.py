@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +17,13 @@ from matplotlib.figure import Figure
 
 from mmr_core.errors import MissingExtraError
 from mmr_core.numerics.metrics import CostRange, Frontier, frontier
-from mmr_core.render.annotations import LABEL
-from mmr_core.render.axes import CostAxis, UtilityAxis
-from mmr_core.render.labels import Box, place_labels
-from mmr_core.render.plots import figure_bytes, frontier_figure
-from mmr_core.render.styles import DASHES, MARKERS, PALETTE, line_style
+from mmr_core.render.plots import chart as charts
+from mmr_core.render.plots.axes import Scale
+from mmr_core.render.plots.chart import figure_bytes
+from mmr_core.render.plots.frontier import frontier_figure
+from mmr_core.render.plots.labels import LABEL
+from mmr_core.render.plots.palette import PALETTE, Palette, own_style
+from mmr_core.render.plots.placement import Box, place_labels
 from mmr_core.results.model import RunResult
 
 ROUTERS = ("kmeans", "knn", "linear", "random")
@@ -45,6 +46,10 @@ def boxes_of(figure: Figure) -> dict[str, Box]:
     figure.draw_without_rendering()
     extents = {text: text.get_window_extent() for text in figure.axes[0].texts if text.get_gid() == LABEL}
     return {text.get_text(): Box(e.x0, e.y0, e.x1, e.y1) for text, e in extents.items()}
+
+
+def colour_of(router: str) -> str:
+    return PALETTE[own_style(router).colour]
 
 
 def shrunk(box: Box, by: float = 1.0) -> Box:
@@ -100,7 +105,7 @@ def test_the_lines_are_the_frontiers_that_nauc_is_read_off(result: Callable[...,
     expected = frontier(curve.cost, curve.utility, whole.within)
     for log_cost in (True, False):
         axes = figure_of(run, log_cost=log_cost).axes[0]
-        colour = line_style("wise").colour
+        colour = colour_of("wise")
         line = next(line for line in axes.lines if line.get_color() == colour and len(line.get_xdata()) > 1)
         x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
         assert x[[0, -1]] == pytest.approx([whole.within.low, whole.within.high])
@@ -117,30 +122,26 @@ def test_a_large_marker_stands_at_the_point_chosen_on_validation(result: Callabl
 
 def test_references_are_in_the_plot_and_its_legend(result: Callable[..., RunResult]) -> None:
     legend = legend_of(figure_of(result(routers=ROUTERS)))
-    assert {"oracle", "constant", "random", "single model"} < set(legend)
+    assert {"oracle", "constant", "random", "single models"} < set(legend)
     assert legend["oracle"].get_color() == legend["constant"].get_color()
     assert legend["oracle"].get_linestyle() == "--"
 
 
-def test_a_router_has_one_colour_in_every_figure(result: Callable[..., RunResult]) -> None:
-    lineup = ("knn", "kmeans", "linear")
-    one = legend_of(figure_of(result(routers=lineup), lineup=lineup))
-    other = legend_of(figure_of(result(routers=("kmeans", "random"), seed=1), lineup=("random", *lineup)))
-    assert one["kmeans"].get_color() == other["kmeans"].get_color() == PALETTE[1]
-    assert len({one[name].get_color() for name in lineup}) == 3
-    free = [
-        legend_of(figure_of(result(routers=names)))["mine"].get_color() for names in (("mine",), ("a", "b", "mine"))
-    ]
-    assert free[0] == free[1], "a name outside a lineup has its own colour"
+def test_a_router_has_one_colour_in_every_figure_however_many_rows_it_has(result: Callable[..., RunResult]) -> None:
+    few = legend_of(figure_of(result(routers=("knn", "mine"))))
+    many = legend_of(figure_of(result(routers=(*(f"router-{i}" for i in range(30)), "mine", "random", "knn"), draws=1)))
+    for name in ("knn", "mine"):
+        assert few[name].get_color() == many[name].get_color() == colour_of(name)
 
 
-def test_routers_beyond_the_palette_differ_in_dashes_and_markers() -> None:
-    lineup = [f"router-{i}" for i in range(len(PALETTE) * len(DASHES) * len(MARKERS))]
-    assert len({line_style(name, lineup) for name in lineup}) == len(lineup)
-    first, again = line_style(lineup[0], lineup), line_style(lineup[len(PALETTE)], lineup)
-    assert first.colour == again.colour
-    assert first.dashes != again.dashes
-    assert first.marker != again.marker
+def test_routers_of_one_colour_differ_in_dashes_and_markers() -> None:
+    names = [f"router-{i}" for i in range(100)]
+    styles = Palette.of(names).styles
+    assert len(set(styles.values())) == len(names)
+    assert all(styles[name].colour == own_style(name).colour for name in names)
+    for colour in range(len(PALETTE)):
+        own = [style for style in styles.values() if style.colour == colour][:5]
+        assert len({style.dash for style in own}) == len({style.marker for style in own}) == len(own)
 
 
 def test_the_cost_axis_is_logarithmic_where_one_model_is_far_dearer(result: Callable[..., RunResult]) -> None:
@@ -168,7 +169,7 @@ def test_an_oracle_far_above_leaves_the_plot_and_says_how_far(result: Callable[.
 def test_a_router_named_like_a_reference_is_drawn_beside_it(result: Callable[..., RunResult]) -> None:
     figure = figure_of(result(routers=("oracle", "constant")))
     colours = [line.get_color() for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
-    assert {line_style("oracle").colour, line_style("constant").colour} < set(colours)
+    assert {colour_of("oracle"), colour_of("constant")} < set(colours)
 
 
 def test_a_single_model_far_below_stands_at_the_edge_with_its_utility(result: Callable[..., RunResult]) -> None:
@@ -224,14 +225,7 @@ def test_without_matplotlib_the_extra_is_named(
     result: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = result()
-    real = builtins.__import__
-
-    def refuse(name: str, *rest: Any) -> Any:
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(charts.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mmr-bench\[plots\]'"):
         figure_of(run)
 
@@ -239,17 +233,17 @@ def test_without_matplotlib_the_extra_is_named(
 def test_a_straight_frontier_is_sampled_where_a_logarithmic_axis_bends_it() -> None:
     within = CostRange(low=1.0, high=1000.0, floor=0.0, best_cost=1000.0, best_utility=1.0)
     line = Frontier(cost=np.array([1.0, 1000.0]), utility=np.array([0.0, 1.0]))
-    x, y = CostAxis.choose(within, [1.0, 1000.0], None).samples(line)
+    x, y = Scale.for_costs(within, [1.0, 1000.0], None).samples(line)
     assert len(x) > 100
     assert np.max(np.diff(np.log(x))) < 0.1
     assert y == pytest.approx((x - 1) / 999)
 
 
 def test_the_utility_axis_keeps_differences_of_rounding_small() -> None:
-    flat = Frontier(cost=np.array([1.0, 2.0]), utility=np.array([0.5, 0.5]))
-    axis = UtilityAxis.choose([flat], [0.5], flat)
+    flat = np.array([0.5, 0.5])
+    axis = Scale.for_lines([flat], [0.5], [("oracle", flat)])
     assert axis.high - axis.low >= 0.02
-    assert not axis.oracle_leaves
+    assert not axis.beyond
 
 
 coordinates = st.floats(0, 500)

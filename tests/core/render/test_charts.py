@@ -19,16 +19,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from mmr_core.render.annotations import LABEL
-from mmr_core.render.exhibits.charts import DOUBLE, SINGLE, SYNTHETIC, chart_figure
-from mmr_core.render.exhibits.drawing import KINDS, drawn
-from mmr_core.render.exhibits.gallery import UNREADABLE, gallery_figure
-from mmr_core.render.exhibits.labelling import NOTE
-from mmr_core.render.exhibits.palette import Palette
-from mmr_core.render.exhibits.scales import DrawingError, Scale, across, tick_text, ticks, upwards
-from mmr_core.render.exhibits.typesetting import ELLIPSIS, Ruler, broken, drawable, shortened
-from mmr_core.render.labels import Box
-from mmr_core.render.styles import PALETTE
+from mmr_core.render.plots.axes import DrawingError, Scale, across, tick_text, tick_texts, ticks, upwards
+from mmr_core.render.plots.chart import DOUBLE, KINDS, SINGLE, chart_figure
+from mmr_core.render.plots.gallery import UNREADABLE, gallery_figure
+from mmr_core.render.plots.labels import LABEL, NOTE, SYNTHETIC
+from mmr_core.render.plots.lettering import ELLIPSIS, Ruler, broken, drawable, shortened
+from mmr_core.render.plots.palette import PALETTE, Palette, own_style
+from mmr_core.render.plots.placement import Box
+from mmr_core.render.study_files import drawn
 from mmr_core.studies import Axis, Case, Chart, Gallery, Panel, Series
 
 MODELS = (
@@ -119,19 +117,22 @@ def test_a_name_looks_the_same_in_every_figure_whatever_their_order():
     }
 
 
-@given(st.sets(st.text(min_size=1, max_size=4), max_size=len(PALETTE)), st.integers(0, 7), st.data())
-def test_names_that_meet_share_no_colour_before_the_palette_is_exhausted(names, in_lineup, data):
+@given(st.sets(st.text(min_size=1, max_size=4), max_size=len(PALETTE)), st.data())
+def test_names_that_meet_share_no_colour_before_the_palette_is_exhausted(names, data):
     order = data.draw(st.permutations(sorted(names - {"random", "single models"})))
     series = [Series(name=name, x=(1.0,), y=(1.0,)) for name in order]
-    palette = Palette.of(sorted(order)[:in_lineup], [Chart(panels=(panel(*series[:3]), panel(*series[3:])))])
+    palette = Palette.of((), [Chart(panels=(panel(*series[:3]), panel(*series[3:])))])
     assert len({palette.look(one).colour for one in series}) == len(series)
 
 
-def test_routers_of_the_run_share_no_colour_though_no_figure_shows_two_of_them():
-    names = [f"router {i}" for i in range(len(PALETTE))]
-    charts = [Chart(panels=(panel(frontier(name)),)) for name in names]
-    palette = Palette.of(names, charts)
-    assert [palette.look(frontier(name)).colour for name in names] == list(PALETTE)
+@given(st.sets(st.text(min_size=1, max_size=4), max_size=40), st.sets(st.text(min_size=1, max_size=4), max_size=8))
+def test_the_colour_of_a_router_depends_on_its_name_alone(routers, others):
+    known = routers - {"random", "single models"}
+    chart = Chart(panels=(panel(*(Series(name=name, x=(1.0,), y=(1.0,)) for name in sorted(others))),))
+    palette = Palette.of(sorted(routers), [chart])
+    looks = {name: palette.look(Series(name=name, x=(), y=())) for name in known}
+    assert all(look.colour == PALETTE[own_style(name).colour] for name, look in looks.items())
+    assert len({(look.colour, str(look.dashes), look.marker) for look in looks.values()}) == len(known)
 
 
 def test_of_forty_names_no_two_look_the_same():
@@ -403,6 +404,8 @@ def test_ticks_are_written_as_people_write_them():
     ]
     assert tick_text(1e-5) == "$10^{-5}$"
     assert tick_text(3e-5) == "$3 \\times 10^{-5}$"
+    assert tick_texts([0.0, 1e-4, 1e-3]) == ["0", "$10^{-4}$", "$10^{-3}$"]
+    assert tick_texts([0.01, 0.1]) == ["0.01", "0.1"]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.sampled_from(["line", "points", "bars"]))

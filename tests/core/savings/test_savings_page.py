@@ -9,13 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from mmr_core.render.plots import figure_bytes
-from mmr_core.render.savings.figures import cost_text, saving_text, usd
-from mmr_core.render.savings.files import FILES, write_savings
-from mmr_core.render.savings.grids import savings_grids
-from mmr_core.render.savings.pages import savings_page
-from mmr_core.render.savings.plot import savings_figure
-from mmr_core.render.savings.words import left_out, summary
+from mmr_core.render.numbers import cost_text, saving_text, usd
+from mmr_core.render.plots.chart import figure_bytes
+from mmr_core.render.plots.frontier import savings_figure
+from mmr_core.render.savings_page import FILES, savings_markdown, savings_tables, write_savings
+from mmr_core.render.savings_summary import left_out, summary
 from mmr_core.results.model import Estimate
 from mmr_core.results.savings_document import savings_csv, savings_document
 from mmr_core.results.savings_schema import SavingsDocument
@@ -99,7 +97,7 @@ def test_without_a_recommendation_it_says_which_model_to_use(result):
 
 
 def test_the_tables_say_which_figures_are_hindsight(result):
-    chosen, frontier = savings_grids(result.columns[0], synthetic=True)
+    chosen, frontier = savings_tables(result.columns[0], synthetic=True)
     assert "(synthetic)" in chosen.title
     assert "The test split had no say" in " ".join(chosen.notes)
     assert "hindsight" in " ".join(frontier.notes)
@@ -109,7 +107,7 @@ def test_the_tables_say_which_figures_are_hindsight(result):
 
 def test_the_page_escapes_names_and_names_failures(result):
     column = replace(result.columns[0], title="a|b", failures=result.failures)
-    text = savings_page(replace(result, columns=(column,)))
+    text = savings_markdown(replace(result, columns=(column,)))
     assert "## a\\|b" in text
     assert "router breaks failed: ValueError: no idea" in text
     assert "the cost of asking the router itself is not counted" in text
@@ -148,7 +146,7 @@ def test_the_plot_is_the_same_for_the_same_page_and_names_every_model_in_sight(r
     low, high = figure.axes[0].get_ylim()
     assert {single.name for single in result.columns[0].singles if low <= single.utility.value <= high} <= texts
     labels = [text.get_text().split()[0] for text in figure.legends[0].get_texts()]
-    assert labels == ["per-topic", "contrary", "constant", "oracle"]
+    assert labels == ["per-topic", "contrary", "single", "constant", "oracle"]
 
 
 def test_files_are_written_together_with_the_document_last(result, tmp_path):
