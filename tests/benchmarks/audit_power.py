@@ -48,8 +48,8 @@ from mmr_leaderboard.audit import (
     permuted_outcomes,
     placebo_test,
 )
-from mmr_leaderboard.audit.points import representative_points
-from mmr_leaderboard.audit.signs import SignTest
+from mmr_leaderboard.audit.frame import representative_points
+from mmr_leaderboard.audit.revision import SignTest
 from mmr_plugins.importers.synthetic.making import latent_parts
 
 SHARES = (0.05, 0.10, 0.25, 0.50)

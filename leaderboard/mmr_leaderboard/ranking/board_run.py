@@ -17,23 +17,22 @@ from mmr_core.features import cache_root
 from mmr_core.runner.run import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
-from mmr_leaderboard.jobs.entry_run import material
+from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
-from mmr_leaderboard.publish.schema import FindingDocument, Leaderboard, Refused
-from mmr_leaderboard.ranking.measuring import Figures, Ruler
-from mmr_leaderboard.running.assembling import Judged, assemble
-from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
-from mmr_leaderboard.running.honest_range import read_against
-from mmr_leaderboard.running.refereeing import Referee, Surroundings, audit_features
-from mmr_leaderboard.running.verdict import Verdict
+from mmr_leaderboard.ranking.board_document import assemble
+from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
+from mmr_leaderboard.ranking.referee import Referee, Surroundings, audit_features
+from mmr_leaderboard.ranking.scoring import Figures, Ruler
+from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.sandbox.contract import Limits, Method, Sandbox
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
+from mmr_leaderboard.schema import FindingDocument, Leaderboard, Refused
 from mmr_leaderboard.submission.folder import submission_folders
-from mmr_leaderboard.submission.judging import Submission, judge_all
 from mmr_leaderboard.submission.pins import expected_of
+from mmr_leaderboard.submission.validation import Submission, judge_all
 
 TASK = "judging submissions"
 
@@ -98,7 +97,7 @@ def run_board(
     judged = [
         _judged(
             one,
-            read_against(verdicts[one.slug], [verdict for slug, verdict in honest.items() if slug != one.slug]),
+            read_against_honest(verdicts[one.slug], [verdict for slug, verdict in honest.items() if slug != one.slug]),
             log,
             request.submissions,
         )
@@ -248,10 +247,10 @@ def _superseded(submission: Submission, board: Board, before: Choices | None, wa
     return found
 
 
-def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Path) -> Judged:
+def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Path) -> JudgedSubmission:
     if submission.manifest is None:
         raise ValueError(f"{submission.slug} has no manifest")
-    return Judged(
+    return JudgedSubmission(
         slug=submission.slug,
         manifest=submission.manifest,
         digest=submission.digest,

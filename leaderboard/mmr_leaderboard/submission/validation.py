@@ -1,22 +1,21 @@
-"""Judges submissions by what they hold, before anything of them runs: each by itself, then beside each other."""
+"""Validates submissions by what they hold, before anything of them runs: each alone, then beside each other.
+
+A change that brings a submission is validated too: it may touch one submission folder and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.plugins import HOME
-from mmr_core.runner.references import is_reference
 from mmr_leaderboard.findings import Finding, finding, refused
 from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
-from mmr_leaderboard.submission.folder import CSV_GZ, MANIFEST, PARQUET, WHEELS, Contents, look
-from mmr_leaderboard.submission.manifest import Manifest
-from mmr_leaderboard.submission.pins import UNIFORM, Expected
-from mmr_leaderboard.submission.reading import read_manifest
-from mmr_leaderboard.submission.splits_named import names_test_split
-from mmr_leaderboard.submission.transductive import transductive_settings
+from mmr_leaderboard.submission.folder import Contents, look
+from mmr_leaderboard.submission.manifest import MANIFEST, SLUG, Manifest, read_manifest
+from mmr_leaderboard.submission.pins import Expected
+from mmr_leaderboard.submission.statements import statement_findings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +56,7 @@ def judge(folder: Path, expected: Expected, *, pinned: bool) -> Submission:
     findings += wrong
     decisions = None
     if manifest is not None:
-        findings += _statements(manifest, contents, expected, pinned=pinned)
+        findings += statement_findings(manifest, contents, expected, pinned=pinned)
     if contents.decisions is not None and (manifest is None or manifest.kind == "decisions"):
         decisions, wrong = read_decisions(*contents.decisions, expected)
         findings += wrong
@@ -142,55 +141,54 @@ def _manifest(contents: Contents) -> tuple[Manifest | None, list[Finding]]:
     return None, [finding("bad-manifest", MANIFEST, "there is no such file")]
 
 
-def _statements(manifest: Manifest, contents: Contents, expected: Expected, *, pinned: bool) -> Iterator[Finding]:
-    """What is wrong with what the manifest states."""
-    if manifest.slug != contents.slug:
-        yield finding("bad-slug", f"{MANIFEST}, slug", f"it is {manifest.slug!r} and the folder is {contents.slug!r}")
-    yield from _files(manifest, contents)
-    if pinned or manifest.kind == "decisions":
-        yield from _pins(manifest, expected)
-    yield from _data(manifest)
-    source = manifest.source
-    if source is not None and source.open_source:
-        missing = [name for name, given in (("license", source.license), ("commit", source.commit)) if not given]
-        if missing:
-            told = f"open_source is true and {' and '.join(missing)} not given"
-            yield finding("badge-without-source", f"{MANIFEST}, source.{missing[0]}", told)
-    if manifest.router is not None:
-        name = manifest.router.name
-        if is_reference_row(name, expected):
-            yield finding("reference-row", f"{MANIFEST}, router.name", f"{name!r} is a reference row")
-        for place, told in transductive_settings(manifest.router):
-            yield finding("transductive", f"{MANIFEST}, {place}", told)
+SUBMISSIONS = "submissions"
 
 
-def is_reference_row(name: str, expected: Expected) -> bool:
-    """Whether a router of this name would be a row that stands among the references anyway."""
-    short = name.strip().casefold().removeprefix(f"{HOME}/")
-    return is_reference(short) or short == UNIFORM or short in {known.casefold() for known in expected.references}
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a change touches.
+
+    :param slugs: the submissions that it touches, sorted; a valid change touches one.
+    """
+
+    slugs: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
-def _files(manifest: Manifest, contents: Contents) -> Iterator[Finding]:
-    """Files that are there and should not be, or the other way round."""
-    places = {found.where for found in contents.findings}
-    if manifest.kind == "plugin" and contents.decisions is not None:
-        yield finding("unexpected-file", contents.decisions[0], "a plugin's decisions are made by the runner")
-    if manifest.kind == "decisions":
-        if contents.wheels:
-            yield finding("unexpected-file", WHEELS, "a submission of decisions installs nothing", [*contents.wheels])
-        if contents.decisions is None and not places.intersection((PARQUET, CSV_GZ)):
-            yield finding("missing-decisions", PARQUET, f"there is neither {PARQUET} nor {CSV_GZ}")
+def judge_change(listed: bytes) -> Change:
+    """Looks through a NUL-separated list of changed paths.
+
+    :param listed: relative to the repository's root; a NUL behind the last path may be there or not.
+    """
+    paths = [path for path in listed.split(b"\0") if path]
+    slugs = sorted({slug for path in paths if (slug := _slug_of(path)) is not None})
+    outside = [path for path in paths if _slug_of(path) is None]
+    findings = []
+    if outside:
+        few = f"{len(outside)} changed files lie outside {SUBMISSIONS}/<slug>/"
+        findings.append(finding("change-outside", visible(outside[0]), few, _each(outside)))
+    if len(slugs) > 1:
+        several = f"{len(slugs)} submissions are changed where one may be"
+        findings.append(finding("change-outside", SUBMISSIONS, several, slugs))
+    return Change(slugs=tuple(slugs), findings=tuple(findings))
 
 
-def _pins(manifest: Manifest, expected: Expected) -> Iterator[Finding]:
-    for pin in ("table", "split", "pool"):
-        stated, due = getattr(manifest.pins, pin), getattr(expected.pins, pin)
-        if stated != due:
-            yield finding("stale-pins", f"{MANIFEST}, pins.{pin}", f"it is {stated} where {due} is due")
+def visible(path: bytes) -> str:
+    """A path of any bytes as printable ASCII: what is not is shown as `\\xNN`."""
+    return "".join(chr(byte) if 0x20 < byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in path)
 
 
-def _data(manifest: Manifest) -> Iterator[Finding]:
-    for place in ("data_used", "selection_data"):
-        for i, said in enumerate(getattr(manifest, place)):
-            if names_test_split(said):
-                yield finding("test-split-used", f"{MANIFEST}, {place}[{i}]", f"{said!r} names the test split")
+def _each(paths: Iterable[bytes]) -> list[str]:
+    return [visible(path) for path in paths]
+
+
+def _slug_of(path: bytes) -> str | None:
+    """The submission that a path lies in; None if it lies in none, or could mean another place."""
+    try:
+        text = path.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    parts = text.split("/")
+    plain = text.isprintable() and "\\" not in text and not any(part in ("", ".", "..") for part in parts)
+    inside = plain and len(parts) >= 3 and parts[0] == SUBMISSIONS and SLUG.fullmatch(parts[1])
+    return parts[1] if inside else None

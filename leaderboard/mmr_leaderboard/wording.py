@@ -12,7 +12,7 @@ from mmr_core.render.numbers import CostUnit, interval, name, number, ratio
 from mmr_core.results.schema import EstimateDocument, MetricsDocument
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.publish.schema import Entry, Leaderboard
+from mmr_leaderboard.schema import Entry, Leaderboard
 
 METRICS = ("nauc", "skill", "nauc_log", "peak", "qnc")
 """The metrics of a row, in the order in which everything shows them."""

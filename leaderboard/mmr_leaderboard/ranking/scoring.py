@@ -1,4 +1,4 @@
-"""The figures of one row of the board: on all test instances, on each dataset, and averaged per scenario."""
+"""The figures of one row of the board: metrics on all test instances, per dataset and per scenario, and latency."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from pydantic import FiniteFloat
 
 from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import Operating
+from mmr_core.numerics.bootstrap import Operating, interval
 from mmr_core.numerics.metrics import CostRange, frontier
 from mmr_core.results.document import estimate_document, metrics_document
 from mmr_core.results.model import Row, SingleModel
-from mmr_core.results.schema import ChosenDocument, MetricsDocument, Part
+from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument, Part
 from mmr_core.runner.measure import Answers, TestSet, Yardstick
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.slices import parts_of, test_set
 from mmr_core.runner.summary import averaged
+from mmr_leaderboard.schema import Latency
 
 Floats = NDArray[np.float64]
 Point = tuple[FiniteFloat, FiniteFloat]
@@ -30,6 +31,9 @@ POINTS = 200
 
 UNIFORM = "random"
 """The reference row that draws a model uniformly for every query."""
+
+
+LATENCY_DRAWS, LATENCY_SEED = 1000, 0
 
 
 class Figures(Part):
@@ -162,3 +166,37 @@ def corners(operating: Operating, within: CostRange) -> tuple[Point, ...]:
 def _thinned(cost: Floats, utility: Floats) -> tuple[Point, ...]:
     kept = np.unique(np.linspace(0, len(cost) - 1, min(POINTS, len(cost))).round().astype(np.intp))
     return tuple((float(cost[i]), float(utility[i])) for i in kept)
+
+
+def latency(single_seconds: Floats, batch_rates: Floats) -> Latency | None:
+    """Median and 99th percentile of single queries, and throughput; None where nothing was timed.
+
+    Intervals are percentiles of the figure over bootstrap draws: of the queries that were asked one by one, and of
+    the batches that were asked at once.
+
+    :param single_seconds: [m] seconds of each query that was asked by itself.
+    :param batch_rates: [b] queries per second of each batch.
+    """
+    known, rates = (times[np.isfinite(times)] for times in (single_seconds, batch_rates))
+    if len(known) == 0 or len(rates) == 0:
+        return None
+    drawn, drawn_rates = (_drawn(times) for times in (known, rates))
+    ends = interval(np.median(drawn_rates, axis=1))
+    low, high = ends or (None, None)
+    return Latency(
+        median_ms=_milliseconds(known, drawn, 0.5),
+        p99_ms=_milliseconds(known, drawn, 0.99),
+        queries_per_second=EstimateDocument(value=float(np.median(rates)), low=low, high=high),
+        asked=len(known),
+    )
+
+
+def _drawn(times: Floats) -> Floats:
+    """[B, m] bootstrap draws of [m] figures."""
+    return times[np.random.default_rng(LATENCY_SEED).integers(0, len(times), (LATENCY_DRAWS, len(times)))]
+
+
+def _milliseconds(known: Floats, drawn: Floats, share: float) -> EstimateDocument:
+    ends = interval(np.quantile(drawn, share, axis=1, method="inverted_cdf") * 1000)
+    value = float(np.quantile(known, share, method="inverted_cdf")) * 1000
+    return EstimateDocument(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)

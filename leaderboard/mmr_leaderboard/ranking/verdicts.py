@@ -1,8 +1,4 @@
-"""Verdicts kept between runs, found by everything that went into them.
-
-One file per verdict. A file that is damaged, or of another version of this program, is as if it were absent. Only
-what can be computed anew is kept here; nothing published depends on it.
-"""
+"""What the run of one submission came to, and the cache that keeps verdicts between runs."""
 
 from __future__ import annotations
 
@@ -14,10 +10,58 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, JsonValue, ValidationError
 
 from mmr_core.errors import MMRError
+from mmr_core.results.schema import Part
 from mmr_core.store.atomic import write_atomically
+from mmr_leaderboard.ranking.scoring import Figures
+from mmr_leaderboard.sandbox.contract import Method
+from mmr_leaderboard.schema import Check, FindingDocument, Latency
+
+LONGEST = 10_000
+"""Bytes that a router may state its parameters in."""
+
+
+class RouterRun(Part):
+    """The router as it ran, in the words of the isolated process: a statement, which nothing rests on."""
+
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    fusion: str | None = None
+
+    @classmethod
+    def stated(cls, words: Mapping[str, Any]) -> RouterRun | None:
+        """The statement as far as it is one; None where it is not, or is longer than one would be.
+
+        What JSON has no word for is none, so that what is kept and published reads back as it was.
+        """
+        try:
+            told = cls(parameters=words.get("parameters", {}), fusion=words.get("fusion"))
+            text = json.dumps(told.model_dump(), allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            return None
+        return told if len(text) <= LONGEST else None
+
+
+class Verdict(Part):
+    """Everything about one entry that takes time to find out.
+
+    :ivar figures: None where the entry failed; `findings` then say why.
+    :ivar statistics: those of the audit, by name.
+    :ivar flags: codes that the audit raised.
+    :ivar choices: the model chosen for each test instance at a few operating points, the audit's own.
+    """
+
+    figures: Figures | None
+    findings: tuple[FindingDocument, ...] = ()
+    checks: tuple[Check, ...] = ()
+    latency: Latency | None = None
+    isolation: Method | None = None
+    router: RouterRun | None = None
+    statistics: dict[str, FiniteFloat | None] = Field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    choices: tuple[tuple[int, ...], ...] = ()
+
 
 Kept = TypeVar("Kept", bound=BaseModel)
 
@@ -26,7 +70,7 @@ SOURCES = (
     "mmr_plugins",
     *(
         f"mmr_leaderboard.{room}"
-        for room in ("audit", "child", "jobs", "packaging", "ranking", "running", "sandbox", "submission")
+        for room in ("audit", "child", "jobs", "packaging", "ranking", "sandbox", "submission")
     ),
 )
 """Packages whose sources go into every verdict; how it is published does not."""

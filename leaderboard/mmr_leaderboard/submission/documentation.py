@@ -1,6 +1,6 @@
 """Writes the tables of docs/submissions.md that are made from the code: files, fields, codes.
 
-    python -m mmr_leaderboard.submission.documenting docs/submissions.md
+    python -m mmr_leaderboard.submission.documentation docs/submissions.md
 
 A test demands that the page is what this writes.
 """
@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from mmr_core.errors import DataError
 from mmr_core.store.atomic import write_atomically
 from mmr_leaderboard.findings import CODES
+from mmr_leaderboard.submission.decision_file import UNPACKED
 from mmr_leaderboard.submission.decisions import POINTS, ROWS_NEVER
 from mmr_leaderboard.submission.folder import LIMITS, WHEEL_COUNT
 from mmr_leaderboard.submission.manifest import Manifest, Pins, Requirement, Router, Source
-from mmr_leaderboard.submission.opened import UNPACKED
 
 PARTS: dict[str, type[BaseModel]] = {
     "": Manifest,

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmr_core.errors import WORK_FAILED, DataError, UsageError
-from mmr_leaderboard.cli.initialise import SUBMISSIONS
+from mmr_leaderboard.cli.init import SUBMISSIONS
+from mmr_leaderboard.cli.publish import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mmr_leaderboard.findings import Finding
-    from mmr_leaderboard.submission.changes import Change
-    from mmr_leaderboard.submission.judging import Submission
+    from mmr_leaderboard.submission.validation import Change, Submission
 
-PUBLISHED = Path("leaderboard/published")
+
 CHANGES = 16 << 20
 """Bytes that a list of changed files may have."""
 
@@ -61,7 +61,7 @@ def validate(
 
 
 def _change(source: str) -> Change:
-    from mmr_leaderboard.submission.changes import judge_change
+    from mmr_leaderboard.submission.validation import judge_change
 
     if source == "-":
         listed = sys.stdin.buffer.read(CHANGES + 1)
@@ -87,8 +87,8 @@ def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Pa
     from mmr_leaderboard.findings import printable
     from mmr_leaderboard.publish.log import read_log
     from mmr_leaderboard.submission.folder import submission_folders
-    from mmr_leaderboard.submission.judging import judge_all
     from mmr_leaderboard.submission.pins import expected_without_features
+    from mmr_leaderboard.submission.validation import judge_all
 
     folders = submission_folders(submissions)
     unknown = sorted((asked or set()) - {folder.name for folder in folders})
@@ -112,8 +112,8 @@ def _with_wheels(submission: Submission) -> Submission:
     """The submission with what is wrong with its wheels; an index is asked by `run` alone."""
     from dataclasses import replace
 
-    from mmr_leaderboard.packaging.finding_wheels import WheelSources
-    from mmr_leaderboard.packaging.looking import wheel_findings
+    from mmr_leaderboard.packaging.runtime import wheel_findings
+    from mmr_leaderboard.packaging.wheel_sources import WheelSources
 
     manifest = submission.manifest
     if manifest is None or manifest.router is None or submission.refused:

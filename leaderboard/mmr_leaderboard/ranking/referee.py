@@ -23,23 +23,21 @@ from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.references import CONSTANT
 from mmr_core.runner.run import library_versions
 from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
+from mmr_leaderboard.audit.frame import representative_points
 from mmr_leaderboard.audit.placebo import PlaceboReference
-from mmr_leaderboard.audit.points import representative_points
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.findings import Finding, refused
 from mmr_leaderboard.jobs.entry_run import EntryRun, Material, run_entry
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
-from mmr_leaderboard.packaging.finding_wheels import WheelSources
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare
-from mmr_leaderboard.publish.schema import Check, FindingDocument
-from mmr_leaderboard.ranking.measuring import Ruler
-from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
-from mmr_leaderboard.running.timing import latency
-from mmr_leaderboard.running.verdict import RouterRun, Verdict
+from mmr_leaderboard.packaging.wheel_sources import WheelSources
+from mmr_leaderboard.ranking.scoring import Ruler, latency
+from mmr_leaderboard.ranking.verdicts import RouterRun, Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.sandbox.contract import Limits, Sandbox
-from mmr_leaderboard.submission.judging import Submission
+from mmr_leaderboard.schema import Check, FindingDocument
 from mmr_leaderboard.submission.manifest import Router
+from mmr_leaderboard.submission.validation import Submission
 
 Choices = Sequence[Sequence[int]]
 

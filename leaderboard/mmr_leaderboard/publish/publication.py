@@ -14,10 +14,10 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from mmr_core.errors import DataError, MMRError, UsageError
-from mmr_leaderboard.publish import replacing
+from mmr_leaderboard.publish import replacement
 from mmr_leaderboard.publish.markdown import markdown
-from mmr_leaderboard.publish.schema import SCHEMA_VERSION, Leaderboard
 from mmr_leaderboard.publish.spreadsheet import csv
+from mmr_leaderboard.schema import SCHEMA_VERSION, Leaderboard
 from mmr_leaderboard.site.pages import site
 
 DOCUMENT = "leaderboard.json"
@@ -59,7 +59,7 @@ def publish(board: Leaderboard, folder: Path, *, also: Mapping[str, bytes] | Non
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{str(folder)!r} is a file", where="--out", fix="name a folder")
     try:
-        replacing.replace(folder, contents)
+        replacement.replace(folder, contents)
     except OSError as error:
         raise MMRError(
             f"the leaderboard cannot be written: {error.strerror or error}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,8 +11,10 @@ from mmr_core.runner.references import MODEL_PREFIX
 from mmr_core.runner.run import library_versions
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
-from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.publish.schema import (
+from mmr_leaderboard.ranking.eligibility import JudgedSubmission, tier_of, unranked_because
+from mmr_leaderboard.ranking.ranks import Pair, Standing, paired, standings
+from mmr_leaderboard.ranking.scoring import Figures, Ruler
+from mmr_leaderboard.schema import (
     Audit,
     Comparison,
     DatasetFacts,
@@ -27,12 +28,7 @@ from mmr_leaderboard.publish.schema import (
     Settings,
     SourceFacts,
     TableFacts,
-    Tier,
 )
-from mmr_leaderboard.ranking.measuring import Figures, Ruler
-from mmr_leaderboard.ranking.ranking import Pair, Standing, paired, standings
-from mmr_leaderboard.running.verdict import Verdict
-from mmr_leaderboard.submission.manifest import Manifest
 
 TITLES = {
     "oracle": "Oracle, cost-aware",
@@ -41,29 +37,14 @@ TITLES = {
     "best-single": "Best single model",
     "random": "Random: a model drawn uniformly",
 }
-SELF_REPORTED = "self-reported decisions are shown and not ranked"
-UNVERIFIED = "it was run without isolation"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A submission with its verdict.
-
-    :param digest: of the whole submission.
-    :param commit: that brought this version into the repository; empty where unknown.
-    :param signed_off: code to reason, of what a maintainer signed off for this version.
-    """
-
-    slug: str
-    manifest: Manifest
-    digest: str
-    commit: str
-    verdict: Verdict
-    signed_off: Mapping[str, str]
 
 
 def assemble(
-    board: Board, ruler: Ruler, references: Mapping[str, Figures], judged: Sequence[Judged], refused: Sequence[Refused]
+    board: Board,
+    ruler: Ruler,
+    references: Mapping[str, Figures],
+    judged: Sequence[JudgedSubmission],
+    refused: Sequence[Refused],
 ) -> Leaderboard:
     """The document of a board.
 
@@ -73,7 +54,7 @@ def assemble(
     """
     shown = [one for one in judged if one.verdict.figures is not None]
     failed = [_failed(one) for one in judged if one.verdict.figures is None]
-    reasons = {one.slug: _unranked_because(one) for one in shown}
+    reasons = {one.slug: unranked_because(one) for one in shown}
     ranked = sorted((one for one in shown if not reasons[one.slug]), key=_standing_key)
     others = sorted((one for one in shown if reasons[one.slug]), key=_standing_key)
     draws = np.array([_draws(one) for one in ranked], dtype=np.float64).reshape(len(ranked), board.settings.draws)
@@ -153,7 +134,7 @@ def _models(ruler: Ruler, dataset: str) -> tuple[ModelFacts, ...]:
     )
 
 
-def _entry(one: Judged, place: Standing | None, slugs: Sequence[str], unranked_because: str) -> Entry:
+def _entry(one: JudgedSubmission, place: Standing | None, slugs: Sequence[str], unranked_because: str) -> Entry:
     manifest, verdict = one.manifest, one.verdict
     figures = verdict.figures
     if figures is None:
@@ -164,7 +145,7 @@ def _entry(one: Judged, place: Standing | None, slugs: Sequence[str], unranked_b
         authors=manifest.authors,
         kind=manifest.kind,
         track=manifest.track,
-        tier=_tier(one),
+        tier=tier_of(one),
         source=None
         if manifest.source is None
         else SourceFacts(
@@ -204,7 +185,7 @@ def _entry(one: Judged, place: Standing | None, slugs: Sequence[str], unranked_b
     )
 
 
-def _router(one: Judged) -> RouterFacts | None:
+def _router(one: JudgedSubmission) -> RouterFacts | None:
     router, ran = one.manifest.router, one.verdict.router
     if router is None:
         return None
@@ -218,23 +199,7 @@ def _router(one: Judged) -> RouterFacts | None:
     )
 
 
-def _tier(one: Judged) -> Tier:
-    if one.manifest.kind == "decisions":
-        return "self-reported"
-    return "unverified" if one.verdict.isolation == "unsafe" else "reproduced"
-
-
-def _unranked_because(one: Judged) -> str:
-    """Why an entry with figures has no rank; empty where it has one."""
-    if one.manifest.kind == "decisions":
-        return SELF_REPORTED
-    if one.verdict.isolation == "unsafe":
-        return UNVERIFIED
-    blocking = [code for code in one.verdict.flags if CODES[code].weight == "refused" and code not in one.signed_off]
-    return f"{blocking[0]}: {CODES[blocking[0]].meaning}" if blocking else ""
-
-
-def _failed(one: Judged) -> Refused:
+def _failed(one: JudgedSubmission) -> Refused:
     return Refused(slug=one.slug, display_name=one.manifest.display_name, findings=one.verdict.findings)
 
 
@@ -269,17 +234,17 @@ def _comparison(pair: Pair, slugs: Sequence[str]) -> Comparison:
     )
 
 
-def _nauc(one: Judged) -> float:
+def _nauc(one: JudgedSubmission) -> float:
     value = None if one.verdict.figures is None else one.verdict.figures.metrics.nauc.value
     if value is None:
         raise ValueError(f"{one.slug} has no nAUC")
     return value
 
 
-def _draws(one: Judged) -> list[float]:
+def _draws(one: JudgedSubmission) -> list[float]:
     figures = one.verdict.figures
     return [] if figures is None else [np.nan if draw is None else draw for draw in figures.draws]
 
 
-def _standing_key(one: Judged) -> tuple[float, str]:
+def _standing_key(one: JudgedSubmission) -> tuple[float, str]:
     return -_nauc(one), one.slug

@@ -1,7 +1,7 @@
-"""The exact sign test on two versions of an entry: decisions that changed, and how many of them turned right.
+"""Two versions of an entry compared: an exact sign test on how many of the changed decisions turned right.
 
-Honest improvement turns a little more decisions right than wrong. A version that was corrected by the published
-outcomes turns almost all of them right.
+An honest improvement turns a few more decisions right than wrong. A version corrected with the published outcomes
+turns almost all of them right.
 """
 
 from __future__ import annotations
@@ -11,12 +11,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_leaderboard.audit.limits import LEVEL
+from mmr_core.runner.policies import Policy
+from mmr_leaderboard.audit.excess import LEVEL
+from mmr_leaderboard.audit.frame import representative_points
 
 Floats = NDArray[np.float64]
 
 SAME = 1e-9
 """Probabilities and utilities this close are equal."""
+
+CANDIDATES = 25
+"""How many operating points of an earlier version each point of the later one is matched against."""
+
+
+def matched_points(before: Policy, after: Policy, utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
+    """Two arrays [m, n, K]: points of an earlier version, and the later version's representative points.
+
+    Each point of the later version is set beside the one of 25 points of the earlier version with which it agrees
+    most. A version corrected here and there is thereby compared with what it was made from, whatever the corrections
+    cost.
+    """
+    own = representative_points(after, utility, cost)
+    earlier = representative_points(before, utility, cost, CANDIDATES)
+    agreement = own.reshape(len(own), -1) @ earlier.reshape(len(earlier), -1).T  # [m, candidates]
+    return earlier[agreement.argmax(axis=1)], own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +61,7 @@ def sign_test(before: Floats, after: Floats, utility: Floats) -> SignTest:
 
     An instance counts once, however many operating points it changed at: they are not independent.
 
-    :param before, after: [m, n, K] choice probabilities at m operating points, from `points.matched_points`.
+    :param before, after: [m, n, K] choice probabilities at m operating points, from `matched_points`.
     :param utility: [n, K].
     """
     from scipy.stats import beta, binomtest  # type: ignore[import-untyped]

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmr_leaderboard.findings import Finding, finding
-from mmr_leaderboard.submission.pickles import looks_pickled
+from mmr_leaderboard.submission.folder import looks_pickled
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 UNPACKED = 2 << 30
 """Bytes that a decisions file may unpack to."""
