@@ -16,7 +16,7 @@ from mmr_core.render.console import console, messages, note, print_json, progres
 
 if TYPE_CHECKING:
     from mmr_core.contracts import Progress
-    from mmr_core.logs.conducting import Imported, Look
+    from mmr_core.logs.log_importer import ImportedLog, Inspection
 
 Words = Annotated[
     list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and its format if several fit.")
@@ -48,8 +48,8 @@ def import_data(
     if out is None and not show:
         raise UsageError("no store to import into", fix="give --out STORE, or --show to look only")
     from mmr_core.features import cache_root
-    from mmr_core.logs.conducting import carry_out, look, with_table
-    from mmr_core.logs.sources import import_context, log_importer_of
+    from mmr_core.logs.log_importer import import_log, inspect_log
+    from mmr_core.logs.table_sources import import_context, log_importer_of
     from mmr_core.pricing import read_price_sheet, reprice
 
     data, format_name = source[-1], source[0] if len(source) == 2 else None
@@ -61,20 +61,22 @@ def import_data(
             _import_table(data, format_name, out, prices, watch, show=show, json=json, copy_images=copy_images)
             return
         context = import_context(registry(), cache=cache_root(), warn=warn, progress=watch)
-        seen = look(importer, Path(data), context, select=select or [], responses=responses, allow_pickle=allow_pickle)
+        seen = inspect_log(
+            importer, Path(data), context, select=select or [], responses=responses, allow_pickle=allow_pickle
+        )
         if not json:
             _show(seen)
         if out is None or show or seen.open:
             _stop(seen, show=show, json=json)
-        imported = carry_out(seen, context)
+        imported = import_log(seen, context)
         if prices is not None:
             repriced = reprice(imported.assembled.table, read_price_sheet(prices), warn=warn)
-            imported = with_table(imported, repriced)
+            imported = imported.with_table(repriced)
         _compare(seen, imported, strict=strict, json=json)
         table = imported.assembled.table
         added = store_table(table, out, watch, copy_images=copy_images, origins=imported.assembled.origins)
     if json:
-        from mmr_core.logs.showing import as_dict
+        from mmr_core.logs.import_report import as_dict
 
         brought = {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}
         print_json({**as_dict(seen, imported), "added": brought})
@@ -151,12 +153,12 @@ def _import_table(
         print_added(out, table, added)
 
 
-def _show(seen: Look) -> None:
+def _show(seen: Inspection) -> None:
     """Prints what the log holds: warnings on stderr, a table on stdout."""
-    from mmr_core.logs.conducting import lines_of
-    from mmr_core.logs.showing import coverage, summary
+    from mmr_core.logs.import_report import coverage, summary
+    from mmr_core.logs.log_importer import notices_of
 
-    for line in lines_of(seen):
+    for line in notices_of(seen):
         warn(line)
     if seen.survey is None:
         return
@@ -170,9 +172,9 @@ def _show(seen: Look) -> None:
         note(f"and {left_out} more rows; --json has them all")
 
 
-def _stop(seen: Look, *, show: bool, json: bool) -> NoReturn:
+def _stop(seen: Inspection, *, show: bool, json: bool) -> NoReturn:
     """Ends a command that writes nothing: 0 for --show, 2 if the log leaves a choice to be made first."""
-    from mmr_core.logs.showing import as_dict, question_line
+    from mmr_core.logs.import_report import as_dict, question_line
 
     if json:
         print_json(as_dict(seen))
@@ -181,9 +183,9 @@ def _stop(seen: Look, *, show: bool, json: bool) -> NoReturn:
     raise typer.Exit(0 if show else WRONG_USE)
 
 
-def _compare(seen: Look, imported: Imported, *, strict: bool, json: bool) -> None:
+def _compare(seen: Inspection, imported: ImportedLog, *, strict: bool, json: bool) -> None:
     """Reports whether means agree with the kit's; ends the command if they differ and --strict is given."""
-    from mmr_core.logs.showing import as_dict
+    from mmr_core.logs.import_report import as_dict
 
     for line in imported.assembled.notices:
         warn(line)

@@ -188,7 +188,10 @@ def test_what_cannot_be_meant_is_wrong_use(trained, published, tmp_path, capsys)
     for words, reason in (
         (["route", str(trained)], "there is no query"),
         (["route", str(trained), "--question", "a", "--queries", "-"], "--queries excludes"),
-        (["route", str(trained), "--question", "a", "--budget", "1", "--trade-off", "1"], "--budget and --trade-off exclude"),
+        (
+            ["route", str(trained), "--question", "a", "--budget", "1", "--trade-off", "1"],
+            "--budget and --trade-off exclude",
+        ),
         (["route", str(trained), "--question", "a", "--budget", "-1"], "--budget is -1"),
         (["train", "--router", "all", "--out", out], "is not one router"),
         (["train", "--router", "knn,linear", "--out", out], "is not one router"),

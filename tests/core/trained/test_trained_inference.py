@@ -225,9 +225,15 @@ DAMAGE = {
     "empty pool": (setting("pool", []), "pool: List should have at least 1 item"),
     "impossible model": (setting("pool", 0, "name", "a,b"), "its pool is invalid"),
     "smaller pool": (lambda d, a: d["pool"].pop(), "its parts do not fit together"),
-    "other encoder": (setting("features", "encoders", 0, "fingerprint", "x"), "has fingerprint 'lite-1.* here and had 'x' in training"),
+    "other encoder": (
+        setting("features", "encoders", 0, "fingerprint", "x"),
+        "fingerprint 'lite-1.* here and had 'x' in",
+    ),
     "no encoder": (setting("features", "encoders", []), "encoders: List should have at least 1 item"),
-    "half an encoder": (setting("features", "encoders", 0, "modalities", ["text"]), "expected encoders for image and text, got text"),
+    "half an encoder": (
+        setting("features", "encoders", 0, "modalities", ["text"]),
+        "encoders for image and text, got text",
+    ),
     "other width": (setting("features", "width", 64), "its parts do not fit together"),
     "no array": (lambda d, a: a.pop("router/unit"), "router 'knn': .*'unit' is missing"),
     "an array too many": (array("router/more", lambda old: np.zeros(2)), "'more' is unknown"),
