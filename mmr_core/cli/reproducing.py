@@ -27,8 +27,8 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 from mmr_core.render.exhibits import RunFacts, write_exhibits
 from mmr_core.results.records import cell_key
 from mmr_core.runner import Entrant, Options, columns_of
-from mmr_core.runner.cells import run_cells
-from mmr_core.runner.run import data_facts, lineup_entry, versions
+from mmr_core.runner.grid import run_cells
+from mmr_core.runner.lineup import data_facts, lineup_entry, versions
 from mmr_core.runner.sources import Sources, view_of
 from mmr_core.splits import split_digest, train_mask
 from mmr_core.studies import EncoderPair, Results, Setting

@@ -30,7 +30,7 @@ from mmr_core.render.tables import run_tables
 from mmr_core.results.document import document
 from mmr_core.results.model import RunResult
 from mmr_core.runner import Options, columns_of
-from mmr_core.runner.run import run_paper
+from mmr_core.runner.evaluate import run_paper
 from mmr_core.specs import DatasetSpec
 
 PAPER_SEED, AUTHORS_SEED = 0, 42

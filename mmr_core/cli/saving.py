@@ -28,8 +28,8 @@ from mmr_core.render.tables import GridTable
 from mmr_core.results.savings import Savings
 from mmr_core.results.savings_document import savings_document
 from mmr_core.runner import Options, columns_of
+from mmr_core.savings.page import measure_savings
 from mmr_core.savings.pool import pooled
-from mmr_core.savings.protocol import measure_savings
 from mmr_core.specs import DatasetSpec
 
 

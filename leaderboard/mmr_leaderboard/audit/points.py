@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.errors import DataError
-from mmr_core.numerics.sweep import choose
-from mmr_core.runner.policies import Decided, Policy, Scored
+from mmr_core.runner.policies import Policy, probabilities_of
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +23,6 @@ def representative_points(policy: Policy, utility: Floats, cost: Floats, points:
     fewer where the row has fewer.
 
     :param utility: [n, K] true utilities; :param cost: [n, K] true costs.
-    :raises DataError: if the policy is neither `Scored` nor `Decided`.
     """
     mean_cost = policy.curve(utility, cost).cost
     targets = np.linspace(mean_cost.min(), mean_cost.max(), points)
@@ -46,10 +43,5 @@ def matched_points(before: Policy, after: Policy, utility: Floats, cost: Floats)
 
 
 def _at(policy: Policy, indices: NDArray[np.intp], utility: Floats, cost: Floats) -> Floats:
-    if isinstance(policy, Decided):
-        return np.stack([policy.probabilities[i] for i in indices])
-    if isinstance(policy, Scored):
-        weights = policy.curve(utility, cost).trade_off[indices]
-        every = np.eye(utility.shape[1])
-        return np.stack([every[choose(policy.pred_utility, policy.pred_cost, float(w))] for w in weights])
-    raise DataError(f"a policy of type {type(policy).__name__} cannot be audited", fix="give a Scored or a Decided")
+    weights = policy.curve(utility, cost).trade_off[indices]
+    return np.stack([probabilities_of(policy.decisions_at(float(w)), utility.shape[1]) for w in weights])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmr_core.numerics.bootstrap import LEVEL
+from mmr_core.runner.lineup import library_versions
 from mmr_core.runner.references import MODEL_PREFIX
-from mmr_core.runner.run import library_versions
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.findings import CODES

@@ -20,7 +20,7 @@ from mmr_core.results.model import Estimate, RowKind, estimate
 from mmr_core.results.savings import AIMS, Against, Aim, Chosen, RouterSavings, Single
 from mmr_core.runner.measure import NO_VALIDATION, Yardstick
 from mmr_core.runner.policies import Policy
-from mmr_core.savings.choose import Asked, Point
+from mmr_core.savings.operating import Asked, Point
 
 Floats = NDArray[np.float64]
 
@@ -109,14 +109,14 @@ def _measured(
     name: str, kind: RowKind, policies: Sequence[Policy], marks: Marks, chosen: Mapping[Aim, Chosen]
 ) -> RouterSavings:
     tested = marks.yardstick.tested
-    readers = [policy.operating(tested.utility, tested.cost).reader() for policy in policies]
-    read = np.mean([_readings(reader, marks) for reader in readers], axis=0)  # [1 + B, marks, 2]
+    operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
+    read = np.mean([_readings(points.reader(), marks) for points in operating], axis=0)  # [1 + B, marks, 2]
     return RouterSavings(
         name=name,
         kind=kind,
         chosen=chosen,
         against=tuple(_against(j, read[:, at, 0], read[:, at, 1], marks) for at, j in enumerate(marks.shown)),
-        curve=policies[0].curve(tested.utility, tested.cost),
+        curve=policies[0].curve_of(operating[0]),
     )
 
 
