@@ -17,7 +17,7 @@ from joblib import cpu_count
 
 from mmr_core.cli.arguments import ALL, PROGRAM, registry
 from mmr_core.cli.findings import broken, failure_lines, findings_lines, told_json
-from mmr_core.cli.preparing import demand_folder, lineup, prepared_table, price_sheet_version
+from mmr_core.cli.inputs import check_out_folder, lineup, prepared_table, price_sheet_version
 from mmr_core.contracts import Progress
 from mmr_core.errors import WORK_FAILED
 from mmr_core.features import FeatureCache, cache_folder, cache_root
@@ -30,12 +30,10 @@ from mmr_core.runner import Entrant, Options, columns_of
 from mmr_core.runner.grid import run_cells
 from mmr_core.runner.lineup import data_facts, lineup_entry, versions
 from mmr_core.runner.sources import Sources, view_of
+from mmr_core.runner.tasks import FINISHED
 from mmr_core.splits import split_digest, train_mask
 from mmr_core.studies import EncoderPair, Results, Setting
 from mmr_core.studies.plan import Conducted, Plan, conduct, plan
-
-FINISHED_CELLS = "studies"
-"""The folder of the cache in which finished cells are kept."""
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
@@ -67,7 +65,7 @@ class Request:
 
 def reproduce_request(request: Request) -> None:
     """Measures, writes and prints; ends with exit code 1 if something failed or nothing could be made."""
-    demand_folder(request.out)
+    check_out_folder(request.out)
     found = registry().with_defaults(request.parameters)
     try:
         with progress(shown=not request.json) as watch:
@@ -158,7 +156,7 @@ def _carried_out(request: Request, found: Registry, watch: Progress) -> Callable
         options=work.options,
         jobs=request.jobs or cpu_count(),
         cluster=request.cluster,
-        cache=cache_root() / FINISHED_CELLS,
+        cache=cache_root() / FINISHED,
         progress=watch,
     )
     conducted = conduct(work.plan, work.setting, results)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
     from mmr_core.store import Added
-    from mmr_core.store.origins import OriginsOf
+    from mmr_core.store.outcome_files import OriginsOf
 
 
 def opened(data: str | None, watch: Progress, format_name: str | None = None) -> OutcomeTable:

@@ -15,12 +15,12 @@ from mmr_core.cli.options import (
     Data,
     Encoder,
     ImageEncoder,
+    ModalityOption,
     Models,
     OnBadImages,
     Prices,
     TextEncoder,
 )
-from mmr_core.cli.run import Modality
 from mmr_core.render.console import note, print_json, progress, warn
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def train(
     align: Align = None,
     bad_images: OnBadImages = BadImages.ERROR,
     fusion: Annotated[str | None, typer.Option(help="Another fusion than the router's own.")] = None,
-    modality: Annotated[Modality, typer.Option(help="What the router sees.")] = Modality.MULTIMODAL,
+    modality: Annotated[ModalityOption, typer.Option(help="What the router sees.")] = ModalityOption.MULTIMODAL,
     seed: Annotated[int, typer.Option(help="Seed of the router.")] = 0,
     set_: Assignments = None,
     prices: Prices = None,
@@ -49,7 +49,7 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print what the file says of itself, and nothing else.")] = False,
 ) -> None:
     """Train a router on the training split and save it, without pickle, for `mmr route`."""
-    from mmr_core.cli.preparing import lineup, prepared_table, price_sheet_version
+    from mmr_core.cli.inputs import lineup, prepared_table, price_sheet_version
     from mmr_core.errors import UsageError
     from mmr_core.features import FeatureCache, cache_folder
     from mmr_core.features.selection import FeatureChoice, feature_source

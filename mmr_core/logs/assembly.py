@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mmr_core.logs.contract import LogImporter, LogSource
     from mmr_core.logs.naming import Names
     from mmr_core.logs.survey import Survey
-    from mmr_core.store.origins import OriginsOf
+    from mmr_core.store.outcome_files import OriginsOf
 
 _STATUS = np.array([STATUS_OF[word] for word in WORDS], dtype=np.int8)
 _TEXTS = ("question", "answer", "category")

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmr_core.logs.cells import WORDS, Cells, Group
 from mmr_core.logs.records import TOKEN_SOURCES
-from mmr_core.store.origins import Origins
+from mmr_core.store.outcome_files import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.outcomes import OutcomeTable
-    from mmr_core.store.origins import OriginsOf
+    from mmr_core.store.outcome_files import OriginsOf
 
 _GROUP_TEXTS = ("run", "judge", "filter", "metric", "scorer")
 _WORDS = np.array(WORDS, dtype=object)

@@ -35,6 +35,13 @@ _FIX = "run with --jobs 1, or with fewer routers, to find out which"
 _OPENED_AT_ONCE = 6
 
 
+def processors() -> int:
+    """How many processes this machine can run at once, limits of containers counted."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
 class Parcel:
     """Something that many calls share, packed when it first has to travel."""
 

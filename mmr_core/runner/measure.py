@@ -14,18 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import METRICS, Draws, draw, metric_draws, skill_draws
-from mmr_core.numerics.metrics import FLAT, CostRange, SingleModels, frontier, measure, skill
+from mmr_core.numerics.bootstrap import Draws, draw, metric_draws
+from mmr_core.numerics.metrics import (
+    HULLS,
+    METRICS,
+    CostRange,
+    SingleModels,
+    figure,
+    frontier,
+    read_off,
+    with_relative,
+)
 from mmr_core.numerics.sweep import OperatingCurve
-from mmr_core.results.model import METRIC_NAMES, Estimate, Row, RowKind, SingleModel, Slice, estimate
+from mmr_core.results.model import Estimate, Row, RowKind, SingleModel, Slice, estimate
 from mmr_core.runner.policies import Policy
 from mmr_core.runner.prepare import Parted
 from mmr_core.runner.references import CONSTANT, ORACLE, SHORT_LIST, References, TestSet, parts_of, test_set
 
 Floats = NDArray[np.float64]
 
-NO_LOG = "the cheapest single model costs nothing, and a logarithmic cost axis has no place for 0"
-NO_ROOM = "the oracle is no better than the constant policy"
 NO_VALIDATION = "no complete validation instance"
 CHOSEN_ONCE = "chosen once, before any draw; it has no interval"
 
@@ -45,12 +52,15 @@ class Answers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scale:
-    """What skill is measured between: nAUC of the constant policy and of the oracle, with their draws [B]."""
+    """What relative metrics are measured between: the figures of the constant policy and of the oracle, by metric.
 
-    constant: float
-    oracle: float
-    constant_draws: Floats
-    oracle_draws: Floats
+    :param constant, oracle: on all instances; :param constant_draws, oracle_draws: [B] in each draw.
+    """
+
+    constant: Mapping[str, Floats]
+    oracle: Mapping[str, Floats]
+    constant_draws: Mapping[str, Floats]
+    oracle_draws: Mapping[str, Floats]
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Scale:
@@ -59,13 +69,11 @@ class Scale:
         :raises StopIteration: if the constant policy or the oracle is not among them.
         """
         constant, oracle = (next(row for row in rows if row.name == name) for name in (CONSTANT, ORACLE))
-        values = [float(row.metrics["nauc"].value or 0.0) for row in (constant, oracle)]  # nAUC always has a value
-        return cls(
-            constant=values[0],
-            oracle=values[1],
-            constant_draws=constant.draws["nauc"],
-            oracle_draws=oracle.draws["nauc"],
-        )
+        values = [
+            {name: np.asarray(np.nan if one.value is None else one.value) for name, one in row.metrics.items()}
+            for row in (constant, oracle)
+        ]
+        return cls(constant=values[0], oracle=values[1], constant_draws=constant.draws, oracle_draws=oracle.draws)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,10 +117,10 @@ class Yardstick:
             return self.known_scale
         constant, oracle = (self._ends[name] for name in (CONSTANT, ORACLE))
         return Scale(
-            constant=constant.value("nauc"),
-            oracle=oracle.value("nauc"),
-            constant_draws=constant.draws["nauc"],
-            oracle_draws=oracle.draws["nauc"],
+            constant=constant.figures["concave"][0],
+            oracle=oracle.figures["concave"][0],
+            constant_draws=constant.draws,
+            oracle_draws=oracle.draws,
         )
 
     @cached_property
@@ -180,24 +188,20 @@ class Yardstick:
 
     def _row(self, name: str, kind: RowKind, measured: _Measured, chosen: Mapping[str, Estimate]) -> Row:
         scale = self.scale
-        draws = {
-            **measured.draws,
-            "skill": skill_draws(measured.draws["nauc"], scale.constant_draws, scale.oracle_draws, flat=FLAT),
-        }
-        values, flat = (
-            {
-                **{metric: _mean([figures[metric] for figures in per_seed]) for metric in METRICS},
-                "skill": _mean([skill(figures["nauc"], scale.constant, scale.oracle) for figures in per_seed]),
-            }
-            for per_seed in (measured.figures, measured.pareto)
+        draws = with_relative(measured.draws, scale.constant_draws, scale.oracle_draws)
+        values, pareto = (
+            [with_relative(figures, scale.constant, scale.oracle) for figures in measured.figures[hull]]
+            for hull in HULLS
         )
-        reasons = {"nauc_log": NO_LOG, "skill": NO_ROOM}
         return Row(
             name=name,
             kind=kind,
-            metrics={m: estimate(values[m], draws[m], reasons.get(m, "")) for m in METRIC_NAMES},
-            pareto={m: flat[m] for m in METRIC_NAMES},
-            draws={m: draws[m] for m in METRIC_NAMES},
+            metrics={
+                name: estimate(_mean([one[name] for one in values]), draws[name], metric.reason)
+                for name, metric in METRICS.items()
+            },
+            pareto={name: _mean([one[name] for one in pareto]) for name in METRICS},
+            draws=draws,
             curves=measured.curves,
             chosen=chosen,
         )
@@ -277,15 +281,14 @@ class Yardsticks:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Measured:
-    """All figures of a row but skill, which needs those of two references.
+    """All that is read off the frontiers of a row; relative metrics need the figures of two references besides.
 
-    :param figures: by metric, for each seed; :param pareto: the same on Pareto points joined by lines.
+    :param figures: by hull, by seed, by metric.
     :param draws: [B] by metric, averaged over seeds within each draw.
     :param curves: for each seed, the operating points on the Pareto front.
     """
 
-    figures: Sequence[Mapping[str, float | None]]
-    pareto: Sequence[Mapping[str, float | None]]
+    figures: Mapping[str, Sequence[Mapping[str, Floats]]]
     draws: Mapping[str, Floats]
     curves: tuple[OperatingCurve, ...]
 
@@ -293,24 +296,15 @@ class _Measured:
     def of(cls, policies: Sequence[Policy], yardstick: Yardstick) -> _Measured:
         tested, within = yardstick.tested, yardstick.within
         operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
-        curves = [policy.curve_of(points) for policy, points in zip(policies, operating, strict=True)]
-        figures, pareto = (
-            [vars(measure(frontier(c.cost, c.utility, within, hull=hull), within)) for c in curves]
-            for hull in ("concave", "pareto")
-        )
-        drawn = metric_draws(operating, yardstick.sample)
+        curves = [one.curve() for one in operating]
         return cls(
-            figures=figures,
-            pareto=pareto,
-            draws={metric: drawn[:, i] for i, metric in enumerate(METRICS)},
-            curves=tuple(_on_the_front(curve) for curve in curves),
+            figures={
+                hull: [read_off(frontier(one.cost, one.utility, within, hull=hull), within) for one in curves]
+                for hull in HULLS
+            },
+            draws=metric_draws(operating, yardstick.sample),
+            curves=tuple(curve.pareto() for curve in curves),
         )
-
-    def value(self, metric: str) -> float:
-        """The figure of a row with one seed and a value."""
-        value = self.figures[0][metric]
-        assert value is not None
-        return value
 
 
 def _chosen(answers: Answers, yardstick: Yardstick) -> dict[str, Estimate]:
@@ -331,15 +325,6 @@ def _chosen(answers: Answers, yardstick: Yardstick) -> dict[str, Estimate]:
     return result
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean over seeds; infinite if one is, None if one has no meaning."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
-
-
-def _on_the_front(curve: OperatingCurve) -> OperatingCurve:
-    """The operating points on the Pareto front, ascending in cost and utility; of equal points the first."""
-    order = np.lexsort((-curve.utility, curve.cost))
-    utility = curve.utility[order]
-    rows = order[np.append(True, utility[1:] > np.maximum.accumulate(utility)[:-1])]
-    return OperatingCurve(trade_off=curve.trade_off[rows], cost=curve.cost[rows], utility=curve.utility[rows])
+def _mean(values: Sequence[Floats]) -> float | None:
+    """The mean over seeds; infinite if one is, None if one has no figure."""
+    return figure(np.mean(values))

@@ -53,10 +53,6 @@ class Policy(ABC):
         """The operating points on true outcomes [n, K]."""
 
     @abstractmethod
-    def curve_of(self, operating: Operating) -> OperatingCurve:
-        """The points of its own `operating` with their trade-off weights, ascending."""
-
-    @abstractmethod
     def decisions_at(self, trade_off: float) -> Decisions:
         """What it decides for each query at one trade-off weight."""
 
@@ -75,7 +71,7 @@ class Policy(ABC):
 
     def curve(self, utility: Floats, cost: Floats) -> OperatingCurve:
         """The operating points on true outcomes [n, K] with their trade-off weights, ascending."""
-        return self.curve_of(self.operating(utility, cost))
+        return self.operating(utility, cost).curve()
 
     def outcome(self, trade_off: float, utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
         """[n] expected utility and [n] expected cost at one trade-off weight."""
@@ -103,10 +99,6 @@ class Scored(Policy):
 
     def operating(self, utility: Floats, cost: Floats) -> Operating:
         return lambda_events(self.pred_utility, self.pred_cost, utility, cost)
-
-    def curve_of(self, operating: Any) -> OperatingCurve:
-        mean_cost, mean_utility = operating.points()
-        return OperatingCurve(trade_off=operating.level[::-1], cost=mean_cost[::-1], utility=mean_utility[::-1])
 
     def decisions_at(self, trade_off: float) -> Decisions:
         return Decisions(choice=choose(self.pred_utility, self.pred_cost, trade_off))
@@ -157,13 +149,10 @@ class Decided(Policy):
 
     def operating(self, utility: Floats, cost: Floats) -> Operating:
         return PointSet(
+            trade_off=self.trade_off,
             cost=np.stack([(p * cost).sum(axis=1) for p in self.probabilities]),
             utility=np.stack([(p * utility).sum(axis=1) for p in self.probabilities]),
         )
-
-    def curve_of(self, operating: Operating) -> OperatingCurve:
-        mean_cost, mean_utility = operating.points()
-        return OperatingCurve(trade_off=self.trade_off, cost=mean_cost, utility=mean_utility)
 
     def decisions_at(self, trade_off: float) -> Decisions:
         at = int(np.searchsorted(self.trade_off, trade_off, side="right")) - 1
@@ -194,17 +183,6 @@ class Pooled(Policy):
     def operating(self, utility: Floats, cost: Floats) -> Union:
         return Union(parts=tuple(part.operating(utility, cost) for part in self.parts))
 
-    def curve_of(self, operating: Any) -> OperatingCurve:
-        """All points, by the trade-off weight of the part that each is of; not a path from cheap to dear."""
-        curves = [part.curve_of(own) for part, own in zip(self.parts, operating.parts, strict=True)]
-        trade_off = np.concatenate([curve.trade_off for curve in curves])
-        order = np.argsort(trade_off, kind="stable")
-        return OperatingCurve(
-            trade_off=trade_off[order],
-            cost=np.concatenate([curve.cost for curve in curves])[order],
-            utility=np.concatenate([curve.utility for curve in curves])[order],
-        )
-
     def decisions_at(self, trade_off: float) -> Decisions:
         """:raises TypeError: always."""
         raise TypeError("pooled policies have several outcomes at one trade-off weight")
@@ -222,6 +200,17 @@ class Union:
     def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
         """Mean cost and mean utility, [m] each, of all parts."""
         return _joined([part.points(weights) for part in self.parts])
+
+    def curve(self) -> OperatingCurve:
+        """All points, by the trade-off weight of the part that each is of; not a path from cheap to dear."""
+        curves = [part.curve() for part in self.parts]
+        trade_off = np.concatenate([curve.trade_off for curve in curves])
+        order = np.argsort(trade_off, kind="stable")
+        return OperatingCurve(
+            trade_off=trade_off[order],
+            cost=np.concatenate([curve.cost for curve in curves])[order],
+            utility=np.concatenate([curve.utility for curve in curves])[order],
+        )
 
     def reader(self) -> Reader:
         """`points` for many weights in turn."""

@@ -116,7 +116,7 @@ def _measured(
         kind=kind,
         chosen=chosen,
         against=tuple(_against(j, read[:, at, 0], read[:, at, 1], marks) for at, j in enumerate(marks.shown)),
-        curve=policies[0].curve_of(operating[0]),
+        curve=operating[0].curve(),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.metrics import FLAT, CostRange, Frontier, SingleModels, frontier, nauc, skill
+from mmr_core.numerics.metrics import FLAT, CostRange, Frontier, SingleModels, figure, frontier, nauc, skill
 from mmr_core.runner.policies import Policy, Scored
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ def gap_closed(policy: Policy, constant: Policy, utility: Floats, cost: Floats, 
     heights = [float(np.interp(within.best_cost, line.cost, line.utility)) for line in lines]
     room = heights[2] - heights[1]
     return Gap(
-        overall=skill(areas[0], areas[1], areas[2]),
+        overall=figure(skill(*areas)),
         cost=within.best_cost,
         at_cost=None if room <= FLAT else (heights[0] - heights[1]) / room,
     )

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import METRICS, Draws, interval, metric_draws, skill_draws
-from mmr_core.numerics.metrics import FLAT, CostRange, SingleModels, frontier, nauc, skill
+from mmr_core.numerics.bootstrap import Draws, interval, metric_draws
+from mmr_core.numerics.metrics import CostRange, SingleModels, figure, frontier, nauc, skill
 from mmr_core.runner.policies import Policy, Scored
 from mmr_leaderboard.audit.frame import AuditFrame
 from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
@@ -117,8 +117,8 @@ def placebo_test(
     :raises DegenerateError: if dataset constants are as good as the oracle.
     """
     own, own_draws = _area(policies, frame, reference.within, reference.draws)
-    left = skill(own, reference.constant, reference.oracle)
-    bounds = interval(skill_draws(own_draws, reference.constant_draws, reference.oracle_draws, flat=FLAT))
+    left = figure(skill(own, reference.constant, reference.oracle))
+    bounds = interval(skill(own_draws, reference.constant_draws, reference.oracle_draws))
     if left is None or bounds is None:
         raise DegenerateError("the constants of the datasets are as good as the oracle", fix="nothing can be audited")
     points = [representative_points(policy, frame.utility, frame.cost).mean(axis=0) for policy in policies]
@@ -136,4 +136,4 @@ def _area(policies: Sequence[Policy], frame: AuditFrame, within: CostRange, draw
     """nAUC, averaged over the policies, and [B] the same in each draw."""
     operating = [policy.operating(frame.utility, frame.cost) for policy in policies]
     own = float(np.mean([nauc(frontier(*points.points(), within)) for points in operating]))
-    return own, metric_draws(operating, draws)[:, METRICS.index("nauc")]
+    return own, metric_draws(operating, draws)["nauc"]

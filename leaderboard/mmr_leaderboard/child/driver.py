@@ -7,9 +7,16 @@ can hold it. The exit status says how it went; the last line on standard error s
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
+import zipfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DONE = 0
 OUT_OF_MEMORY = 91
@@ -36,11 +43,10 @@ def main(folder: str) -> int:
         path = json.load(file)["path"]
     sys.path[:] = path
 
-    from mmr_leaderboard.child.answering import BadAnswer, NotAvailable, answered
-    from mmr_leaderboard.child.writing import archive
+    from mmr_leaderboard.child.inference import BadAnswer, NotAvailable, run_job
 
     try:
-        content = archive(answered(folder))
+        content = archive(run_job(folder))
         _write_all(content)
     except MemoryError:
         return _say(OUT_OF_MEMORY, "MemoryError: there is no more memory")
@@ -78,6 +84,27 @@ def _say(status: int, reason: str) -> int:
     line = reason.encode("utf-8", "replace")[:_REASON_BYTES]
     _write(2, b"\n" + line + b"\n")
     return status
+
+
+_ALIGNMENT = 64
+_PREFIX = b"\x93NUMPY\x01\x00"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An npz file of C-contiguous arrays of numbers, its members `<name>.npy` in the order given."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
+        for name, array in arrays.items():
+            file.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), _npy(array))
+    return buffer.getvalue()
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    header = f"{{'descr': {array.dtype.str!r}, 'fortran_order': False, 'shape': {array.shape!r}, }}".encode()
+    padding = -(len(_PREFIX) + 2 + len(header) + 1) % _ALIGNMENT
+    header += b" " * padding + b"\n"
+    return _PREFIX + len(header).to_bytes(2, "little") + header + array.tobytes()
 
 
 if __name__ == "__main__":

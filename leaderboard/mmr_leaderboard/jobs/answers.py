@@ -43,7 +43,7 @@ _END_64_BYTES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
+class ExpectedReply:
     """What one ask has to bring: n queries, and whether they were asked one by one."""
 
     queries: int
@@ -79,7 +79,7 @@ class _Fault(Exception):
 
 
 def read_answers(
-    file: Path, due: Sequence[Due], *, models: int, cost_scale: float, largest: int, where: str
+    file: Path, due: Sequence[ExpectedReply], *, models: int, cost_scale: float, largest: int, where: str
 ) -> Answers | Finding:
     """The answers in a file, or what is wrong with it.
 
@@ -99,7 +99,7 @@ def read_answers(
         return finding("not-an-array-file", where, f"{type(error).__name__}: {error}")
 
 
-def _read(file: Path, due: Sequence[Due], models: int, cost_scale: float, largest: int) -> Answers:
+def _read(file: Path, due: Sequence[ExpectedReply], models: int, cost_scale: float, largest: int) -> Answers:
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(handle, "rb") as stream:
         facts = os.fstat(handle)
@@ -136,7 +136,7 @@ def _demand_small_directory(stream: IO[bytes], size: int, members: int) -> None:
         raise _Fault("not-an-array-file", "it has more members than are due")
 
 
-def _words(members: Sequence[zipfile.ZipInfo], due: Sequence[Due]) -> tuple[str, ...]:
+def _words(members: Sequence[zipfile.ZipInfo], due: Sequence[ExpectedReply]) -> tuple[str, ...]:
     """What the answers consist of; they must be exactly what is due, stored as it is."""
     if any(one.compress_type != zipfile.ZIP_STORED or one.flag_bits or one.is_dir() for one in members):
         raise _Fault("not-an-array-file", "a member is compressed, encrypted or a folder")
@@ -148,7 +148,7 @@ def _words(members: Sequence[zipfile.ZipInfo], due: Sequence[Due]) -> tuple[str,
 
 
 def _reply(
-    archive: zipfile.ZipFile, number: int, due: Due, words: tuple[str, ...], models: int, cost_scale: float
+    archive: zipfile.ZipFile, number: int, due: ExpectedReply, words: tuple[str, ...], models: int, cost_scale: float
 ) -> Reply:
     def floats(word: str, shape: tuple[int, ...], code: str) -> NDArray[np.float64]:
         return np.asarray(_array(archive, f"{number}-{word}", shape, "f", code), dtype=np.float64)

@@ -6,11 +6,11 @@ Whether they are is the rule of `mmr_core.runner.agreement`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mmr_core.runner.agreement import Compared, compare
 from mmr_core.runner.policies import Policy
 from mmr_leaderboard.findings import CODES, Finding, finding
-from mmr_leaderboard.jobs.terms import BehaviourCheck
 
 FLIP_SHARE = 0.25
 """The share of decisions that may flip with white space or with the encoding of images before it is flagged.
@@ -26,6 +26,23 @@ STRICT = ("not-deterministic", "ids-matter", "order-matters", "batch-matters", "
 FLIPS = ("whitespace-flips", "image-flips")
 
 Pair = tuple[Policy, Policy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BehaviourCheck:
+    """How many decisions one behaviour check compared, and how many were clearly different.
+
+    :param code: the name of its code in `mmr_leaderboard.findings`.
+    """
+
+    code: str
+    compared: int
+    changed: int
+
+    @property
+    def share(self) -> float:
+        """The share of compared decisions that changed; 0 where nothing was compared."""
+        return self.changed / self.compared if self.compared else 0.0
 
 
 def judge(pairs: Mapping[str, Sequence[Pair]], where: str) -> tuple[tuple[BehaviourCheck, ...], tuple[Finding, ...]]:

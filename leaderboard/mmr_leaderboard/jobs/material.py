@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from mmr_core.outcomes import OutcomeTable, object_array
 from mmr_core.runner.fit import validation_rows
 from mmr_core.runner.prepare import Prepared
 from mmr_leaderboard.audit.placebo import permuted_outcomes
-from mmr_leaderboard.jobs.naming import Naming
-from mmr_leaderboard.jobs.pictures import Gallery, collect
-from mmr_leaderboard.jobs.variants import reencode, respaced
+from mmr_leaderboard.jobs.anonymity import Gallery, Naming, collect
+
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 RECHECKED = 1500
 """How many queries are asked a second time at most; never more than half of them."""
@@ -180,3 +183,52 @@ def _variants(
         changed = replace(changed, image=object_array([*both.image[: len(train)], *image]))
     features = source.features(changed, np.arange(len(both)) < len(train))
     return features.take(np.arange(len(train), len(both)))
+
+
+_JPEG_QUALITY = 90
+_JPEG_AGAIN = 80
+"""For pictures that are JPEG already: the same quality again could give the same bytes."""
+
+
+def respaced(question: str, kind: int) -> str:
+    """The question with other white space and the same words: doubled blanks, tabs, a last line, a first blank.
+
+    :param kind: any number; which of the four it is. Never the question itself.
+    """
+    changed = (
+        question.replace(" ", "  "),
+        f"{question}\n",
+        f" {question}",
+        question.replace(" ", "\t"),
+    )[kind % 4]
+    return changed if changed != question else f" {question}"
+
+
+def reencode(source: Path, target: Path) -> None:
+    """Writes the picture as JPEG, of the same size and orientation, into a file whose bytes are others.
+
+    :raises DataError: if it cannot be decoded or written.
+    """
+    from PIL import Image as Imaging
+
+    # Decoders of damaged files raise nearly anything; it is all one to who wants the picture.
+    try:
+        with Imaging.open(source) as image:
+            image.load()
+            orientation = image.getexif()
+            quality = _JPEG_AGAIN if image.format == "JPEG" else _JPEG_QUALITY
+            _opaque(image).save(target, "JPEG", quality=quality, subsampling=0, exif=orientation)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"cannot be encoded anew: {type(error).__name__}: {reason}", where=str(source)) from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The picture in three colours, on white where it is transparent."""
+    from PIL import Image as Imaging
+
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Imaging.new("RGBA", layered.size, "white")
+        return Imaging.alpha_composite(white, layered).convert("RGB")
+    return image.convert("RGB")

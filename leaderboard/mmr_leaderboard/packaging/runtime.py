@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mmr_core.plugins import HOME, did_you_mean
 from mmr_core.registry import Registry
-from mmr_leaderboard.jobs.terms import Runtime
+from mmr_leaderboard.jobs.job_writer import Runtime
 from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, links
 from mmr_leaderboard.packaging.engine import engine, engine_digest, engine_modules
 from mmr_leaderboard.packaging.environments import environment
@@ -24,7 +24,7 @@ from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
 from mmr_leaderboard.packaging.wheels import START_UP, Wheel
-from mmr_leaderboard.sandbox.interpreter import interpreter_paths
+from mmr_leaderboard.sandbox.filesystem import interpreter_paths
 from mmr_leaderboard.submission.manifest import Router
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, JsonValue
 
 from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument, Part
-from mmr_leaderboard.sandbox.terms import Method
+from mmr_leaderboard.sandbox.contract import Method
 from mmr_leaderboard.submission.manifest import Kind, Track
 
 SCHEMA_VERSION: Literal[1] = 1

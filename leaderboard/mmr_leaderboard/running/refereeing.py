@@ -27,8 +27,8 @@ from mmr_leaderboard.audit.placebo import PlaceboReference
 from mmr_leaderboard.audit.points import representative_points
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.findings import Finding, refused
-from mmr_leaderboard.jobs.running import Material, run_entry
-from mmr_leaderboard.jobs.terms import EntryRun, RouterRequest, Runtime
+from mmr_leaderboard.jobs.entry_run import EntryRun, Material, run_entry
+from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.packaging.finding_wheels import WheelSources
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare
@@ -37,7 +37,7 @@ from mmr_leaderboard.ranking.measuring import Ruler
 from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
 from mmr_leaderboard.running.timing import latency
 from mmr_leaderboard.running.verdict import RouterRun, Verdict
-from mmr_leaderboard.sandbox.terms import Limits, Sandbox
+from mmr_leaderboard.sandbox.contract import Limits, Sandbox
 from mmr_leaderboard.submission.judging import Submission
 from mmr_leaderboard.submission.manifest import Router
 

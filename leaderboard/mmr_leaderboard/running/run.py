@@ -17,7 +17,7 @@ from mmr_core.features import cache_root
 from mmr_core.runner.lineup import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
-from mmr_leaderboard.jobs.running import material
+from mmr_leaderboard.jobs.entry_run import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.schema import FindingDocument, Leaderboard, Refused
@@ -27,10 +27,10 @@ from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
 from mmr_leaderboard.running.honest_range import read_against
 from mmr_leaderboard.running.refereeing import Referee, Surroundings, audit_features
 from mmr_leaderboard.running.verdict import Verdict
-from mmr_leaderboard.sandbox.choosing import sandbox as way_of_isolation
-from mmr_leaderboard.sandbox.stopping import stop_all
-from mmr_leaderboard.sandbox.terms import Limits, Method, Sandbox
-from mmr_leaderboard.sandbox.unsafe import Unsafe
+from mmr_leaderboard.sandbox.contract import Limits, Method, Sandbox
+from mmr_leaderboard.sandbox.methods import Unsafe
+from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
+from mmr_leaderboard.sandbox.supervision import stop_all
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.judging import Submission, judge_all
 from mmr_leaderboard.submission.pins import expected_of

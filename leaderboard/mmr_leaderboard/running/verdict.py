@@ -11,7 +11,7 @@ from pydantic import Field, FiniteFloat, JsonValue
 from mmr_core.results.schema import Part
 from mmr_leaderboard.publish.schema import Check, FindingDocument, Latency
 from mmr_leaderboard.ranking.measuring import Figures
-from mmr_leaderboard.sandbox.terms import Method
+from mmr_leaderboard.sandbox.contract import Method
 
 LONGEST = 10_000
 """Bytes that a router may state its parameters in."""

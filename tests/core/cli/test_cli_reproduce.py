@@ -17,7 +17,7 @@ import pytest
 
 from mmr_core.cli import main
 from mmr_core.cli.arguments import registry
-from mmr_core.cli.preparing import lineup
+from mmr_core.cli.inputs import lineup
 from mmr_core.registry import Registry
 
 PLUGIN = '''
@@ -283,7 +283,7 @@ def test_a_slow_router_takes_part_only_where_it_is_asked_for():
     shelf = Registry.discover(trusts=lambda distribution: distribution == "mmr-toy-studies").routers
     usual, left_out = lineup(None, shelf, {})
     assert [entrant.name for entrant in usual] == ["counted"]
-    assert left_out == {"plodding": "it is slow, so it takes part only where --router names it"}
+    assert left_out == {"plodding": "it is slow, so it only runs if --router names it"}
     everyone, left_out = lineup("all", shelf, {})
     assert [entrant.name for entrant in everyone] == ["counted", "plodding"]
     assert left_out == {}

@@ -279,7 +279,7 @@ def test_a_broken_image_is_named_and_can_be_masked(published, capsys):
         (["--prices", "nowhere.toml"], 1, ("nowhere.toml",)),
         (["--models", "Nobody"], 1, ("no model 'Nobody'",)),
         (["--protocol", "authors", "--router", "mlp"], 2, ("unseeded in the authors' program",)),
-        (["--protocol", "authors", "--seeds", "3"], 2, ("--seeds has no place",)),
+        (["--protocol", "authors", "--seeds", "3"], 2, ("--seeds does not apply",)),
         (["--seeds", "0"], 2, ("--seeds",)),
         (["--modality", "audio"], 2, ("audio",)),
     ],

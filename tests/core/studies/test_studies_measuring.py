@@ -107,7 +107,7 @@ def test_a_pooled_cell_has_the_best_frontier_of_its_parts_united_with_draws_of_t
         np.concatenate([part.frontier_utility for part in parts]),
         pooled.within,
     )
-    assert pooled.metrics["nauc"] == pytest.approx(measure(united, pooled.within).nauc)
+    assert pooled.metrics["nauc"] == pytest.approx(measure(united, pooled.within)["nauc"])
     assert pooled.metrics["nauc"] >= max(part.metrics["nauc"] for part in parts)
     assert (pooled.draws["nauc"] >= np.max([part.draws["nauc"] for part in parts], axis=0) - 1e-12).all()
     assert (pooled.draws["nauc"] > np.min([part.draws["nauc"] for part in parts], axis=0)).any()
@@ -127,7 +127,7 @@ def test_the_draws_of_a_union_are_those_of_one_frontier_and_not_a_mean(setting):
         weights = sample.weights[b].astype(float)
         points = [part.operating(utility, cost).points(weights) for part in parts]
         line = frontier(*(np.concatenate(axis) for axis in zip(*points, strict=True)), within)
-        assert drawn[b, 0] == pytest.approx(measure(line, within).nauc)
+        assert drawn["nauc"][b] == pytest.approx(measure(line, within)["nauc"])
 
 
 @settings(deadline=None, max_examples=80)

@@ -20,7 +20,7 @@ import pytest
 
 from mmr_leaderboard.publish.schema import Entry, FindingDocument, Leaderboard, Refused
 from mmr_leaderboard.running.run import RunRequest, RunResult, run_board
-from mmr_leaderboard.sandbox.terms import GIB, MIB, Limits, Method
+from mmr_leaderboard.sandbox.contract import GIB, MIB, Limits, Method
 
 SECRET = "mmr-witness-secret"
 ANSWER_BYTES = 4 * MIB

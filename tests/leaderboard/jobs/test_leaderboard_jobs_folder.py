@@ -15,15 +15,13 @@ from mmr_core.outcomes import object_array
 from mmr_core.runner import Options
 from mmr_core.runner.prepare import prepare
 from mmr_core.splits import validation_mask
-from mmr_leaderboard.child.folder import read_job
+from mmr_leaderboard.child.job_reader import read_job
+from mmr_leaderboard.jobs.anonymity import Naming, collect
+from mmr_leaderboard.jobs.entry_run import run_entry
+from mmr_leaderboard.jobs.job_writer import JobContent, RouterRequest, Runtime, write_job
 from mmr_leaderboard.jobs.material import Material, material
-from mmr_leaderboard.jobs.naming import Naming
-from mmr_leaderboard.jobs.pictures import collect
 from mmr_leaderboard.jobs.plans import answer_job, placebo_job, recheck_job, validation_job
-from mmr_leaderboard.jobs.running import run_entry
-from mmr_leaderboard.jobs.terms import RouterRequest, Runtime
-from mmr_leaderboard.jobs.writing import JobContent, write_job
-from mmr_leaderboard.sandbox.terms import Ended, Limits
+from mmr_leaderboard.sandbox.contract import Limits, ProcessEnd
 
 REQUEST = RouterRequest(distribution="mmr-bench", name="linear")
 KINDS = ("answer", "recheck", "validation", "placebo")
@@ -110,7 +108,7 @@ def test_images_are_those_of_the_rows_alike_in_all_but_the_picture(kind, shared,
     job = written(tmp_path, kind, stuff, runtime_with(), shared=shared)
     folder = Path(json.loads((job / "job.json").read_text())["images"])
     files = sorted(folder.iterdir())
-    wanted = {path.read_bytes() for path in (*content.lessons.features.images, *content.queries.images)}
+    wanted = {path.read_bytes() for path in (*content.training.features.images, *content.queries.images)}
     assert {path.read_bytes() for path in files} == wanted
     facts = [path.stat() for path in files]
     assert {(stat.S_IMODE(fact.st_mode), fact.st_mtime_ns, fact.st_nlink) for fact in facts} == {(0o444, 10**18, 1)}
@@ -188,12 +186,12 @@ def test_an_entry_with_its_own_encoder_gets_no_embeddings(stuff, runtime_with, t
 def test_the_folder_reads_back_as_it_was_written(stuff, runtime_with, tmp_path):
     content = content_of("recheck", stuff)
     job = read_job(written(tmp_path, "recheck", stuff, runtime_with()))
-    np.testing.assert_array_equal(job.utility, content.lessons.utility)
-    np.testing.assert_array_equal(job.cost, content.lessons.cost)
-    np.testing.assert_array_equal(job.validation, content.lessons.validation)
+    np.testing.assert_array_equal(job.utility, content.training.utility)
+    np.testing.assert_array_equal(job.cost, content.training.cost)
+    np.testing.assert_array_equal(job.validation, content.training.validation)
     assert job.pool == stuff.column.table.models
     assert job.cost_scale == stuff.column.cost_scale
-    for read, given in ((job.training, content.lessons.features), (job.queries, content.queries)):
+    for read, given in ((job.training, content.training.features), (job.queries, content.queries)):
         np.testing.assert_array_equal(read.features.embeddings.text, given.embeddings.text)
         np.testing.assert_array_equal(read.features.embeddings.image, given.embeddings.image)
         np.testing.assert_array_equal(read.features.embeddings.norms, given.embeddings.norms)
@@ -257,7 +255,7 @@ def test_every_folder_is_gone_whatever_happens_to_its_process(stuff, runtime_wit
             seen.append((job, job.is_dir(), view.scratch.is_dir(), list(view.scratch.iterdir()), answer.exists()))
             assert command[1:3] == ["-I", "-S"]
             assert view.readable == (job,)
-            return Ended(end="timeout", status=-9, said="", seconds=1.0)
+            return ProcessEnd(end="timeout", status=-9, said="", seconds=1.0)
 
     done = run_entry(REQUEST, runtime_with(), stuff, Watching(), Limits(), workspace=tmp_path)
     assert [found.code for found in done.findings] == ["timeout"]

@@ -16,11 +16,11 @@ from mmr_core.runner import Entrant, Options
 from mmr_core.runner.fit import answer
 from mmr_core.runner.policies import Decided, Scored
 from mmr_core.runner.prepare import prepare
-from mmr_leaderboard.jobs.running import run_entry
-from mmr_leaderboard.jobs.terms import RouterRequest
+from mmr_leaderboard.jobs.entry_run import run_entry
+from mmr_leaderboard.jobs.job_writer import RouterRequest
 from mmr_leaderboard.packaging.runtime import runtime
-from mmr_leaderboard.sandbox.choosing import available, sandbox
-from mmr_leaderboard.sandbox.terms import Limits
+from mmr_leaderboard.sandbox.contract import Limits
+from mmr_leaderboard.sandbox.selection import available, sandbox
 
 CODES = {"not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters"}
 

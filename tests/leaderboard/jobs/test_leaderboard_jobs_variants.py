@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmr_core.errors import DataError
-from mmr_leaderboard.jobs.variants import reencode, respaced
+from mmr_leaderboard.jobs.material import reencode, respaced
 
 
 @given(st.text(), st.integers(0, 7))

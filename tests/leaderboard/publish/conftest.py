@@ -98,14 +98,14 @@ def absent(reason: str) -> EstimateDocument:
 def metrics(lift: float, shift: float = 0.0, width: float = 0.012) -> MetricsDocument:
     line, within = _shape(lift, shift)
     found = measure(line, within)
-    assert found.nauc_log is not None
+    assert found["nauc_log"] is not None
     never_reached = lift == NEVER_REACHED
     return MetricsDocument(
-        nauc=estimate(found.nauc, width),
+        nauc=estimate(found["nauc"], width),
         skill=estimate(lift / 0.2, 0.05),
-        nauc_log=absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found.nauc_log, width),
-        peak=estimate(found.peak, width),
-        qnc=infinite() if never_reached else estimate(found.qnc, 0.06 * found.qnc),
+        nauc_log=absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found["nauc_log"], width),
+        peak=estimate(found["peak"], width),
+        qnc=infinite() if never_reached else estimate(found["qnc"], 0.06 * found["qnc"]),
     )
 
 

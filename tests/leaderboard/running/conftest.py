@@ -22,7 +22,9 @@ from mmr_core.store import OutcomeStore
 from mmr_leaderboard import board as board_module
 from mmr_leaderboard.audit import audit
 from mmr_leaderboard.board import Board, BoardSettings, open_board, own_registry
-from mmr_leaderboard.jobs.terms import BehaviourCheck, EntryRun, RouterRequest, Runtime
+from mmr_leaderboard.jobs.behaviour import BehaviourCheck
+from mmr_leaderboard.jobs.entry_run import EntryRun
+from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.running import refereeing
 from mmr_leaderboard.running import run as run_module
 from mmr_leaderboard.running.run import RunRequest, RunResult, run_board

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from mmr_leaderboard.sandbox.choosing import available
+from mmr_leaderboard.sandbox.selection import available
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from mmr_leaderboard.publish.choices import choices_text
 from mmr_leaderboard.publish.log import append, news, read_log, sign_off
 from mmr_leaderboard.running import refereeing
 from mmr_leaderboard.running import run as run_module
-from mmr_leaderboard.sandbox.choosing import IsolationError
-from mmr_leaderboard.sandbox.terms import Limits
+from mmr_leaderboard.sandbox.contract import Limits
+from mmr_leaderboard.sandbox.selection import IsolationError
 
 
 def publish(ground, result):

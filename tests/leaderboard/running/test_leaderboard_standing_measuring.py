@@ -116,7 +116,7 @@ def test_no_curve_has_more_than_the_points_that_are_published(m, seed):
     utility = np.sqrt(cost)  # strictly concave: every point is a corner
     within = CostRange(low=0.0, high=1.0, floor=0.0, best_cost=1.0, best_utility=1.0)
     line = frontier(cost, utility, within)
-    shown = corners(PointSet(cost=cost[:, None], utility=utility[:, None]), within)
+    shown = corners(PointSet(trade_off=np.zeros(len(cost)), cost=cost[:, None], utility=utility[:, None]), within)
     assert len(shown) == min(POINTS, len(line.cost))
     assert shown[0] == (line.cost[0], line.utility[0])
     assert shown[-1] == (line.cost[-1], line.utility[-1])

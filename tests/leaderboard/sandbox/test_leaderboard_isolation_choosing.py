@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.sandbox import choosing
-from mmr_leaderboard.sandbox.bubblewrap import NEEDED, Bubblewrap
-from mmr_leaderboard.sandbox.choosing import available, escapes, sandbox
-from mmr_leaderboard.sandbox.landlock import Landlock
-from mmr_leaderboard.sandbox.running import IsolationError
-from mmr_leaderboard.sandbox.unsafe import Unsafe
+from mmr_leaderboard.sandbox import selection
+from mmr_leaderboard.sandbox.contract import IsolationError
+from mmr_leaderboard.sandbox.methods import NEEDED, Bubblewrap, Landlock, Unsafe
+from mmr_leaderboard.sandbox.selection import available, escapes, sandbox
 
 
 @pytest.fixture
@@ -86,15 +84,15 @@ def test_a_missing_bubblewrap_is_reported(monkeypatch, tmp_path):
 
 
 def test_where_nothing_works_every_reason_is_told(monkeypatch):
-    monkeypatch.setattr(choosing, "_candidates", lambda: (Bubblewrap(program=None), Landlock()))
-    monkeypatch.setattr("mmr_leaderboard.sandbox.inside.MACHINES", ())
-    choosing._obstacle.cache_clear()
+    monkeypatch.setattr(selection, "_candidates", lambda: (Bubblewrap(program=None), Landlock()))
+    monkeypatch.setattr("mmr_leaderboard.sandbox.methods.MACHINES", ())
+    selection._obstacle.cache_clear()
     try:
         with pytest.raises(IsolationError) as caught:
             sandbox(None)
         assert available() == []
     finally:
-        choosing._obstacle.cache_clear()
+        selection._obstacle.cache_clear()
     assert "bubblewrap is not installed" in str(caught.value)
     assert "no system-call filter" in str(caught.value)
 
@@ -102,13 +100,13 @@ def test_where_nothing_works_every_reason_is_told(monkeypatch):
 def test_a_sandbox_that_lets_things_through_is_not_taken(monkeypatch):
     leaking = Bubblewrap(program=Path("/leaking"))
     monkeypatch.setattr(Bubblewrap, "run", lambda self, *arguments: Unsafe().run(*arguments))
-    monkeypatch.setattr(choosing, "_candidates", lambda: (leaking,))
+    monkeypatch.setattr(selection, "_candidates", lambda: (leaking,))
     with pytest.raises(IsolationError, match="what ran inside could read a file outside"):
         sandbox(None)
 
 
 def test_a_command_that_does_not_exist_is_no_fault_of_a_submission(any_cell):
-    from mmr_leaderboard.sandbox.terms import View
+    from mmr_leaderboard.sandbox.contract import View
 
     view = View(readable=(), scratch=any_cell.scratch)
     with pytest.raises(IsolationError, match="No such file"):
@@ -118,10 +116,10 @@ def test_a_command_that_does_not_exist_is_no_fault_of_a_submission(any_cell):
 def test_a_kernel_without_landlock_has_no_isolation_by_it(make_cell, tmp_path, monkeypatch):
     cell = make_cell("landlock", tmp_path / "cell")
     starter = tmp_path / "starter.py"
-    written = Path(choosing.__file__).with_name("starter.py").read_text()
+    written = Path(selection.__file__).with_name("starter.py").read_text()
     starter.write_text(written.replace("444, 445, 446", "9444, 9445, 9446"))
-    monkeypatch.setattr("mmr_leaderboard.sandbox.running.STARTER", starter)
-    monkeypatch.setattr("mmr_leaderboard.sandbox.inside.STARTER", starter)
+    monkeypatch.setattr("mmr_leaderboard.sandbox.execution.STARTER", starter)
+    monkeypatch.setattr("mmr_leaderboard.sandbox.methods.STARTER", starter)
     with pytest.raises(IsolationError, match="no Landlock"):
         cell.run("")
 
@@ -129,8 +127,8 @@ def test_a_kernel_without_landlock_has_no_isolation_by_it(make_cell, tmp_path, m
 def test_bubblewrap_isolates_on_a_kernel_without_landlock(make_cell, tmp_path, monkeypatch):
     cell = make_cell("bubblewrap", tmp_path / "cell")
     starter = tmp_path / "starter.py"
-    written = Path(choosing.__file__).with_name("starter.py").read_text()
+    written = Path(selection.__file__).with_name("starter.py").read_text()
     starter.write_text(written.replace("444, 445, 446", "9444, 9445, 9446"))
-    monkeypatch.setattr("mmr_leaderboard.sandbox.running.STARTER", starter)
-    monkeypatch.setattr("mmr_leaderboard.sandbox.inside.STARTER", starter)
+    monkeypatch.setattr("mmr_leaderboard.sandbox.execution.STARTER", starter)
+    monkeypatch.setattr("mmr_leaderboard.sandbox.methods.STARTER", starter)
     assert escapes(cell.sandbox) == []

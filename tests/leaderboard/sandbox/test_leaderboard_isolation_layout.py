@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmr_core.errors import DataError
-from mmr_leaderboard.sandbox.interpreter import interpreter, interpreter_paths
-from mmr_leaderboard.sandbox.layout import MANY, SHARED_MEMORY, layout
-from mmr_leaderboard.sandbox.terms import View
+from mmr_leaderboard.sandbox.contract import View
+from mmr_leaderboard.sandbox.filesystem import MANY, SHARED_MEMORY, interpreter, interpreter_paths, layout
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.sandbox.stopping import stop_all
+from mmr_leaderboard.sandbox.supervision import stop_all
 
 DAEMON = """
 import os, time
@@ -34,9 +34,9 @@ READY = "import os, time; os.write(3, b'ready'); time.sleep(1000)"
 RUNNER = """
 import sys
 from pathlib import Path
-from mmr_leaderboard.sandbox.choosing import sandbox
-from mmr_leaderboard.sandbox.interpreter import interpreter
-from mmr_leaderboard.sandbox.terms import Limits, View
+from mmr_leaderboard.sandbox.selection import sandbox
+from mmr_leaderboard.sandbox.filesystem import interpreter
+from mmr_leaderboard.sandbox.contract import Limits, View
 method, folder, program = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 box = sandbox(method)
 print("running", flush=True)
@@ -72,7 +72,7 @@ def has_answered(answer: Path) -> bool:
 @pytest.fixture
 def unfiltered(monkeypatch):
     """Sandboxes in which processes can be started after all."""
-    monkeypatch.setattr("mmr_leaderboard.sandbox.inside.assembled", lambda machine: b"")
+    monkeypatch.setattr("mmr_leaderboard.sandbox.methods.assembled", lambda machine: b"")
 
 
 def test_a_daemon_is_gone_when_the_run_is_over(any_cell, unfiltered):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.sandbox.terms import MIB
+from mmr_leaderboard.sandbox.contract import MIB
 
 NUMPY = tuple(
     entry

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.sandbox.interpreter import interpreter_paths
-from mmr_leaderboard.sandbox.running import STARTER
+from mmr_leaderboard.sandbox.execution import STARTER
+from mmr_leaderboard.sandbox.filesystem import interpreter_paths
 
 PROWLER = (Path(__file__).parent / "prowler.py").read_text()
 SECRET = "the outcomes of the test split"
@@ -180,7 +180,7 @@ def test_the_attempts_succeed_where_nothing_is_isolated(make_cell, surroundings,
 
 
 def test_the_other_walls_stand_without_the_filter(cell, make_cell, surroundings, tmp_path, monkeypatch):
-    monkeypatch.setattr("mmr_leaderboard.sandbox.inside.assembled", lambda machine: b"")
+    monkeypatch.setattr("mmr_leaderboard.sandbox.methods.assembled", lambda machine: b"")
     bare = make_cell(cell.sandbox.method, tmp_path / "bare", (Path(surroundings["readable"]),))
     outcomes = prowl(bare, surroundings, NOT_BY_THE_FILTER)
     assert {name: how for name, how in outcomes.items() if not how.startswith("refused")} == {}

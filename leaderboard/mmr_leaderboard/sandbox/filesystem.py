@@ -1,19 +1,71 @@
-"""What the file system of a sandbox consists of: which symbolic links, read-only mounts and empty places, in order.
+"""The file system of a sandbox: what Python needs to start, and the links, mounts and empty places that make a view.
 
-Pure but for looking at what the paths are. `bubblewrap` turns a layout into arguments, `namespaces` into mounts, and
-both into the same world: the readable paths at their own names, one temporary folder, five harmless devices.
+Nothing here changes anything; it only looks at what the paths are. `bubblewrap` gets a layout as arguments,
+`namespaces` as mounts, and both build the same world: the readable paths under their own names, one temporary folder,
+five harmless devices.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import sysconfig
 from collections import Counter, deque
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mmr_core.errors import DataError
-from mmr_leaderboard.sandbox.terms import View
+from mmr_leaderboard.sandbox.contract import View
+
+LIBRARY_FOLDERS = (Path("/lib64"), Path("/lib"), Path("/usr/lib64"), Path("/usr/lib"))
+FACTS = ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/proc/cpuinfo", "/proc/meminfo")
+PROCESSORS = "/sys/devices/system/cpu"
+
+
+def interpreter() -> Path:
+    """The interpreter itself, not the link to it that a virtual environment has."""
+    return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
+
+
+@cache
+def interpreter_paths() -> tuple[Path, ...]:
+    """Files and folders: the interpreter, its standard library, the C libraries, time zones, facts of the processor.
+
+    Of a folder that also holds other people's packages only the rest is named. Nothing that tells of the machine's
+    users, and no `site-packages`, is among them.
+    """
+    found = dict.fromkeys((interpreter(), *_standard_library(), *_own_libraries(), *_system_libraries()))
+    facts = (Path(fact) for fact in (*FACTS, PROCESSORS))
+    return (*found, *(fact for fact in facts if fact.exists()))
+
+
+def _standard_library() -> Iterator[Path]:
+    for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}:
+        standard = Path(folder)
+        yield from sorted(entry for entry in standard.iterdir() if entry.name not in ("site-packages", "dist-packages"))
+
+
+def _own_libraries() -> Iterator[Path]:
+    """The shared libraries that lie beside the standard library, such as libpython; none for the system's Python."""
+    folder = Path(sys.base_prefix) / "lib"
+    if folder.resolve() not in {system.resolve() for system in LIBRARY_FOLDERS}:
+        yield from sorted(folder.glob("*.so*"))
+
+
+def _system_libraries() -> Iterator[Path]:
+    """The folders of one architecture where the system has such (Debian), else each shared library by itself."""
+    for folder in LIBRARY_FOLDERS:
+        if folder.is_dir():
+            yield from sorted(entry for entry in folder.iterdir() if _is_library(entry))
+
+
+def _is_library(entry: Path) -> bool:
+    if entry.is_dir():
+        return "-linux-" in entry.name
+    return ".so" in entry.suffixes
+
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 SHARED_MEMORY = Path("/dev/shm")

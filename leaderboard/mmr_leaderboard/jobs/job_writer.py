@@ -1,14 +1,14 @@
 """Writes a job folder: everything that an isolated process is told, and nothing else. See `docs/job-folder.md`.
 
 This is the one door through which anything reaches submitted code. `Part` has no outcomes; those of the training rows
-come in by `Lessons`, which is made of training rows alone.
+come in by `TrainingRows`, which is made of training rows alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,49 @@ from numpy.typing import NDArray
 from mmr_core.features import Features
 from mmr_core.features.aligned import View
 from mmr_core.specs import ModelSpec
-from mmr_leaderboard.jobs.naming import Naming
-from mmr_leaderboard.jobs.pictures import Gallery
-from mmr_leaderboard.jobs.terms import RouterRequest, Runtime
+from mmr_leaderboard.jobs.anonymity import Gallery, Naming
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterRequest:
+    """Which router the isolated process makes.
+
+    :param name: as the registry of the isolated process finds it; that registry trusts `distribution` and the
+        benchmark's own distribution alone.
+    :param fusion: instead of the router's own default; None leaves it.
+    :param encoder: instead of the board's; it then encodes inside the isolation. None takes the board's embeddings.
+    """
+
+    distribution: str
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    fusion: str | None = None
+    fusion_parameters: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str | None = None
+    encoder_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What the isolated process runs on.
+
+    :param python: the interpreter.
+    :param path: its whole `sys.path`, in order; no `.pth` file is ever acted on.
+    :param readable: every file and folder that has to be readable for this, the interpreter's own included.
+    :param digest: of everything that can change what it computes.
+    :param packages: distribution name to version of what the submission brings.
+    """
+
+    python: Path
+    path: tuple[Path, ...]
+    readable: tuple[Path, ...]
+    digest: str
+    packages: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lessons:
+class TrainingRows:
     """Training rows: what is seen of them, and what became of them.
 
     :param utility, cost: float64 [n, K], NaN where missing.
@@ -38,7 +74,7 @@ class Lessons:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ask:
+class AskPlan:
     """One question to the fitted router.
 
     :param rows: which of the job's queries, in this order.
@@ -58,9 +94,9 @@ class JobContent:
     :param encoder_texts: what an encoder of the submission learns from: the questions of the training split.
     """
 
-    lessons: Lessons
+    training: TrainingRows
     queries: Features
-    asks: tuple[Ask, ...]
+    asks: tuple[AskPlan, ...]
     pool: tuple[ModelSpec, ...]
     cost_scale: float
     modality: View
@@ -91,9 +127,9 @@ def write_job(
         else:
             gallery.copy_to(images)
     own_encoder = request.encoder is not None
-    lessons = content.lessons
-    outcomes = {"utility": lessons.utility, "cost": lessons.cost, "validation": lessons.validation}
-    _write_part(folder, "training", lessons.features, naming, gallery, outcomes, bare=own_encoder)
+    training = content.training
+    outcomes = {"utility": training.utility, "cost": training.cost, "validation": training.validation}
+    _write_part(folder, "training", training.features, naming, gallery, outcomes, bare=own_encoder)
     _write_part(folder, "queries", content.queries, naming, gallery, {}, bare=own_encoder)
     job = {
         "format": 1,
@@ -145,7 +181,7 @@ def _write_part(
     _write_json(folder / f"{part}.json", words)
 
 
-def _stated(ask: Ask, naming: Naming) -> dict[str, object]:
+def _stated(ask: AskPlan, naming: Naming) -> dict[str, object]:
     rows = ask.rows.tolist()
     ids: Sequence[str] | None = [naming.query(("renamed", row)) for row in rows] if ask.renamed else None
     return {"rows": rows, "ids": ids, "each": ask.each}

@@ -20,7 +20,7 @@ from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers.published import PublishedImporter
 from mmr_plugins.models import MODELS
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "mathvision-real"
+REAL = Path(__file__).parents[4] / "shared" / "data" / "mathvision-real"
 
 Row = dict[str, str]
 
@@ -145,7 +145,7 @@ def test_a_folder_of_one_csv_per_dataset_is_one_table(folder: Path) -> None:
     assert table.status[0].tolist() == [Status.OK, Status.MISSING]
     assert table.response is not None
     assert table.response[:, 1].tolist() == [None, None, "yes"]
-    assert warnings == [f"{folder}: no outcome tables, and left out: notes.csv"]
+    assert warnings == [f"{folder}: left out, because they are not outcome tables: notes.csv"]
 
 
 def test_a_model_that_a_file_lacks_is_missing_there(folder: Path) -> None:
@@ -300,7 +300,7 @@ def test_columns_that_only_look_like_a_models_are_left_alone_with_a_warning(fold
     [
         ("Gemma3-4B_cost", "column 'Gemma3-4B_correct' without 'Gemma3-4B_cost'"),
         ("Gemma3-4B_correct", "column 'Gemma3-4B_cost' without 'Gemma3-4B_correct'"),
-        ("dataset_idx", "no outcome table: it has no column 'dataset_idx'"),
+        ("dataset_idx", "not an outcome table: it has no column 'dataset_idx'"),
         ("question", "no column 'question'"),
         ("answer", "no column 'answer'"),
     ],
@@ -311,7 +311,7 @@ def test_an_absent_column_is_named(folder: Path, dropped: str, words: str) -> No
 
 
 def test_a_csv_of_something_else_is_no_outcome_table(folder: Path) -> None:
-    fails(write(folder, "name,age\nAda,36\n"), "is no outcome table", "'<model>_correct'")
+    fails(write(folder, "name,age\nAda,36\n"), "is not an outcome table", "'<model>_correct'")
 
 
 def test_one_model_under_two_names_is_an_error(folder: Path) -> None:
@@ -392,7 +392,7 @@ def test_an_id_without_a_dataset_is_an_error(folder: Path, idx: str) -> None:
 
 
 def test_a_prefix_of_which_no_name_can_be_made_is_an_error(folder: Path) -> None:
-    fails(write(folder, [a_row(1, "数学")]), "no name can be made of the id prefix '数学'")
+    fails(write(folder, [a_row(1, "数学")]), "no dataset name can be made of the id prefix '数学'")
 
 
 def test_a_prefix_claimed_by_two_datasets_is_an_error(folder: Path) -> None:
@@ -463,15 +463,15 @@ def test_an_id_with_a_slash_names_an_image_in_a_folder_below(folder: Path) -> No
     [
         ("cheap_correct", "1.7", "correctness '1.7' is outside [0, 1]"),
         ("cheap_correct", "-0.5", "correctness '-0.5' is outside [0, 1]"),
-        ("cheap_correct", "yes", "correctness 'yes' is no number, nor True or False"),
-        ("cheap_correct", "nan", "correctness 'nan' is no number"),
-        ("cheap_correct", "1_0", "is no number"),
+        ("cheap_correct", "yes", "correctness 'yes' is not a number, True or False"),
+        ("cheap_correct", "nan", "correctness 'nan' is not a number"),
+        ("cheap_correct", "1_0", "is not a number"),
         ("cheap_cost", "-0.1", "cost '-0.1' is negative"),
-        ("cheap_cost", "free", "cost 'free' is no number"),
-        ("cheap_cost", "inf", "cost 'inf' is no number"),
+        ("cheap_cost", "free", "cost 'free' is not a number"),
+        ("cheap_cost", "inf", "cost 'inf' is not a number"),
         ("cheap_cost", "1e999", "cost '1e999' is not finite"),
-        ("cheap_cost", "1,5", "cost '1,5' is no number"),
-        ("cheap_token", "many", "number of tokens 'many' is no number"),
+        ("cheap_cost", "1,5", "cost '1,5' is not a number"),
+        ("cheap_token", "many", "number of tokens 'many' is not a number"),
         ("cheap_token", "-3", "number of tokens '-3' is negative"),
     ],
 )
@@ -501,17 +501,17 @@ def test_an_empty_id_is_an_error(folder: Path, idx: str) -> None:
     [
         (b"", "is empty"),
         (b" \n\n", "is empty"),
-        (b"\x89PNG\r\n\x1a\n\x00", "is no text in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00", "is not UTF-8 text"),
         (b"dataset_idx,\x00question\n", "zero byte"),
-        ("dataset_idx,question".encode("utf-16"), "is no text in UTF-8"),
-        ("dataset_idx,frage\nMathVision_1,Größe\n".encode("latin-1"), "is no text in UTF-8"),
-        (b"<!DOCTYPE html><html><body>404</body></html>", "is a page of markup"),
-        (b"\n<html>\n", "is a page of markup"),
+        ("dataset_idx,question".encode("utf-16"), "is not UTF-8 text"),
+        ("dataset_idx,frage\nMathVision_1,Größe\n".encode("latin-1"), "is not UTF-8 text"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page, not a CSV file"),
+        (b"\n<html>\n", "is a web page, not a CSV file"),
         (b"dataset_idx;question;answer\n1;2;3\n", "is separated by ';', not by commas"),
         (b"dataset_idx\tquestion\n1\t2\n", "is separated by"),
         (b"dataset_idx,question,question\n1,2,3\n", "has the column 'question' twice"),
-        (b'dataset_idx,question\nMathVision_1,"cut off', "is no CSV: unexpected end of data (line 2)"),
-        (b'dataset_idx,question\nMathVision_1,"a"b\n', "is no CSV"),
+        (b'dataset_idx,question\nMathVision_1,"cut off', "is not CSV: unexpected end of data (line 2)"),
+        (b'dataset_idx,question\nMathVision_1,"a"b\n', "is not CSV"),
     ],
 )
 def test_what_is_no_csv_says_what_it_is(folder: Path, content: bytes, words: str) -> None:
@@ -523,11 +523,11 @@ def test_what_is_no_csv_says_what_it_is(folder: Path, content: bytes, words: str
 def test_a_row_of_another_length_is_named(folder: Path, change: Callable[[str], str]) -> None:
     lines = as_csv([a_row(1), a_row(2), a_row(3)]).splitlines()
     lines[2] = change(lines[2])
-    fails(write(folder, "\n".join(lines)), "row 2 (MathVision_2)", "cells where the header has 7")
+    fails(write(folder, "\n".join(lines)), "row 2 (MathVision_2)", "expected 7 cells as in the header, got ")
 
 
 def test_a_header_without_rows_is_an_error(folder: Path) -> None:
-    fails(write(folder, as_csv([a_row()]).splitlines()[0] + "\n"), "has a header and no rows")
+    fails(write(folder, as_csv([a_row()]).splitlines()[0] + "\n"), "has a header but no rows")
 
 
 def test_an_absent_path_is_named(folder: Path) -> None:

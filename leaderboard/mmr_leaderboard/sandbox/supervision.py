@@ -1,15 +1,19 @@
-"""Starts a launcher and watches it to its end, whatever it prints; `running` says what to start."""
+"""Starts a launcher, watches it to its end whatever it prints, and stops every launcher at once on an interruption.
+
+`execution` says what to start.
+"""
 
 from __future__ import annotations
 
 import os
 import selectors
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-
-from mmr_leaderboard.sandbox.stopping import stoppable
 
 TAIL = 8 << 10
 """How much is kept of what a run prints, in bytes from the end."""
@@ -25,7 +29,7 @@ GRACE_SECONDS = 30.0
 
 
 @dataclass(kw_only=True)
-class Watched:
+class WatchedProcess:
     """What was seen of a launcher.
 
     :param said: the last bytes of what the run printed.
@@ -40,7 +44,7 @@ class Watched:
     printed: int = 0
 
 
-def watch(command: Sequence[str], keep: Sequence[int], report: int, until: float) -> Watched:
+def watch(command: Sequence[str], keep: Sequence[int], report: int, until: float) -> WatchedProcess:
     """Reads until the launcher has ended, which keeps the time itself; it outlives neither this call nor `until`.
 
     :param keep: the descriptors that it is given.
@@ -68,9 +72,9 @@ def _launch(command: Sequence[str], keep: Sequence[int]) -> subprocess.Popen[byt
     )
 
 
-def _read_to_the_end(launched: subprocess.Popen[bytes], report: int, until: float) -> Watched:
+def _read_to_the_end(launched: subprocess.Popen[bytes], report: int, until: float) -> WatchedProcess:
     assert launched.stdout is not None
-    said, watched = launched.stdout.fileno(), Watched()
+    said, watched = launched.stdout.fileno(), WatchedProcess()
     for descriptor in (said, report):
         os.set_blocking(descriptor, False)
     process = os.pidfd_open(launched.pid)
@@ -96,7 +100,7 @@ def _read_to_the_end(launched: subprocess.Popen[bytes], report: int, until: floa
     return watched
 
 
-def _read(descriptor: int, watched: Watched, said: int) -> bool:
+def _read(descriptor: int, watched: WatchedProcess, said: int) -> bool:
     """Takes in what there is; whether there was something."""
     try:
         data = os.read(descriptor, 1 << 16)
@@ -123,3 +127,43 @@ def _end(launched: subprocess.Popen[bytes]) -> None:
     launched.wait()
     if launched.stdout is not None:
         launched.stdout.close()
+
+
+_lock = threading.Lock()
+_running: dict[subprocess.Popen[bytes], threading.Thread] = {}
+_stopped: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+@contextmanager
+def stoppable(launch: Callable[[], subprocess.Popen[bytes]]) -> Iterator[subprocess.Popen[bytes]]:
+    """Launches, and lets `stop_all` end what was launched, and with it everything that it started.
+
+    :raises KeyboardInterrupt: if another thread called `stop_all`, before the launch or during the context.
+    """
+    this = threading.current_thread()
+    with _lock:
+        if this in _stopped:
+            raise KeyboardInterrupt
+        launched = launch()
+        _running[launched] = this
+    try:
+        yield launched
+    finally:
+        with _lock:
+            del _running[launched]
+    if this in _stopped:
+        raise KeyboardInterrupt
+
+
+def stop_all() -> int:
+    """Asks every launcher of another thread to end; those threads get a `KeyboardInterrupt` and can launch no more.
+
+    Returns how many there were. Threads that are begun later are free to launch.
+    """
+    with _lock:
+        this = threading.current_thread()
+        _stopped.update(thread for thread in threading.enumerate() if thread is not this)
+        others = [launched for launched, thread in _running.items() if thread is not this]
+        for launched in others:
+            launched.terminate()
+        return len(others)

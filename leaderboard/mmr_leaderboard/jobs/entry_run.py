@@ -22,10 +22,11 @@ from mmr_core.runner.fit import best_trade_off
 from mmr_core.runner.policies import Policy
 from mmr_leaderboard.child.driver import NO_DECISION, NO_PREDICTION, NOT_AVAILABLE, OUT_OF_MEMORY
 from mmr_leaderboard.findings import Finding, finding
-from mmr_leaderboard.jobs.answers import Answers, Due, Reply, read_answers
-from mmr_leaderboard.jobs.behaviour import Pair, judge
+from mmr_leaderboard.jobs.anonymity import Naming
+from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, Reply, read_answers
+from mmr_leaderboard.jobs.behaviour import BehaviourCheck, Pair, judge
+from mmr_leaderboard.jobs.job_writer import JobContent, RouterRequest, Runtime, write_job
 from mmr_leaderboard.jobs.material import Material, material
-from mmr_leaderboard.jobs.naming import Naming
 from mmr_leaderboard.jobs.plans import (
     AGAIN,
     CANONICAL,
@@ -39,10 +40,33 @@ from mmr_leaderboard.jobs.plans import (
     recheck_job,
     validation_job,
 )
-from mmr_leaderboard.jobs.terms import BehaviourCheck, EntryRun, RouterRequest, Runtime
-from mmr_leaderboard.jobs.writing import JobContent, write_job
-from mmr_leaderboard.sandbox.terms import Ended, Limits, Sandbox
-from mmr_leaderboard.sandbox.terms import View as FileView
+from mmr_leaderboard.sandbox.contract import Limits, Method, ProcessEnd, Sandbox
+from mmr_leaderboard.sandbox.contract import View as FileView
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EntryRun:
+    """What the run of one submission came to.
+
+    :param policy: its answers about the test instances of the board's column, in their order; None if it failed.
+    :param trade_off: the weight chosen on validation, as `mmr_core.runner.fit` chooses it; None if there is none.
+    :param placebo: its answers after training outcomes were permuted within their dataset.
+    :param single_seconds: [m] seconds for each query that was asked by itself.
+    :param batch_rates: [b] queries per second of each batch of queries that was asked at once.
+    :param method: how it was isolated.
+    :param router: the parameters that the router really ran with, as the process states them, and its default fusion.
+    """
+
+    policy: Policy | None
+    trade_off: float | None
+    placebo: Policy | None
+    single_seconds: NDArray[np.float64]
+    batch_rates: NDArray[np.float64]
+    checks: tuple[BehaviourCheck, ...]
+    findings: tuple[Finding, ...]
+    method: Method
+    router: Mapping[str, Any]
+
 
 __all__ = ["Material", "material", "run_entry"]
 
@@ -234,7 +258,7 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
             return _failure(ended, where)
         return read_answers(
             answer,
-            [Due(queries=len(ask.rows), each=ask.each) for ask in content.asks],
+            [ExpectedReply(queries=len(ask.rows), each=ask.each) for ask in content.asks],
             models=len(content.pool),
             cost_scale=content.cost_scale,
             largest=limits.answer_bytes,
@@ -244,7 +268,7 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _failure(ended: Ended, where: str) -> Finding:
+def _failure(ended: ProcessEnd, where: str) -> Finding:
     """What stopped the process, with the last thing that it said, which is its own word for it."""
     code = _STATUSES.get(ended.status, ended.end) if ended.end == "raised" else ended.end
     lines = [line for line in ended.said.splitlines() if line.strip()]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.store.parquet import CACHED, NUMBERS, STATUS_WORDS
+from mmr_core.store.outcome_files import CACHED, NUMBERS, STATUS_WORDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.specs import DatasetSpec, ModelSpec
-    from mmr_core.store.parquet import Instances, Outcomes
+    from mmr_core.store.outcome_files import Instances, Outcomes
 
 _FIX = "import into a new store"
 
@@ -101,9 +101,7 @@ def _positions(stored: NDArray[np.object_], given: NDArray[np.object_]) -> NDArr
 
 def _differs(old: NDArray[Any], now: NDArray[Any]) -> NDArray[np.bool_]:
     if old.dtype == object:
-        given = np.array([text is not None for text in now], dtype=bool)
-        unequal = np.array([a != b for a, b in zip(old, now, strict=True)], dtype=bool)
-        return np.array(given & unequal, dtype=bool)
+        return np.not_equal(now, None).astype(np.bool_) & (old != now)
     differs: NDArray[np.bool_] = (old != now) & ~(np.isnan(old) & np.isnan(now))
     return differs
 

@@ -1,17 +1,22 @@
-"""What adding a table does to a store: which files are new, and the manifest that names them."""
+"""What adding a table does to a store: which files are new, and the manifest that names them.
+
+Images lie beside a store by their absolute paths, or within it, copied. A path within the store is kept relative to
+it, so that a store with its images can be moved.
+"""
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmr_core.outcomes import object_array
-from mmr_core.store.agreement import demand_same_instances, demand_same_outcomes, demand_same_spec
-from mmr_core.store.images import plan_copies, stored_path
+from mmr_core.store.atomic import write_atomically
+from mmr_core.store.consistency import demand_same_instances, demand_same_outcomes, demand_same_spec
 from mmr_core.store.manifest import (
     Batch,
     Manifest,
@@ -19,12 +24,13 @@ from mmr_core.store.manifest import (
     StoredFile,
     StoredModel,
     StoredOutcomes,
+    digest_of,
     file_stem,
 )
-from mmr_core.store.origins import origins_to_bytes
-from mmr_core.store.parquet import (
+from mmr_core.store.outcome_files import (
     Instances,
     instances_to_bytes,
+    origins_to_bytes,
     outcomes_of,
     outcomes_to_bytes,
     read_instances,
@@ -32,21 +38,60 @@ from mmr_core.store.parquet import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
-    from mmr_core.store.journal import Journal
-    from mmr_core.store.origins import OriginsOf
+    from mmr_core.store.outcome_files import OriginsOf
 
+IMAGES = "images"
+"""The folder of images that were copied into a store."""
 _COPIERS = 16
+
+
+class Journal:
+    """Writes new files of a store, and knows how to undo that.
+
+    :param store: the store's folder, which need not exist.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._existed = store.exists()
+        self._made: list[Path] = []
+
+    def write(self, path: str, content: bytes | memoryview) -> StoredFile:
+        """Writes one file, atomically.
+
+        :param path: where it goes within the store.
+        """
+        target = self._store / path
+        self._made.append(target)
+        write_atomically(target, content)
+        return StoredFile(path=path, digest=digest_of(content))
+
+    def settle(self) -> None:
+        """Keeps what was made so far, whatever comes."""
+        self._made.clear()
+
+    def undo(self) -> None:
+        """Removes what was made, and the folders that are empty without it."""
+        for path in self._made:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        folders = {folder for path in self._made for folder in path.parents if folder.is_relative_to(self._store)}
+        folders.add(self._store)
+        for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+            if folder != self._store or not self._existed:
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addition:
-    """One table on its way into one store.
+    """One table that is being added to one store.
 
     :param journal: writes the new files.
     :param verify: whether stored files that are compared must have the digests of the manifest.
@@ -94,7 +139,7 @@ class Addition:
         return models
 
     def _new(self, name: str, rows: NDArray[np.intp]) -> StoredDataset:
-        copies = plan_copies(self.table.image[rows], name, self.folder) if self.copy_images else {}
+        copies = _plan_copies(self.table.image[rows], name, self.folder) if self.copy_images else {}
         self._copy(copies)
         content = instances_to_bytes(self._instances(rows, copies))
         return StoredDataset(
@@ -127,18 +172,17 @@ class Addition:
         return stored
 
     def _instances(self, rows: NDArray[np.intp], copies: Mapping[Path, str]) -> Instances:
-        images = self.table.image[rows]
         return Instances(
             instance_id=self.table.instance_id[rows],
             question=self.table.question[rows],
             answer=self.table.answer[rows],
             category=self.table.category[rows],
-            image=object_array(copies.get(image) or stored_path(image, self.folder) for image in images),
+            image=_stored_paths(self.table.image[rows], self.folder, copies),
             row=rows.astype(np.int64),
         )
 
     def _with_outcomes(self, stored: StoredDataset, rows: NDArray[np.intp]) -> StoredDataset:
-        """The dataset with the files of those models that are new to it and have something to say."""
+        """The dataset with the files of those models that are new to it and have an outcome on it."""
         files = list(stored.outcomes)
         for j, model in enumerate(self.table.models):
             outcomes = outcomes_of(self.table, rows, j)
@@ -155,7 +199,7 @@ class Addition:
                         model=model.name,
                         column=self.table.columns[j],
                         batch=self._batch,
-                        responses=any(text is not None for text in outcomes.response),
+                        responses=bool(outcomes.answered.any()),
                         file=self.journal.write(f"outcomes/{path}", outcomes_to_bytes(outcomes)),
                         origins=self._origins(stored.spec.name, model.name, f"origins/{path}"),
                     )
@@ -165,3 +209,42 @@ class Addition:
     def _origins(self, dataset: str, model: str, path: str) -> StoredFile | None:
         found = None if self.origins is None else self.origins(dataset, model)
         return None if found is None else self.journal.write(path, origins_to_bytes(found))
+
+
+def _stored_paths(images: NDArray[np.object_], store: Path, copies: Mapping[Path, str]) -> NDArray[np.object_]:
+    """object [n]: the images' paths as the store keeps them; None where there is no image.
+
+    :param copies: the paths within the store of those that are copied into it.
+    """
+    home = os.path.join(os.path.abspath(store), "")
+    kept = np.full(len(images), None, dtype=object)
+    for i, image in enumerate(images):
+        if image is not None:
+            # A path keeps its text once that has been asked for; of a passing copy it is not kept.
+            text = os.path.abspath(str(Path(image)))
+            inside = os.path.normcase(text).startswith(os.path.normcase(home))
+            kept[i] = copies.get(image) if copies else None
+            if kept[i] is None:
+                kept[i] = Path(text[len(home) :]).as_posix() if inside else text
+    return kept
+
+
+def _plan_copies(images: Iterable[Path | None], dataset: str, store: Path) -> dict[Path, str]:
+    """Which files to copy into the store, and the path that each gets there.
+
+    Images that are absent or already within the store are not copied. Two files of one name from different folders
+    both keep the name, the second with a suffix.
+    """
+    copies: dict[Path, str] = {}
+    taken: set[str] = set()
+    for image in images:
+        if image is None or image in copies or not image.is_file():
+            continue
+        if Path(os.path.abspath(image)).is_relative_to(os.path.abspath(store)):
+            continue
+        name = image.name
+        if name.casefold() in taken:
+            name = f"{image.stem}~{digest_of(os.fsencode(image))[:8]}{image.suffix}"
+        taken.add(name.casefold())
+        copies[image] = str(PurePosixPath(IMAGES, dataset, name))
+    return copies

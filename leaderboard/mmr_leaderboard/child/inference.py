@@ -21,8 +21,8 @@ from mmr_core.plugins import HOME
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.runner.fit import Fitted, Lesson, learn
 from mmr_core.runner.policies import GRID
-from mmr_leaderboard.child.encoding import Encoding, Given, Own
-from mmr_leaderboard.child.folder import Ask, Job, read_job
+from mmr_leaderboard.child.job_reader import Ask, Job, read_job
+from mmr_leaderboard.child.own_encoder import EmbeddingSource, GivenEmbeddings, OwnEmbeddings
 
 Numbers = NDArray[Any]
 Collected = dict[str, Numbers]
@@ -43,7 +43,7 @@ class NotAvailable(Exception):
 
 
 class BadAnswer(Exception):
-    """The router answered with something that is no array of numbers.
+    """The router run_job with something that is no array of numbers.
 
     :param about_decisions: whether it is a policy router.
     """
@@ -53,7 +53,7 @@ class BadAnswer(Exception):
         self.about_decisions = about_decisions
 
 
-def answered(folder: str) -> Collected:
+def run_job(folder: str) -> Collected:
     """Does the job in a folder: the arrays of every ask, its seconds, and what the router says of itself.
 
     :raises NotAvailable: if router, fusion or encoder are not known or cannot be loaded.
@@ -105,10 +105,10 @@ def _loaded(shelf: ComponentShelf, name: str) -> Any:
         raise NotAvailable(error) from error
 
 
-def _encoding(registry: Registry, name: str | None, job: Job) -> Encoding:
+def _encoding(registry: Registry, name: str | None, job: Job) -> EmbeddingSource:
     if name is None:
-        return Given(job.training.features)
-    return Own.fitted(registry.encoders.create(name, **job.router["encoder_parameters"]), job)
+        return GivenEmbeddings(job.training.features)
+    return OwnEmbeddings.fitted(registry.encoders.create(name, **job.router["encoder_parameters"]), job)
 
 
 def _fusion(registry: Registry, name: str | None, job: Job) -> Fusion | None:
@@ -118,7 +118,7 @@ def _fusion(registry: Registry, name: str | None, job: Job) -> Fusion | None:
     return fusion
 
 
-def _lesson(job: Job, encoding: Encoding) -> Lesson:
+def _lesson(job: Job, encoding: EmbeddingSource) -> Lesson:
     return Lesson(
         features=encoding.training,
         ids=job.training.ids,
@@ -130,7 +130,7 @@ def _lesson(job: Job, encoding: Encoding) -> Lesson:
     )
 
 
-def _asked(fitted: Fitted, encoding: Encoding, job: Job, ask: Ask) -> Collected:
+def _asked(fitted: Fitted, encoding: EmbeddingSource, job: Job, ask: Ask) -> Collected:
     """The arrays of one ask, and `seconds`: one number, or one for each query that was asked by itself."""
     ids = ask.ids or tuple(job.queries.ids[row] for row in ask.rows)
     if not ask.each:
@@ -154,7 +154,7 @@ def _joined(parts: Sequence[Collected]) -> Collected:
 
 
 def _batch(
-    fitted: Fitted, encoding: Encoding, job: Job, rows: NDArray[np.intp], ids: Sequence[str]
+    fitted: Fitted, encoding: EmbeddingSource, job: Job, rows: NDArray[np.intp], ids: Sequence[str]
 ) -> tuple[Collected, float]:
     features = job.queries.features.take(rows)
     router = fitted.router

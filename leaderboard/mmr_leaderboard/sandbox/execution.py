@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmr_core.errors import MMRError
-from mmr_leaderboard.sandbox.interpreter import interpreter
-from mmr_leaderboard.sandbox.terms import End, Ended, Limits, Method
-from mmr_leaderboard.sandbox.watching import GRACE_SECONDS, Watched, watch
+from mmr_leaderboard.sandbox.contract import End, IsolationError, Limits, Method, ProcessEnd
+from mmr_leaderboard.sandbox.filesystem import interpreter
+from mmr_leaderboard.sandbox.supervision import GRACE_SECONDS, WatchedProcess, watch
 
 HERE = Path(__file__).parent
 STARTER = HERE / "starter.py"
@@ -40,11 +39,7 @@ FILES = 1 << 16
 FIRST_DESCRIPTOR = 10
 
 
-class IsolationError(MMRError):
-    """A sandbox that did not come about; says nothing about the command that was to run in it."""
-
-
-class Hand(Protocol):
+class Descriptors(Protocol):
     """What a method gets to hand data to the programs that it puts around the starter."""
 
     def give(self, data: bytes) -> int:
@@ -55,12 +50,12 @@ class Hand(Protocol):
         """All descriptors that have to reach the starter."""
 
 
-Enclose = Callable[[list[str], Hand], list[str]]
+Enclose = Callable[[list[str], Descriptors], list[str]]
 """Puts a method's own program around the command that starts the starter."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inside:
+class Confinement:
     """What the starter is told about the sandbox that it runs in.
 
     :param folder: where the command starts; its home.
@@ -94,11 +89,11 @@ def script(path: Path, *descriptors: int) -> list[str]:
 def run(
     method: Method,
     command: Sequence[str],
-    inside: Inside,
+    inside: Confinement,
     limits: Limits,
     answer: Path,
     enclose: Enclose,
-) -> Ended:
+) -> ProcessEnd:
     """Runs a command to its end; see `Sandbox.run`.
 
     :raises IsolationError: if the sandbox cannot be made; `command` was not started then.
@@ -106,7 +101,7 @@ def run(
     if sys.platform != "linux":
         raise IsolationError(f"submitted code runs on Linux only, and this is {sys.platform}", where=method)
     with ExitStack() as stack:
-        hand = _Hand(stack)
+        hand = _KeptDescriptors(stack)
         answered = hand.keep(_made_anew(answer))
         report_read, report_write = os.pipe()
         stack.callback(os.close, report_read)
@@ -130,7 +125,7 @@ def run(
     return _judged(method, watched, limits, full, seconds)
 
 
-class _Hand:
+class _KeptDescriptors:
     """Descriptors for the programs to be started, all closed on this side when the run is over."""
 
     def __init__(self, stack: ExitStack) -> None:
@@ -159,7 +154,7 @@ def _made_anew(answer: Path) -> int:
     return os.open(answer, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def _told(command: Sequence[str], inside: Inside, limits: Limits, answered: int) -> bytes:
+def _told(command: Sequence[str], inside: Confinement, limits: Limits, answered: int) -> bytes:
     limited = {
         "AS": limits.memory,
         "CPU": limits.cpu_seconds,
@@ -186,7 +181,7 @@ def _told(command: Sequence[str], inside: Inside, limits: Limits, answered: int)
     return json.dumps(told).encode()
 
 
-def _judged(method: Method, watched: Watched, limits: Limits, full: bool, seconds: float) -> Ended:
+def _judged(method: Method, watched: WatchedProcess, limits: Limits, full: bool, seconds: float) -> ProcessEnd:
     """What the reports come to."""
     said = watched.said.decode(errors="replace")
     lines = watched.reported.decode(errors="replace").splitlines()
@@ -206,7 +201,7 @@ def _judged(method: Method, watched: Watched, limits: Limits, full: bool, second
         end, said = "killed", f"{said}\n{ended['crowded']}\n"
     else:
         end = _end_of(status, ended.get("processor", 0.0), limits, full)
-    return Ended(end=end, status=status, said=said, seconds=seconds)
+    return ProcessEnd(end=end, status=status, said=said, seconds=seconds)
 
 
 REMEDY = (

@@ -1,4 +1,4 @@
-"""Which way of isolation this machine has: each is tried once, by really running something that tries to get out."""
+"""Chooses a way of isolation that works on this machine: each is tried once, with a program that tries to get out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from mmr_leaderboard.sandbox.bubblewrap import Bubblewrap
-from mmr_leaderboard.sandbox.interpreter import interpreter
-from mmr_leaderboard.sandbox.landlock import Landlock
-from mmr_leaderboard.sandbox.running import IsolationError
-from mmr_leaderboard.sandbox.terms import MIB, Limits, Method, Sandbox, View
-from mmr_leaderboard.sandbox.unsafe import Unsafe
+from mmr_leaderboard.sandbox.contract import MIB, IsolationError, Limits, Method, Sandbox, View
+from mmr_leaderboard.sandbox.filesystem import interpreter
+from mmr_leaderboard.sandbox.methods import Bubblewrap, Landlock, Unsafe
 
 PROBE = Limits(
     memory=2048 * MIB, cpu_seconds=10, wall_seconds=30.0, answer_bytes=MIB, scratch_bytes=MIB, open_files=64

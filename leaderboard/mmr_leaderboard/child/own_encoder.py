@@ -18,14 +18,14 @@ from mmr_core.features import EncodedFeatures, Features
 from mmr_core.features.encoded import fitted_encoder
 from mmr_core.outcomes import OutcomeTable, Status, object_array
 from mmr_core.specs import DatasetSpec, ModelSpec
-from mmr_leaderboard.child.folder import Job
+from mmr_leaderboard.child.job_reader import Job
 
 _DATASET = DatasetSpec(
     name="queries", title="Queries", scenario="any", modalities=("text", "image"), id_prefix="queries"
 )
 
 
-class Encoding(Protocol):
+class EmbeddingSource(Protocol):
     """Gives the features of training rows and of queries."""
 
     @property
@@ -35,7 +35,7 @@ class Encoding(Protocol):
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenEmbeddings:
     """The embeddings of the job folder."""
 
     training: Features
@@ -45,7 +45,7 @@ class Given:
         return queries
 
 
-class Learned:
+class FittedEncoder:
     """An encoder that has been fitted, without its `fit`."""
 
     def __init__(self, encoder: Encoder) -> None:
@@ -66,7 +66,7 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnEmbeddings:
     """Embeddings by an encoder of the submission's choice, in each modality that it and the track have."""
 
     source: EncodedFeatures
@@ -79,7 +79,7 @@ class Own:
 
         :raises UsageError: if it reads nothing of what the track shows.
         """
-        learned: Any = Learned(fitted_encoder(encoder, list(job.encoder_texts), "the job"))
+        learned: Any = FittedEncoder(fitted_encoder(encoder, list(job.encoder_texts), "the job"))
         reads = [kind for kind in learned.modalities if job.modality in (kind, "multimodal")]
         source = EncodedFeatures(
             text_encoder=learned if "text" in reads else None,

@@ -31,7 +31,7 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rows:
+class JobRows:
     """Training rows or queries.
 
     :param features: without embeddings (0 wide) where the submission brings its own encoder.
@@ -56,8 +56,8 @@ class Job:
     cost_scale: float
     asks: tuple[Ask, ...]
     encoder_texts: tuple[str, ...]
-    training: Rows
-    queries: Rows
+    training: JobRows
+    queries: JobRows
     utility: NDArray[np.float64]
     cost: NDArray[np.float64]
     validation: NDArray[np.bool_]
@@ -83,9 +83,9 @@ def read_job(folder: Path) -> Job:
     )
 
 
-def _rows(folder: Path, part: str, arrays: Mapping[str, NDArray[Any]], images: Path) -> Rows:
+def _rows(folder: Path, part: str, arrays: Mapping[str, NDArray[Any]], images: Path) -> JobRows:
     words = _json(folder / f"{part}.json")
-    return Rows(
+    return JobRows(
         ids=tuple(words["ids"]),
         features=Features(
             embeddings=Embeddings(

@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING
 
 from mmr_core.contracts import no_progress
 from mmr_core.errors import DataError
-from mmr_core.store.adding import Addition
+from mmr_core.store.addition import IMAGES, Addition, Journal
 from mmr_core.store.atomic import exclusively, write_atomically
-from mmr_core.store.images import FOLDER as IMAGES
-from mmr_core.store.journal import Journal
 from mmr_core.store.manifest import FILE_NAME, Manifest, read_manifest
-from mmr_core.store.origins import read_origins
-from mmr_core.store.reading import assemble
+from mmr_core.store.outcome_files import read_origins
+from mmr_core.store.table_reader import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
-    from mmr_core.store.origins import Origins, OriginsOf
+    from mmr_core.store.outcome_files import Origins, OriginsOf
 
 _OWN_FOLDERS = {"instances", "outcomes", "origins", IMAGES}
 
@@ -89,7 +87,7 @@ class OutcomeStore:
 
         :raises DataError: if a name is not in the store, or a file is absent or damaged.
         """
-        return assemble(self.folder, self.manifest(), datasets, models, verify=self._verify)
+        return read_table(self.folder, self.manifest(), datasets, models, verify=self._verify)
 
     def origins(self, dataset: str, model: str) -> Origins | None:
         """Where the outcomes of a model on a dataset came from; None where their import did not know.

@@ -1,4 +1,4 @@
-"""What an isolated run is given and how it ends: data only, standard library only."""
+"""The contract of a sandbox: what an isolated run is given, how it ends, and the error of one that cannot be made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+from mmr_core.errors import MMRError
+
+
+class IsolationError(MMRError):
+    """A sandbox that did not come about; says nothing about the command that was to run in it."""
+
 
 Method = Literal["bubblewrap", "landlock", "unsafe"]
 End = Literal["done", "raised", "timeout", "cpu-limit", "memory-limit", "killed", "output-too-large"]
@@ -47,7 +54,7 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class ProcessEnd:
     """How an isolated run ended.
 
     :param end: "done" for exit status 0, else what stopped it.
@@ -68,7 +75,7 @@ class Sandbox(Protocol):
     @property
     def method(self) -> Method: ...
 
-    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> Ended:
+    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> ProcessEnd:
         """Runs the command to its end; nothing that it started is left afterwards.
 
         :param command: an absolute program and its arguments.
