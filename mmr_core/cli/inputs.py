@@ -15,7 +15,7 @@ from mmr_core.contracts import Progress
 from mmr_core.errors import UsageError
 from mmr_core.features import cache_root
 from mmr_core.features.selection import FeatureChoice
-from mmr_core.logs.sources import open_table
+from mmr_core.logs.table_sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import ComponentShelf, Registry

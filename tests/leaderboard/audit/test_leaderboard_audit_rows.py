@@ -21,10 +21,9 @@ from mmr_leaderboard.audit import (
     permuted_outcomes,
     placebo_test,
 )
-from mmr_leaderboard.audit.frame import best_and_cheapest
-from mmr_leaderboard.audit.limits import beyond
-from mmr_leaderboard.audit.points import matched_points, representative_points
-from mmr_leaderboard.audit.residuals import Excess, residual_test
+from mmr_leaderboard.audit.excess import Excess, beyond, residual_test
+from mmr_leaderboard.audit.frame import best_and_cheapest, representative_points
+from mmr_leaderboard.audit.revision import matched_points
 from mmr_leaderboard.findings import CODES
 
 TEST, TRAIN, MODELS = 1200, 400, 5

@@ -14,7 +14,7 @@ import pytest
 
 from mmr_core.numerics.metrics import CostRange, Frontier, frontier, measure
 from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument
-from mmr_leaderboard.publish.schema import (
+from mmr_leaderboard.schema import (
     Audit,
     Check,
     Comparison,

@@ -18,7 +18,7 @@ from mmr_core.results.document import metrics_document
 from mmr_core.runner import Entrant, Options, evaluate
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
-from mmr_leaderboard.ranking.measuring import POINTS, UNIFORM, Ruler, corners, uniform_policy
+from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, Ruler, corners, uniform_policy
 
 DRAWS = 25
 
