@@ -21,7 +21,7 @@ from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.render.console import note, warn
 from mmr_core.runner import Entrant, columns_of
-from mmr_core.runner.run import all_entrants, entrant_name
+from mmr_core.runner.lineup import all_entrants, entrant_name
 from mmr_core.specs import DatasetSpec
 
 

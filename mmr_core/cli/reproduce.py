@@ -17,6 +17,7 @@ from mmr_core.cli.shared_options import (
     AllowIncomplete,
     Assignments,
     BadImages,
+    Cluster,
     Data,
     Draws,
     Encoder,
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from mmr_core.results.records import CellFailure
     from mmr_core.studies import Results
     from mmr_core.studies.plan import Conducted
-
-FINISHED_CELLS = "studies"
-"""The folder of the cache in which finished cells are kept."""
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
@@ -74,9 +72,7 @@ def reproduce(
     prices: Prices = None,
     allow_incomplete: AllowIncomplete = False,
     jobs: Jobs = None,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A running Dask scheduler, such as tcp://host:8786.")
-    ] = None,
+    cluster: Cluster = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print findings and files as JSON on stdout and nothing else.")
     ] = False,
@@ -85,16 +81,16 @@ def reproduce(
 
     Finished parts are kept: after an interruption, the same command continues where it stopped.
     """
-    from joblib import cpu_count
-
     from mmr_core.cli.inputs import check_out_folder, feature_choice, lineup, prepared_table, price_sheet_version
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.render.exhibits import RunFacts
     from mmr_core.results.records import cell_key
     from mmr_core.runner import Options, columns_of
-    from mmr_core.runner.cells import run_cells
-    from mmr_core.runner.run import data_facts, lineup_entry, versions
+    from mmr_core.runner.executor import processors
+    from mmr_core.runner.grid import run_cells
+    from mmr_core.runner.lineup import data_facts, lineup_entry, versions
     from mmr_core.runner.sources import Sources, view_of
+    from mmr_core.runner.tasks import FINISHED
     from mmr_core.splits import split_digest, train_mask
     from mmr_core.studies import EncoderPair, Setting
     from mmr_core.studies.plan import conduct, plan
@@ -153,9 +149,9 @@ def reproduce(
                 setting,
                 source_for=sources,
                 options=options,
-                jobs=jobs or cpu_count(),
+                jobs=jobs or processors(),
                 cluster=cluster,
-                cache=cache_root() / FINISHED_CELLS,
+                cache=cache_root() / FINISHED,
                 progress=watch,
             )
             conducted = conduct(planned, setting, results)

@@ -21,7 +21,7 @@ from mmr_core.numerics.normalisation import cost_scale
 from mmr_core.runner.fit import Fitted, Lesson, best_trade_off, learn
 from mmr_core.runner.options import Entrant
 from mmr_core.runner.policies import Policy, ask
-from mmr_core.runner.queries import opaque_ids
+from mmr_core.runner.prepare import opaque_ids
 from mmr_core.splits import VALIDATION_SHARE, VALIDATION_TAG, h, split_digest, train_mask, validation_mask
 from mmr_core.trained.inference import TrainedRouter
 from mmr_core.trained.restore import restored

@@ -35,10 +35,10 @@ from mmr_core.numerics.bootstrap import draw
 from mmr_core.numerics.means import training_means
 from mmr_core.numerics.metrics import SingleModels
 from mmr_core.registry import Registry
+from mmr_core.runner.fit import build_queries, build_training
 from mmr_core.runner.options import Options
 from mmr_core.runner.policies import Decided, Policy, Scored, ask
 from mmr_core.runner.prepare import Prepared, columns_of, prepare
-from mmr_core.runner.queries import build_queries, build_training
 from mmr_leaderboard.audit import (
     AuditFrame,
     AuditReport,
