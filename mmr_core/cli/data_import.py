@@ -1,30 +1,29 @@
-"""`mmr data import` and `mmr data origin`: logs and tables into a store, and where each number of it came from."""
+"""`mmr data import` and `mmr data origin`: logs and tables into a store, and where each of its numbers came from."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from rich.markup import escape
 
 from mmr_core.cli.arguments import registry
-from mmr_core.cli.describing import grid, show_description
-from mmr_core.cli.storing import opened, say_added, store_table
+from mmr_core.cli.data_tables import opened, plain_table, print_added, print_description, store_table
+from mmr_core.cli.shared_options import Json
 from mmr_core.errors import WORK_FAILED, WRONG_USE, DataError, UsageError
 from mmr_core.render.console import console, messages, note, print_json, progress, warn
 
 if TYPE_CHECKING:
-    from mmr_core.contracts import ImportContext, Progress
-    from mmr_core.logs import LogImporter
+    from mmr_core.contracts import Progress
     from mmr_core.logs.log_importer import ImportedLog, Inspection
 
 Words = Annotated[
-    list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and as what if several formats fit.")
+    list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and its format if several fit.")
 ]
 Select = Annotated[
-    list[str] | None, typer.Option("--select", metavar="KEY=VALUE", help="A choice that the import asks for.")
+    list[str] | None, typer.Option("--select", metavar="KEY=VALUE", help="Answer a question that the import asks.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def import_data(
@@ -32,43 +31,48 @@ def import_data(
     out: Annotated[Path | None, typer.Option(help="The store: a new folder, or a store to add to.")] = None,
     select: Select = None,
     prices: Annotated[Path | None, typer.Option(help="Price sheet (TOML) to compute costs from tokens.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Inspection at what is there, and write nothing.")] = False,
-    json: JsonOption = False,
+    show: Annotated[bool, typer.Option("--show", help="Show what is there; write nothing.")] = False,
+    json: Json = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Write nothing and exit with 1 where a mean is not the kit's own.")
+        bool, typer.Option("--strict", help="Write nothing and exit with 1 if a mean differs from the kit's.")
     ] = False,
-    responses: Annotated[bool, typer.Option("--responses", help="Keep the answers that logs have.")] = False,
+    responses: Annotated[bool, typer.Option("--responses", help="Keep the answers in the logs.")] = False,
     allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Read pickled logs, of arrays and plain containers only.")
+        bool, typer.Option("--allow-pickle", help="Read pickled logs (arrays and plain containers only).")
     ] = False,
     copy_images: Annotated[bool, typer.Option("--copy-images", help="Copy the images into the store.")] = False,
 ) -> None:
-    """Read outcomes from evaluation logs, a file or folder, or an embedded table by name, into a store."""
+    """Import evaluation logs, a table in a file or folder, or an embedded table by name, into a store."""
     if len(source) > 2:
-        raise UsageError(f"{len(source)} words where FORMAT and PATH are due", fix="import one path at a time")
+        raise UsageError(f"expected [FORMAT] PATH, got {len(source)} words", fix="import one path at a time")
     if out is None and not show:
-        raise UsageError("there is no store to import into", fix="give --out STORE, or --show to inspect_log only")
-    from mmr_core.logs.table_sources import log_importer_of
+        raise UsageError("no store to import into", fix="give --out STORE, or --show to look only")
+    from mmr_core.features import cache_root
+    from mmr_core.logs.log_importer import import_log, inspect_log
+    from mmr_core.logs.table_sources import import_context, log_importer_of
+    from mmr_core.pricing import read_price_sheet, reprice
 
     data, format_name = source[-1], source[0] if len(source) == 2 else None
     importer = log_importer_of(format_name, data, registry(), warn=warn)
     with progress(shown=not json) as watch:
         if importer is None:
             if select or responses or allow_pickle or strict:
-                raise UsageError(
-                    "this is a finished table, not a log", where=data, fix="leave out the options that are for logs"
-                )
+                raise UsageError("is a finished table, not a log", where=data, fix="leave out the options for logs")
             _import_table(data, format_name, out, prices, watch, show=show, json=json, copy_images=copy_images)
             return
-        context = _context(watch)
-        seen = _look(importer, data, context, select or [], responses=responses, allow_pickle=allow_pickle)
+        context = import_context(registry(), cache=cache_root(), warn=warn, progress=watch)
+        seen = inspect_log(
+            importer, Path(data), context, select=select or [], responses=responses, allow_pickle=allow_pickle
+        )
         if not json:
             _show(seen)
-        if show or seen.open:
+        if out is None or show or seen.open:
             _stop(seen, show=show, json=json)
-        imported = _priced(_carried_out(seen, context), prices)
+        imported = import_log(seen, context)
+        if prices is not None:
+            repriced = reprice(imported.assembled.table, read_price_sheet(prices), warn=warn)
+            imported = imported.with_table(repriced)
         _compare(seen, imported, strict=strict, json=json)
-        assert out is not None
         table = imported.assembled.table
         added = store_table(table, out, watch, copy_images=copy_images, origins=imported.assembled.origins)
     if json:
@@ -77,15 +81,15 @@ def import_data(
         brought = {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}
         print_json({**as_dict(seen, imported), "added": brought})
     else:
-        say_added(out, table, added)
+        print_added(out, table, added)
 
 
 def show_origin(
     store: Annotated[Path, typer.Argument(help="A store.")],
-    dataset: Annotated[str, typer.Argument(help="A dataset of it.")],
+    dataset: Annotated[str, typer.Argument(help="A dataset in it.")],
     instance: Annotated[str, typer.Argument(help="An instance, with or without the dataset's prefix.")],
     model: Annotated[str | None, typer.Argument(help="One model. (default: all)")] = None,
-    json: JsonOption = False,
+    json: Json = False,
 ) -> None:
     """Show which file and row of a log each outcome of an instance came from."""
     from mmr_core.store import OutcomeStore
@@ -104,9 +108,9 @@ def show_origin(
             traced[name] = {key: None if value != value else value for key, value in found.items()}
     if not traced:
         raise DataError(
-            f"does not say where outcomes of {instance!r} came from",
+            f"does not record where outcomes of {instance!r} came from",
             where=f"{store}, dataset {dataset!r}",
-            fix="origins are kept where evaluation logs are imported",
+            fix="origins are kept when evaluation logs are imported",
         )
     if json:
         print_json({"dataset": dataset, "origins": [{"model": name, **found} for name, found in traced.items()]})
@@ -128,7 +132,7 @@ def _import_table(
     json: bool,
     copy_images: bool,
 ) -> None:
-    """Imports a finished table, in which nothing is to be chosen."""
+    """Imports a finished table, which leaves nothing to choose."""
     from mmr_core.pricing import read_price_sheet, reprice
     from mmr_core.store.description import describe
 
@@ -140,52 +144,17 @@ def _import_table(
         if json:
             print_json(described.as_dict())
         else:
-            show_description(described)
+            print_description(described)
         return
     added = store_table(table, out, watch, copy_images=copy_images)
     if json:
         print_json({"added": {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}})
     else:
-        say_added(out, table, added)
-
-
-def _context(watch: Progress) -> ImportContext:
-    from mmr_core.features import cache_root
-    from mmr_core.logs.table_sources import import_context
-
-    return import_context(registry(), cache=cache_root(), warn=warn, progress=watch)
-
-
-def _look(
-    importer: LogImporter,
-    data: str,
-    context: ImportContext,
-    select: list[str],
-    *,
-    responses: bool,
-    allow_pickle: bool,
-) -> Inspection:
-    from mmr_core.logs.log_importer import inspect_log
-
-    return inspect_log(importer, Path(data), context, select=select, responses=responses, allow_pickle=allow_pickle)
-
-
-def _carried_out(seen: Inspection, context: ImportContext) -> ImportedLog:
-    from mmr_core.logs.log_importer import import_log
-
-    return import_log(seen, context)
-
-
-def _priced(imported: ImportedLog, prices: Path | None) -> ImportedLog:
-    if prices is None:
-        return imported
-    from mmr_core.pricing import read_price_sheet, reprice
-
-    return imported.with_table(reprice(imported.assembled.table, read_price_sheet(prices), warn=warn))
+        print_added(out, table, added)
 
 
 def _show(seen: Inspection) -> None:
-    """Prints what a look found: warnings on stderr, a table on stdout."""
+    """Prints what the log holds: warnings on stderr, a table on stdout."""
     from mmr_core.logs.import_report import coverage, summary
     from mmr_core.logs.log_importer import notices_of
 
@@ -195,16 +164,16 @@ def _show(seen: Inspection) -> None:
         return
     console().print(summary(seen), markup=False, highlight=False, soft_wrap=True)
     columns, rows, left_out = coverage(seen)
-    table = grid(*columns[:3], numbers=columns[3:])
+    table = plain_table(*columns[:3], numbers=columns[3:])
     for row in rows:
-        table.add_row(*map(_plain, row))
+        table.add_row(*("-" if value in (None, "") else escape(str(value)) for value in row))
     console().print(table)
     if left_out:
-        note(f"and {left_out} rows more; --json has them all")
+        note(f"and {left_out} more rows; --json has them all")
 
 
-def _stop(seen: Inspection, *, show: bool, json: bool) -> None:
-    """Ends a command that writes nothing: 0 if only a look was asked for, 2 if something is to be chosen first."""
+def _stop(seen: Inspection, *, show: bool, json: bool) -> NoReturn:
+    """Ends a command that writes nothing: 0 for --show, 2 if the log leaves a choice to be made first."""
     from mmr_core.logs.import_report import as_dict, question_line
 
     if json:
@@ -215,7 +184,7 @@ def _stop(seen: Inspection, *, show: bool, json: bool) -> None:
 
 
 def _compare(seen: Inspection, imported: ImportedLog, *, strict: bool, json: bool) -> None:
-    """Says whether means agree with the kit's, and ends the command if they must and do not."""
+    """Reports whether means agree with the kit's; ends the command if they differ and --strict is given."""
     from mmr_core.logs.import_report import as_dict
 
     for line in imported.assembled.notices:
@@ -230,9 +199,3 @@ def _compare(seen: Inspection, imported: ImportedLog, *, strict: bool, json: boo
         if json:
             print_json({**as_dict(seen, imported), "added": None})
         raise typer.Exit(WORK_FAILED)
-
-
-def _plain(value: object) -> str:
-    from rich.markup import escape
-
-    return "-" if value is None or value == "" else escape(str(value))

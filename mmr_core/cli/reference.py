@@ -1,7 +1,7 @@
 """Writes the pages of the documentation that are made of the program itself: its hooks, its commands, and
 the checks of plugins.
 
-`python -m mmr_core.cli.documenting docs` writes `hooks.md`, `commands.md` and `kinds/checks.md` into that folder; a
+`python -m mmr_core.cli.reference docs` writes `hooks.md`, `commands.md` and `kinds/checks.md` into that folder; a
 test demands that they are what it would write. Only plugins of this distribution are asked for commands, so that the
 pages are the same anywhere.
 """
@@ -25,7 +25,7 @@ from mmr_core.plugins import HOME, HOOKS
 from mmr_core.registry import Registry
 from mmr_core.store.atomic import write_atomically
 
-MADE_BY = "<!-- Made by `python -m mmr_core.cli.documenting docs`; change the docstrings, not this page. -->"
+MADE_BY = "<!-- Made by `python -m mmr_core.cli.reference docs`; change the docstrings, not this page. -->"
 
 HOOKS_LEAD = f"""\
 A plugin is a module named by an entry point in the group `{hookspecs.ENTRY_POINT_GROUP}`. It implements the hooks it
@@ -165,7 +165,7 @@ def _paragraphs(text: str | None) -> str:
 def main(words: list[str]) -> int:
     """Writes the pages into the folder that is named, and gives the exit code."""
     if len(words) != 1 or not Path(words[0]).is_dir():
-        print("error: name the folder of the documentation: python -m mmr_core.cli.documenting docs", file=sys.stderr)
+        print("error: name the folder of the documentation: python -m mmr_core.cli.reference docs", file=sys.stderr)
         return WRONG_USE
     for name, text in pages().items():
         write_atomically(Path(words[0]) / name, text)

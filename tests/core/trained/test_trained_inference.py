@@ -18,12 +18,12 @@ from mmr_core.features import EncodedFeatures
 from mmr_core.numerics.sweep import budget_sweep, choose
 from mmr_core.runner.fit import build_queries
 from mmr_core.runner.policies import ask
-from mmr_core.trained import Query, Rule, ask_about, load, rule_for, save
+from mmr_core.trained import DecisionRule, Query, decide, decision_rule, load, save
 from mmr_core.trained.archive import packed, unpacked
-from mmr_core.trained.asking import _features, _within_budget
-from mmr_core.trained.saving import TITLE
+from mmr_core.trained.inference import _features, _within_budget
+from mmr_core.trained.trained_manifest import TITLE
 
-ALWAYS = Rule(kind="trade-off", value=0.3)
+ALWAYS = DecisionRule(kind="trade-off", value=0.3)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def reopened(tmp_path, known):
 
 
 def numbers(answer):
-    return [(one.utility, one.cost, one.probability) for one in answer.expected]
+    return [(one.utility, one.cost, one.probability) for one in answer.forecasts]
 
 
 def queries_of(table, rows):
@@ -50,7 +50,7 @@ def test_a_loaded_router_answers_bit_for_bit_as_before_it_was_saved(router, pict
     trained = learned_from(pictured, router)
     again = reopened(trained)
     for query in [*queries_of(pictured, range(5)), Query(question="only this?"), Query(image=pictured.image[7])]:
-        before, after = ask_about(trained, query, ALWAYS), ask_about(again, query, ALWAYS)
+        before, after = decide(trained, query, ALWAYS), decide(again, query, ALWAYS)
         assert before == after
         assert numbers(before) == numbers(after)
 
@@ -78,7 +78,7 @@ def test_a_query_alone_has_the_features_and_the_answer_that_it_has_in_an_evaluat
         )
         assert alone.light.image_size.tolist() == together.light.image_size[i : i + 1].tolist()
         assert (alone.questions, alone.images) == (together.questions[i : i + 1], together.images[i : i + 1])
-        answer = ask_about(trained, query, ALWAYS)
+        answer = decide(trained, query, ALWAYS)
         np.testing.assert_allclose([n[0] for n in numbers(answer)], policy.pred_utility[i], rtol=1e-9)
         cost = policy.pred_cost[i] * trained.manifest.cost_scale
         np.testing.assert_allclose([n[1] for n in numbers(answer)], cost, rtol=1e-9)
@@ -97,27 +97,27 @@ def test_a_fitted_encoder_and_unequal_widths_come_back(pictured, learned_from, r
             Query(question=pictured.question[0]),
             Query(image=pictured.image[0]),
         ):
-            assert ask_about(trained, query, ALWAYS) == ask_about(again, query, ALWAYS)
+            assert decide(trained, query, ALWAYS) == decide(again, query, ALWAYS)
 
 
 def test_a_router_of_one_modality_says_that_it_looks_at_no_other(pictured, learned_from, reopened):
     trained = reopened(learned_from(pictured, "knn", modality="text"))
-    both = ask_about(trained, Query(question="what?", image=Path("no/such.png")), ALWAYS)
+    both = decide(trained, Query(question="what?", image=Path("no/such.png")), ALWAYS)
     assert both.seen == ("text",)
-    assert both == ask_about(trained, Query(question="what?"), ALWAYS)
+    assert both == decide(trained, Query(question="what?"), ALWAYS)
     with pytest.raises(DegenerateError, match="no question"):
-        ask_about(trained, Query(question="  ", image=pictured.image[0]), ALWAYS)
+        decide(trained, Query(question="  ", image=pictured.image[0]), ALWAYS)
 
 
 def test_a_query_without_anything_or_with_a_broken_image_is_refused(pictured, learned_from, tmp_path):
     trained = learned_from(pictured)
     with pytest.raises(DegenerateError, match="has no question or image"):
-        ask_about(trained, Query(question=" \n"), ALWAYS)
+        decide(trained, Query(question=" \n"), ALWAYS)
     broken = tmp_path / "broken.png"
     broken.write_bytes(pictured.image[0].read_bytes()[:60])
     for path in (broken, tmp_path / "absent.png", tmp_path):
         with pytest.raises(FeatureError, match=f"{path.name}: the image cannot be opened"):
-            ask_about(trained, Query(question="what?", image=path), ALWAYS)
+            decide(trained, Query(question="what?", image=path), ALWAYS)
 
 
 def test_scenarios_are_the_only_one_of_the_training_or_what_the_query_says(pictured, learned_from):
@@ -158,33 +158,37 @@ def test_a_budget_buys_the_best_that_it_can_and_else_the_cheapest(utility, data)
 def test_rules(pictured, learned_from):
     trained = learned_from(pictured)
     point = trained.manifest.operating_point.trade_off
-    assert rule_for(trained, budget=None, trade_off=None) == Rule(kind="operating point", value=point)
-    assert rule_for(trained, budget=0.5, trade_off=None) == Rule(kind="budget", value=0.5)
-    assert rule_for(trained, budget=None, trade_off=float("inf")) == Rule(kind="trade-off", value=float("inf"))
+    assert decision_rule(trained, budget=None, trade_off=None) == DecisionRule(kind="operating point", value=point)
+    assert decision_rule(trained, budget=0.5, trade_off=None) == DecisionRule(kind="budget", value=0.5)
+    assert decision_rule(trained, budget=None, trade_off=float("inf")) == DecisionRule(
+        kind="trade-off", value=float("inf")
+    )
     for wrong in ({"budget": 1.0, "trade_off": 1.0}, {"budget": -1.0}, {"trade_off": float("nan")}):
         with pytest.raises(UsageError):
-            rule_for(trained, **{"budget": None, "trade_off": None, **wrong})
+            decision_rule(trained, **{"budget": None, "trade_off": None, **wrong})
     query = queries_of(pictured, [3])[0]
-    costs = [one.cost for one in ask_about(trained, query, ALWAYS).expected]
+    costs = [one.cost for one in decide(trained, query, ALWAYS).forecasts]
     cheapest = pictured.models[int(np.argmin(costs))].name
-    assert ask_about(trained, query, rule_for(trained, budget=None, trade_off=float("inf"))).model == cheapest
-    poor = ask_about(trained, query, rule_for(trained, budget=0.0, trade_off=None))
+    assert decide(trained, query, decision_rule(trained, budget=None, trade_off=float("inf"))).model == cheapest
+    poor = decide(trained, query, decision_rule(trained, budget=0.0, trade_off=None))
     assert (poor.model, poor.within_budget) == (cheapest, False)
-    rich = ask_about(trained, query, rule_for(trained, budget=1e3, trade_off=None))
+    rich = decide(trained, query, decision_rule(trained, budget=1e3, trade_off=None))
     assert rich.within_budget is True
-    assert max(one.utility for one in rich.expected) == next(o.utility for o in rich.expected if o.model == rich.model)
-    assert ask_about(trained, query, ALWAYS).within_budget is None
+    assert max(one.utility for one in rich.forecasts) == next(
+        o.utility for o in rich.forecasts if o.model == rich.model
+    )
+    assert decide(trained, query, ALWAYS).within_budget is None
 
 
 def test_a_router_that_only_decides_draws_a_model_of_each_query_and_keeps_to_no_budget(pictured, learned_from):
     trained = learned_from(pictured, "random")
-    with pytest.raises(UsageError, match="keeps to no budget"):
-        rule_for(trained, budget=1.0, trade_off=None)
-    answers = [ask_about(trained, Query(question=f"question {i}"), ALWAYS) for i in range(400)]
+    with pytest.raises(UsageError, match="cannot keep a budget"):
+        decision_rule(trained, budget=1.0, trade_off=None)
+    answers = [decide(trained, Query(question=f"question {i}"), ALWAYS) for i in range(400)]
     assert numbers(answers[0]) == [(None, None, 0.25)] * 4
     counts = [sum(a.model == model.name for a in answers) for model in pictured.models]
     assert min(counts) > 60
-    assert answers[:20] == [ask_about(trained, Query(question=f"question {i}"), ALWAYS) for i in range(20)]
+    assert answers[:20] == [decide(trained, Query(question=f"question {i}"), ALWAYS) for i in range(20)]
 
 
 def rewritten(trained, tmp_path, change):
@@ -212,22 +216,28 @@ def array(name, value):
 
 
 DAMAGE = {
-    "another format": (setting("schema_version", 2), "is of format 2, and this program reads format 1"),
+    "another format": (setting("schema_version", 2), "has format 2, and this program reads format 1"),
     "no format": (lambda d, a: d.pop("schema_version"), "schema_version: Field required"),
     "unknown field": (setting("surprise", 1), "surprise: Extra inputs"),
     "missing field": (lambda d, a: d.pop("pool"), "pool: Field required"),
     "wrong type": (setting("cost_scale", "1"), "cost_scale: Input should be a valid number"),
     "no cost scale": (setting("cost_scale", 0), "cost_scale: Input should be greater than 0"),
     "empty pool": (setting("pool", []), "pool: List should have at least 1 item"),
-    "impossible model": (setting("pool", 0, "name", "a,b"), "its pool cannot be"),
+    "impossible model": (setting("pool", 0, "name", "a,b"), "its pool is invalid"),
     "smaller pool": (lambda d, a: d["pool"].pop(), "its parts do not fit together"),
-    "other encoder": (setting("features", "encoders", 0, "fingerprint", "x"), "is 'lite-1.* and was 'x' in training"),
+    "other encoder": (
+        setting("features", "encoders", 0, "fingerprint", "x"),
+        "fingerprint 'lite-1.* here and had 'x' in",
+    ),
     "no encoder": (setting("features", "encoders", []), "encoders: List should have at least 1 item"),
-    "half an encoder": (setting("features", "encoders", 0, "modalities", ["text"]), "encoders read text where image"),
+    "half an encoder": (
+        setting("features", "encoders", 0, "modalities", ["text"]),
+        "encoders for image and text, got text",
+    ),
     "other width": (setting("features", "width", 64), "its parts do not fit together"),
     "no array": (lambda d, a: a.pop("router/unit"), "router 'knn': .*'unit' is missing"),
     "an array too many": (array("router/more", lambda old: np.zeros(2)), "'more' is unknown"),
-    "a stranger's array": (array("nobody/more", lambda old: np.zeros(2)), "'nobody/more' that nothing asks for"),
+    "a stranger's array": (array("nobody/more", lambda old: np.zeros(2)), "'nobody/more' that no component uses"),
     "other shape": (array("router/unit", lambda old: old[1:]), "'utility' has shape"),
     "other type": (array("router/unit", lambda old: old.astype("f4")), "'unit' is float32 where float64 is due"),
     "infinite": (array("router/unit", lambda old: np.full_like(old, np.inf)), "numbers that are not finite"),
@@ -246,7 +256,7 @@ def test_a_file_that_is_not_what_was_written_is_refused_in_one_line(name, pictur
     path = rewritten(learned_from(pictured, "knn"), tmp_path, change)
     if reason is None:
         path.write_bytes(packed(TITLE, [1], {}))
-        reason = "is no file of a trained router"
+        reason = "is not a trained router"
     with pytest.raises(DataError, match=reason) as caught:
         load(path, known.registry)
     assert "other.mmr" in str(caught.value)
@@ -264,8 +274,8 @@ def test_another_version_of_a_component_is_warned_of(pictured, learned_from, kno
     lines = []
     load(path, known.registry, warn=lines.append)
     assert len(lines) == 1
-    assert "router 'mmr-bench/knn' is of version" in lines[0]
-    assert "learned with 0.0.1" in lines[0]
+    assert "router 'mmr-bench/knn' has version" in lines[0]
+    assert "had 0.0.1 in training" in lines[0]
 
 
 def test_what_a_file_holds_can_be_read_without_us(pictured, learned_from, tmp_path):
