@@ -8,13 +8,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmr_core.authors.run import AuthorsRun
+from mmr_core.authors.authors_run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
 from mmr_core.render.numbers import INFINITY
 from mmr_core.render.table import Column, Row, Section, Table, figure, label, name_column
 from mmr_core.render.together import write_together
 from mmr_core.render.writers import csv_text, markdown_part
-from mmr_core.runner.run import library_versions
+from mmr_core.runner.lineup import library_versions
 
 
 class _Part(BaseModel):
