@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmr_core.authors.authors_run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
 from mmr_core.render.numbers import INFINITY
-from mmr_core.render.table import Column, Row, Section, Table, figure, label, name_column
+from mmr_core.render.table import Section, Table, TableCell, TableColumn, TableRow, figure, label, name_column
 from mmr_core.render.together import write_together
 from mmr_core.render.writers import csv_text, markdown_part
 from mmr_core.runner.lineup import library_versions
+
+_TITLES = {"nauc": "nAUC", "peak": "peak", "qnc": "QNC"}
+"""Their figures: of the same names as those of `METRICS`, and measured otherwise."""
 
 
 class _Part(BaseModel):
@@ -101,18 +104,17 @@ def authors_document(run: AuthorsRun) -> AuthorsDocument:
 def authors_table(run: AuthorsRun) -> Table:
     """Router x dataset, the three figures of each."""
     synthetic = ", synthetic outcomes" if run.synthetic else ""
-    titles = {"nauc": "nAUC", "peak": "peak", "qnc": "QNC"}  # theirs, whose figures are not those of METRICS
     return Table(
         title=f"Authors' protocol, seed {run.seed}{synthetic}",
         columns=(
             name_column("dataset", "dataset"),
             name_column("router", "router"),
-            *(Column(title=title, key=key) for key, title in titles.items()),
+            *(TableColumn(title=title, key=key) for key, title in _TITLES.items()),
         ),
         sections=tuple(
             Section(
                 rows=tuple(
-                    Row(cells=(label(dataset), label(router), *(figure(getattr(found, key), _shown) for key in titles)))
+                    TableRow(cells=(label(dataset), label(router), *_cells(found)))
                     for router, found in result.metrics.items()
                 ),
             )
@@ -143,6 +145,10 @@ def _figures(metrics: AuthorsMetrics) -> AuthorsFigures:
         qnc=metrics.qnc if math.isfinite(metrics.qnc) else None,
         qnc_reached=math.isfinite(metrics.qnc),
     )
+
+
+def _cells(metrics: AuthorsMetrics) -> list[TableCell]:
+    return [figure(getattr(metrics, key), _shown) for key in _TITLES]
 
 
 def _shown(value: float | None) -> str:

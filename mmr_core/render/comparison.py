@@ -45,7 +45,7 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Entry:
+class ComparedRow:
     """One router, or reference, of one run.
 
     :param label: its name, or `run:name` where several runs have that name.
@@ -72,7 +72,7 @@ class Comparison:
     metric: str
     draws: int
     synthetic: bool
-    entries: tuple[Entry, ...]
+    entries: tuple[ComparedRow, ...]
     differences: tuple[Difference, ...]
 
 
@@ -225,7 +225,9 @@ def _demand_comparable(one: tuple[RecordedRun, ColumnDocument], other: tuple[Rec
         )
 
 
-def _entries(runs: Sequence[RecordedRun], columns: Sequence[ColumnDocument], dataset: str, metric: str) -> list[Entry]:
+def _entries(
+    runs: Sequence[RecordedRun], columns: Sequence[ColumnDocument], dataset: str, metric: str
+) -> list[ComparedRow]:
     """Every row of every run; references, which are the same in all runs, of the first alone."""
     counts = Counter(row.name for column in columns for row in column.whole.rows if row.kind == "router")
     references = {row.name for row in columns[0].whole.rows if row.kind == "reference"}
@@ -243,7 +245,7 @@ def _entries(runs: Sequence[RecordedRun], columns: Sequence[ColumnDocument], dat
                 )
             clashes = row.kind == "router" and (counts[row.name] > 1 or row.name in references)
             found.append(
-                Entry(
+                ComparedRow(
                     label=f"{run.label}:{row.name}" if clashes else row.name,
                     run=run.label,
                     name=row.name,
@@ -255,10 +257,10 @@ def _entries(runs: Sequence[RecordedRun], columns: Sequence[ColumnDocument], dat
     return found
 
 
-def _chosen(entries: Sequence[Entry], routers: Sequence[str] | None) -> list[Entry]:
+def _chosen(entries: Sequence[ComparedRow], routers: Sequence[str] | None) -> list[ComparedRow]:
     if routers is None:
         return [entry for entry in entries if entry.kind == "router"]
-    chosen: dict[int, Entry] = {}
+    chosen: dict[int, ComparedRow] = {}
     for wanted in routers:
         matches = [entry for entry in entries if wanted in (entry.label, entry.name, f"{entry.run}:{entry.name}")]
         if not matches:
@@ -270,7 +272,7 @@ def _chosen(entries: Sequence[Entry], routers: Sequence[str] | None) -> list[Ent
     return list(chosen.values())
 
 
-def _difference(dataset: str, metric: str, first: Entry, second: Entry) -> Difference | None:
+def _difference(dataset: str, metric: str, first: ComparedRow, second: ComparedRow) -> Difference | None:
     if first.estimate.value is None or second.estimate.value is None:
         return None
     value = first.estimate.value - second.estimate.value

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from mmr_core.render.numbers import INFINITY, NOTHING, name, one_line
-from mmr_core.render.table import Cell, Row, Table
+from mmr_core.render.table import Table, TableCell, TableRow
 
 PACKAGES = ("booktabs", "graphicx", "longtable")
 LONG = 40
@@ -114,7 +114,7 @@ def _body(table: Table, width: int, *, stacked: bool) -> Iterator[str]:
             yield f"    {_row(row, stacked=stacked)}"
 
 
-def _row(row: Row, *, stacked: bool) -> str:
+def _row(row: TableRow, *, stacked: bool) -> str:
     cells = [_cell(cell, escaped if j == 0 else with_minus, stacked=stacked) for j, cell in enumerate(row.cells)]
     return _cells([f"\\textit{{{cell}}}" if row.kind == "published" and cell else cell for cell in cells])
 
@@ -125,7 +125,7 @@ def _cells(cells: list[str]) -> str:
     return " & ".join([first, *cells[1:]]) + r" \\"
 
 
-def _cell(cell: Cell, set_as: Callable[[str], str], *, stacked: bool) -> str:
+def _cell(cell: TableCell, set_as: Callable[[str], str], *, stacked: bool) -> str:
     text = set_as(cell.text)
     if cell.mark == "second":
         text = f"\\underline{{{text}}}"

@@ -13,7 +13,7 @@ from mmr_core.render.latex import latex_file, latex_table
 from mmr_core.render.plots.chart import figure_bytes
 from mmr_core.render.plots.frontier import frontier_figure
 from mmr_core.render.run_tables import headline_table, long_table, run_tables
-from mmr_core.render.table import SYNTHETIC, Column, Table, plain_table, titled, words
+from mmr_core.render.table import SYNTHETIC, Table, TableColumn, plain_table, titled, words
 from mmr_core.render.together import write_together
 from mmr_core.render.writers import bullets, csv_text, markdown_part, markdown_table
 from mmr_core.results.document import document
@@ -81,7 +81,7 @@ def run_latex(run: RunResult) -> str:
 
 def lineup_table(run: RunResult) -> Table:
     """Every router of the run with what is needed to run it again."""
-    columns = [Column(title=title, align="left") for title in ("router", "id", "version", "fusion", "parameters")]
+    columns = [TableColumn(title=title, align="left") for title in ("router", "id", "version", "fusion", "parameters")]
     rows = [
         [
             words(text)

@@ -9,11 +9,11 @@ from typing import TypeVar
 from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.numbers import CostUnit, finer, name, number, signed
 from mmr_core.render.table import (
-    Cell,
-    Column,
-    Row,
     Section,
     Table,
+    TableCell,
+    TableColumn,
+    TableRow,
     estimate,
     figure,
     label,
@@ -24,13 +24,11 @@ from mmr_core.render.table import (
     titled,
     words,
 )
-from mmr_core.results.model import Column as RunColumn
-from mmr_core.results.model import Difference, Estimate, MacroRow, RowKind, RunResult, Slice
-from mmr_core.results.model import Row as RunRow
+from mmr_core.results.model import Column, Difference, Estimate, MacroRow, Row, RowKind, RunResult, Slice
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX
 from mmr_core.runner.summary import paired_differences
 
-R = TypeVar("R", RunRow, MacroRow)
+R = TypeVar("R", Row, MacroRow)
 
 UNIFORM = "random"
 """An ordinary router that stands among the references: the uniform choice."""
@@ -50,7 +48,7 @@ def run_tables(run: RunResult) -> list[Table]:
     return [*tables, pairs] if pairs.sections else tables
 
 
-def headline_table(column: RunColumn, *, synthetic: bool) -> Table:
+def headline_table(column: Column, *, synthetic: bool) -> Table:
     """Row x metrics with intervals on a whole column, then utility and cost at the operating point.
 
     That point is the one chosen on validation; single models have only one, and other references have none.
@@ -60,7 +58,7 @@ def headline_table(column: RunColumn, *, synthetic: bool) -> Table:
     notes = [f"{m.heading}: {m.note}" for m in METRICS.values() if m.note]
     return Table(
         title=titled(f"{name(column.title)}: {part.instances:,} test instances", synthetic=synthetic),
-        columns=(name_column(), *metric_columns(), Column(title="utility"), Column(title="cost")),
+        columns=(name_column(), *metric_columns(), TableColumn(title="utility"), TableColumn(title="cost")),
         sections=tuple(
             Section(title=section, rows=tuple(_headline_row(row, part, unit) for row in rows))
             for section, rows in standings(part.rows)
@@ -93,7 +91,7 @@ def macro_table(run: RunResult) -> Table:
         title=titled(f"Average over {', '.join(name(part) for part in overall.parts)}", synthetic=run.data.synthetic),
         columns=(name_column(), *metric_columns()),
         sections=tuple(
-            Section(title=section, rows=tuple(Row(cells=(_name_of(row), *_metrics(row))) for row in rows))
+            Section(title=section, rows=tuple(TableRow(cells=(_name_of(row), *_metrics(row))) for row in rows))
             for section, rows in standings(overall.rows)
             if section != SINGLE_MODELS
         ),
@@ -125,17 +123,17 @@ def difference_table(part: Slice, *, synthetic: bool) -> Table:
     )
 
 
-def difference_columns() -> tuple[Column, ...]:
+def difference_columns() -> tuple[TableColumn, ...]:
     """The columns of a table of paired differences."""
     return (
         name_column(),
-        Column(title="difference"),
-        Column(title="95 % interval", key="interval"),
-        Column(key="verdict", align="left"),
+        TableColumn(title="difference"),
+        TableColumn(title="95 % interval", key="interval"),
+        TableColumn(key="verdict", align="left"),
     )
 
 
-def difference_cells(pair: Difference, pair_name: str, verdict: str) -> tuple[Cell, ...]:
+def difference_cells(pair: Difference, pair_name: str, verdict: str) -> tuple[TableCell, ...]:
     """One pair: the difference and its interval in the four decimals that differences need."""
     found = estimate(Estimate(value=pair.value, low=pair.low, high=pair.high), finer)
     return label(pair_name), figure(pair.value, signed), words(found.interval), words(verdict)
@@ -148,7 +146,7 @@ def long_table(run: RunResult) -> Table:
     "chosen_cost" and "chosen_trade_off" of routers, at the operating point chosen on validation. `dataset` is the
     column of the run; empty for averages, whose `slice_kind` is "macro".
     """
-    return plain_table([Column(title=title) for title in LONG_HEADER], _long_rows(run))
+    return plain_table([TableColumn(title=title) for title in LONG_HEADER], _long_rows(run))
 
 
 LONG_HEADER = ("dataset", "slice", "slice_kind", "row", "kind", "metric", "value", "low", "high", "reason", "synthetic")
@@ -171,7 +169,7 @@ def section_of(row: str, kind: RowKind) -> str:
     return SINGLE_MODELS if row.startswith(MODEL_PREFIX) else REFERENCES
 
 
-def _rank(row: RunRow | MacroRow) -> float:
+def _rank(row: Row | MacroRow) -> float:
     """The ranking metric, turned so that more is better; what has no figure comes last."""
     value = row.metrics[RANKED_BY].value
     if value is None:
@@ -179,18 +177,18 @@ def _rank(row: RunRow | MacroRow) -> float:
     return value if METRICS[RANKED_BY].better == "higher" else -value
 
 
-def _overview(how: str, parts: Mapping[str, Sequence[RunRow] | Sequence[MacroRow]], *, synthetic: bool) -> Table:
+def _overview(how: str, parts: Mapping[str, Sequence[Row] | Sequence[MacroRow]], *, synthetic: bool) -> Table:
     """One column per part; single models are left out, and rows stand in the order of the last part."""
     rows_of = {part: {(section_of(row.name, row.kind), row.name): row for row in rows} for part, rows in parts.items()}
     known: dict[tuple[str, str], None] = {}
     for rows in reversed(list(parts.values())):
-        ranked: list[RunRow | MacroRow] = sorted(rows, key=_rank, reverse=True)
+        ranked: list[Row | MacroRow] = sorted(rows, key=_rank, reverse=True)
         known.update({(section_of(row.name, row.kind), row.name): None for row in ranked})
     sections = [
         Section(
             title=section,
             rows=tuple(
-                Row(cells=(label(row), *(_brief(rows_of[part].get((group, row))) for part in parts)))
+                TableRow(cells=(label(row), *(_brief(rows_of[part].get((group, row))) for part in parts)))
                 for group, row in known
                 if group == section
             ),
@@ -200,33 +198,33 @@ def _overview(how: str, parts: Mapping[str, Sequence[RunRow] | Sequence[MacroRow
     main, beside = METRICS[RANKED_BY].title, METRICS["skill"].title
     return Table(
         title=titled(f"{main} ({beside}) {how}", synthetic=synthetic),
-        columns=(name_column(), *(Column(title=name(part)) for part in parts)),
+        columns=(name_column(), *(TableColumn(title=name(part)) for part in parts)),
         sections=tuple(section for section in sections if section.rows),
         section_key="section",
     )
 
 
-def _brief(row: RunRow | MacroRow | None) -> Cell:
+def _brief(row: Row | MacroRow | None) -> TableCell:
     if row is None:
         return figure(None)
     main, beside = metric(RANKED_BY, row.metrics[RANKED_BY]), metric("skill", row.metrics["skill"])
     return replace(main, text=f"{main.text} ({beside.text})", interval="")
 
 
-def _headline_row(row: RunRow, part: Slice, unit: CostUnit) -> Row:
+def _headline_row(row: Row, part: Slice, unit: CostUnit) -> TableRow:
     utility, cost = _operating_point(row, part)
-    return Row(cells=(_name_of(row), *_metrics(row), figure(utility, number), figure(cost, unit.show)))
+    return TableRow(cells=(_name_of(row), *_metrics(row), figure(utility, number), figure(cost, unit.show)))
 
 
-def _metrics(row: RunRow | MacroRow) -> list[Cell]:
+def _metrics(row: Row | MacroRow) -> list[TableCell]:
     return [metric(which, row.metrics[which]) for which in METRICS]
 
 
-def _name_of(row: RunRow | MacroRow) -> Cell:
+def _name_of(row: Row | MacroRow) -> TableCell:
     return label(row.name.removeprefix(MODEL_PREFIX))
 
 
-def _operating_point(row: RunRow, part: Slice) -> tuple[float | None, float | None]:
+def _operating_point(row: Row, part: Slice) -> tuple[float | None, float | None]:
     """Utility and cost (USD) that one would have: chosen on validation, or of the single model."""
     if row.chosen:
         return row.chosen["utility"].value, row.chosen["cost"].value
@@ -244,16 +242,16 @@ def _seen_from(router: str, pair: Difference) -> Difference:
     return replace(pair, first=router, second=pair.first, value=-pair.value, low=-pair.high, high=-pair.low)
 
 
-def _long_rows(run: RunResult) -> Iterator[tuple[Cell, ...]]:
+def _long_rows(run: RunResult) -> Iterator[tuple[TableCell, ...]]:
     synthetic = str(run.data.synthetic).lower()
     for place, estimates in _places(run):
         for which, found in estimates.items():
             ends = (figure(end) for end in (found.value, found.low, found.high))
             yield (
-                *(Cell(text=part) for part in (*place, which)),
+                *(TableCell(text=part) for part in (*place, which)),
                 *ends,
-                Cell(text=found.reason),
-                Cell(text=synthetic),
+                TableCell(text=found.reason),
+                TableCell(text=synthetic),
             )
 
 

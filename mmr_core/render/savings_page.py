@@ -12,11 +12,11 @@ from mmr_core.render.plots.frontier import savings_figure
 from mmr_core.render.savings_summary import left_out, summary
 from mmr_core.render.table import (
     SYNTHETIC,
-    Cell,
-    Column,
-    Row,
     Section,
     Table,
+    TableCell,
+    TableColumn,
+    TableRow,
     estimate,
     label,
     name_column,
@@ -56,7 +56,7 @@ def chosen_table(column: ColumnSavings, *, synthetic: bool) -> Table:
         Section(
             title=AIM_TITLES[aim],
             rows=tuple(
-                Row(cells=(label(r.name), *_gains(c.utility, c.gain), *_savings(c.cost, c.ratio)))
+                TableRow(cells=(label(r.name), *_gains(c.utility, c.gain), *_savings(c.cost, c.ratio)))
                 for r in column.routers
                 for c in [r.chosen[aim]]
             ),
@@ -65,7 +65,7 @@ def chosen_table(column: ColumnSavings, *, synthetic: bool) -> Table:
         if column.routers
     ]
     singles = tuple(
-        Row(cells=(label(s.name), *_gains(s.utility, s.gain), *_savings(s.cost, s.ratio))) for s in column.singles
+        TableRow(cells=(label(s.name), *_gains(s.utility, s.gain), *_savings(s.cost, s.ratio))) for s in column.singles
     )
     mark = "none, for lack of validation instances" if column.mark is None else name(column.mark.model)
     return Table(
@@ -100,7 +100,7 @@ def best_case_table(column: ColumnSavings, at: int, *, synthetic: bool) -> Table
             Section(
                 title=title,
                 rows=tuple(
-                    Row(cells=(label(r.name), *_savings(a.cost, a.ratio), *_gains(a.utility, a.gain)))
+                    TableRow(cells=(label(r.name), *_savings(a.cost, a.ratio), *_gains(a.utility, a.gain)))
                     for r in rows
                     for a in [r.against[at]]
                 ),
@@ -116,15 +116,15 @@ def best_case_table(column: ColumnSavings, at: int, *, synthetic: bool) -> Table
     )
 
 
-def _columns(*titles: str) -> tuple[Column, ...]:
-    return tuple(Column(title=title, ends=(f"{title} low", f"{title} high")) for title in titles)
+def _columns(*titles: str) -> tuple[TableColumn, ...]:
+    return tuple(TableColumn(title=title, ends=(f"{title} low", f"{title} high")) for title in titles)
 
 
-def _gains(utility: Estimate, gain: Estimate) -> tuple[Cell, Cell]:
+def _gains(utility: Estimate, gain: Estimate) -> tuple[TableCell, TableCell]:
     return estimate(utility, number), estimate(gain, signed)
 
 
-def _savings(cost: Estimate, ratio: Estimate) -> tuple[Cell, Cell]:
+def _savings(cost: Estimate, ratio: Estimate) -> tuple[TableCell, TableCell]:
     return estimate(cost, usd, bounds=usd_interval), estimate(ratio, share, bounds=share_interval)
 
 

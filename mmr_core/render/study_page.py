@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mmr_core.render.numbers import finer, one_line, with_interval
 from mmr_core.render.study_tables import exhibit_table
-from mmr_core.render.table import SYNTHETIC, Column, Table, plain_table, titled, words
+from mmr_core.render.table import SYNTHETIC, Table, TableColumn, plain_table, titled, words
 from mmr_core.render.writers import html_table
 from mmr_core.results.cells import Cell
 from mmr_core.results.model import DataFacts, LineupEntry
@@ -206,7 +206,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _lineup(facts: RunFacts) -> Table:
-    columns = [Column(title=title, align="left") for title in ("router", "id", "version", "fusion", "parameters")]
+    columns = [TableColumn(title=title, align="left") for title in ("router", "id", "version", "fusion", "parameters")]
     rows = []
     for entry in facts.lineup:
         fusion = "none" if entry.fusion is None else f"{entry.fusion.canonical_id} {entry.fusion.version}"

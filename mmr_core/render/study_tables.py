@@ -9,12 +9,12 @@ from mmr_core.render.latex import latex_figure, latex_file, latex_table
 from mmr_core.render.numbers import decimal, interval, one_line
 from mmr_core.render.table import (
     SYNTHETIC,
-    Cell,
-    Column,
-    Row,
     RowKind,
     Section,
     Table,
+    TableCell,
+    TableColumn,
+    TableRow,
     estimate,
     figure,
     name_column,
@@ -44,15 +44,15 @@ def sheet_table(sheet: Sheet, *, synthetic: bool, title: str = "", notes: tuple[
     columns = [name_column(sheet.header[0], sheet.header[0] or "label")]
     for j, head in enumerate(sheet.header[1:]):
         bounded = any(line.entries[j].low is not None or line.entries[j].high is not None for line in sheet.lines)
-        columns.append(Column(title=head, key=head, ends=(f"{head} low", f"{head} high") if bounded else None))
-    hidden = [Column(key=key, shown=False) for key in ("published", "reference", "synthetic")]
+        columns.append(TableColumn(title=head, key=head, ends=(f"{head} low", f"{head} high") if bounded else None))
+    hidden = [TableColumn(key=key, shown=False) for key in ("published", "reference", "synthetic")]
     sections = []
     for heading, lines in groupby(sheet.lines, key=lambda line: line.group):
         rows = []
         for line in lines:
-            facts = (Cell(text=str(fact).lower()) for fact in (line.published, line.reference, synthetic))
+            facts = (TableCell(text=str(fact).lower()) for fact in (line.published, line.reference, synthetic))
             kind: RowKind = "published" if line.published else "reference" if line.reference else ""
-            rows.append(Row(cells=(words(line.label), *map(entry_cell, line.entries), *facts), kind=kind))
+            rows.append(TableRow(cells=(words(line.label), *map(entry_cell, line.entries), *facts), kind=kind))
         sections.append(Section(title=one_line(heading), rows=tuple(rows)))
     return Table(
         title=title,
@@ -64,7 +64,7 @@ def sheet_table(sheet: Sheet, *, synthetic: bool, title: str = "", notes: tuple[
     )
 
 
-def entry_cell(entry: Entry) -> Cell:
+def entry_cell(entry: Entry) -> TableCell:
     """A figure with its interval in the decimals that the study chose, or its words."""
     if entry.text:
         return words(entry.text, mark=entry.mark)
@@ -143,10 +143,10 @@ def points_table(chart: Chart, *, synthetic: bool) -> Table:
         for series in panel.series:
             for i, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
                 ends = (figure(end[i] if end else None) for end in (series.low, series.high))
-                names = (Cell(text=panel.title), Cell(text=series.name))
-                facts = (Cell(text=_label(panel, series, i)), Cell(text=str(synthetic).lower()))
+                names = (TableCell(text=panel.title), TableCell(text=series.name))
+                facts = (TableCell(text=_label(panel, series, i)), TableCell(text=str(synthetic).lower()))
                 rows.append((*names, figure(x), figure(y), *ends, *facts))
-    return plain_table([Column(title=title) for title in POINTS], rows)
+    return plain_table([TableColumn(title=title) for title in POINTS], rows)
 
 
 def _label(panel: Panel, series: Series, i: int) -> str:

@@ -19,7 +19,7 @@ RowKind = Literal["", "reference", "published"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class TableCell:
     """One entry: a figure, with its interval where there is one, or words.
 
     :param text: what people read: the figure as it is shown, or the words.
@@ -47,19 +47,19 @@ class Cell:
         return " ".join(part for part in (self.text, self.interval, self.aside, self.below) if part)
 
 
-def words(text: str, *, aside: str = "", below: str = "", mark: Mark | None = None) -> Cell:
+def words(text: str, *, aside: str = "", below: str = "", mark: Mark | None = None) -> TableCell:
     """A cell of words on one line, without what would steer a terminal."""
-    return Cell(text=one_line(text), aside=one_line(aside), below=one_line(below), mark=mark)
+    return TableCell(text=one_line(text), aside=one_line(aside), below=one_line(below), mark=mark)
 
 
-def label(text: str) -> Cell:
+def label(text: str) -> TableCell:
     """A name as it is typed, with marks in place of what cannot be printed."""
-    return Cell(text=name(text))
+    return TableCell(text=name(text))
 
 
-def figure(value: float | None, show: Callable[[float | None], str] = number) -> Cell:
+def figure(value: float | None, show: Callable[[float | None], str] = number) -> TableCell:
     """A figure without an interval."""
-    return Cell(text=show(value), value=value, figure=True)
+    return TableCell(text=show(value), value=value, figure=True)
 
 
 def estimate(
@@ -68,13 +68,13 @@ def estimate(
     *,
     bounds: Callable[[Estimate], str] | None = None,
     mark: Mark | None = None,
-) -> Cell:
+) -> TableCell:
     """A figure with its interval.
 
     :param show: how the figure and its ends look.
     :param bounds: how the interval looks, where it is more than its ends as `show` has them.
     """
-    return Cell(
+    return TableCell(
         text=show(found.value),
         interval=interval(found, show) if bounds is None else bounds(found),
         mark=mark,
@@ -85,7 +85,7 @@ def estimate(
     )
 
 
-def metric(which: str, found: Estimate, *, bounds: bool = True) -> Cell:
+def metric(which: str, found: Estimate, *, bounds: bool = True) -> TableCell:
     """The figure of a metric of `METRICS`, in its format.
 
     :param bounds: whether its interval is shown; programs get it in any case.
@@ -94,7 +94,7 @@ def metric(which: str, found: Estimate, *, bounds: bool = True) -> Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class TableColumn:
     """What one column is.
 
     :param align: words stand left, figures right.
@@ -110,24 +110,24 @@ class Column:
     shown: bool = True
 
 
-def name_column(title: str = "", key: str = "row") -> Column:
+def name_column(title: str = "", key: str = "row") -> TableColumn:
     """The first column of most tables: names, on the left."""
-    return Column(title=title, align="left", key=key)
+    return TableColumn(title=title, align="left", key=key)
 
 
-def metric_columns(which: Iterable[str] = tuple(METRICS)) -> tuple[Column, ...]:
+def metric_columns(which: Iterable[str] = tuple(METRICS)) -> tuple[TableColumn, ...]:
     """A column for each of some metrics, named and titled by `METRICS`."""
-    return tuple(Column(title=METRICS[m].title, key=m, ends=(f"{m}_low", f"{m}_high")) for m in which)
+    return tuple(TableColumn(title=METRICS[m].title, key=m, ends=(f"{m}_low", f"{m}_high")) for m in which)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TableRow:
     """One line of a table.
 
     :param kind: "published" lines are somebody else's figures, "reference" lines are bounds and yardsticks.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     kind: RowKind = ""
 
     @property
@@ -140,7 +140,7 @@ class Row:
 class Section:
     """Rows that belong together, under a heading; "" for none."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     title: str = ""
 
 
@@ -156,7 +156,7 @@ class Table:
     """
 
     title: str = ""
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
     section_key: str = ""
@@ -168,7 +168,7 @@ class Table:
                 raise ValueError(f"expected {len(self.columns)} cells, got {len(row.cells)}: {row.texts}")
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[TableRow]:
         """The rows of all sections."""
         return [row for section in self.sections for row in section.rows]
 
@@ -186,7 +186,7 @@ class Table:
         sections = tuple(
             Section(
                 title=section.title,
-                rows=tuple(Row(cells=tuple(row.cells[j] for j in kept), kind=row.kind) for row in section.rows),
+                rows=tuple(TableRow(cells=tuple(row.cells[j] for j in kept), kind=row.kind) for row in section.rows),
             )
             for section in self.sections
         )
@@ -199,9 +199,9 @@ class Table:
         )
 
 
-def plain_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], **facts: object) -> Table:
+def plain_table(columns: Sequence[TableColumn], rows: Iterable[Sequence[TableCell]], **facts: object) -> Table:
     """A table of one section without a heading; none at all where there is no row."""
-    made = tuple(Row(cells=tuple(cells)) for cells in rows)
+    made = tuple(TableRow(cells=tuple(cells)) for cells in rows)
     return Table(columns=tuple(columns), sections=(Section(rows=made),) if made else (), **facts)  # type: ignore[arg-type]
 
 

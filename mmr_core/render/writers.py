@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from markupsafe import Markup, escape
 
 from mmr_core.render.numbers import NOTHING, exact, name, one_line
-from mmr_core.render.table import Cell, Column, Row, Table
+from mmr_core.render.table import Table, TableCell, TableColumn, TableRow
 
 _MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]#|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
@@ -52,7 +52,7 @@ def markdown_part(table: Table, *, level: int = 2) -> str:
     return "\n\n".join([*title, markdown_table(table), *notes])
 
 
-def _markdown_cell(cell: Cell, row: Row, table: Table) -> str:
+def _markdown_cell(cell: TableCell, row: TableRow, table: Table) -> str:
     text, bounds = cell.text, cell.interval
     if not cell.figure:
         text, bounds = markdown_escaped(text), markdown_escaped(bounds)
@@ -100,7 +100,7 @@ def html_table(table: Table, *, style: str = "") -> Markup:
     return Markup("\n").join([*parts, Markup("</table>")])
 
 
-def _html_row(row: Row, table: Table) -> Markup:
+def _html_row(row: TableRow, table: Table) -> Markup:
     cells = []
     for j, (cell, column) in enumerate(zip(row.cells, table.columns, strict=True)):
         content = escape(cell.text)
@@ -121,7 +121,7 @@ def _html_row(row: Row, table: Table) -> Markup:
     return Markup("<tr{}>{}</tr>").format(kind, Markup("").join(cells))
 
 
-def _aligned(column: Column) -> Markup:
+def _aligned(column: TableColumn) -> Markup:
     return Markup("") if column.align == "right" else Markup(' class="words"')
 
 
@@ -150,7 +150,7 @@ def _csv_header(table: Table) -> Iterator[str]:
         yield from column.ends or ()
 
 
-def _csv_cells(row: Row, table: Table, *, numeric: bool) -> Iterator[str | float]:
+def _csv_cells(row: TableRow, table: Table, *, numeric: bool) -> Iterator[str | float]:
     for cell, column in zip(row.cells, table.columns, strict=True):
         ends = [cell.low, cell.high] if column.ends else []
         if not cell.figure:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.render.numbers import CostUnit, number
-from mmr_core.render.plots.axes import LONG, Scale
+from mmr_core.render.plots.axes import LONG, AxisScale
 from mmr_core.render.plots.palette import DASHES, MARKERS, Style
 from mmr_leaderboard.schema import ModelFacts, Point
 
@@ -109,7 +109,7 @@ def axes(
         return None
     costs = [cost for line in lines for cost, _ in line] + [model.cost for model in models if low <= model.cost <= high]
     smallest = min((cost for cost in costs if cost > 0), default=high)
-    utilities = Scale.for_lines(
+    utilities = AxisScale.for_lines(
         [_utilities(line) for line in lines],
         [model.utility for model in models],
         [("oracle", _utilities(oracle))] if len(oracle) > 1 else [],

@@ -48,7 +48,7 @@ class DrawingError(MMRError):
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """One axis from `low` to `high`, and the names of bounds that lie beyond its top, with their greatest value.
 
     :param threshold: a logarithmic axis that begins at 0 or below is linear up to here.
@@ -61,7 +61,7 @@ class Scale:
     threshold: float = 0.0
 
     @classmethod
-    def for_costs(cls, within: CostRange, costs: Sequence[float], log_cost: bool | None) -> Scale:
+    def for_costs(cls, within: CostRange, costs: Sequence[float], log_cost: bool | None) -> AxisScale:
         """The axis of a cost range, given the single models' costs; None takes a long axis logarithmic."""
         smallest = min((cost for cost in costs if cost > 0), default=within.high)
         wanted = within.high / smallest > LONG if log_cost is None else log_cost
@@ -81,7 +81,7 @@ class Scale:
         bounds: Sequence[tuple[str, Floats]] = (),
         *,
         least: float = LEAST,
-    ) -> Scale:
+    ) -> AxisScale:
         """The axis of utility, or of what else lines rise to.
 
         :param lines: the heights of what is shown in any case, such as routers.
@@ -143,7 +143,7 @@ def finite(values: Iterable[float]) -> Floats:
     return array[np.isfinite(array)]
 
 
-def across(panel: Panel) -> Scale:
+def across(panel: Panel) -> AxisScale:
     """The horizontal axis.
 
     :raises DrawingError: if it is logarithmic and a value is not positive.
@@ -153,17 +153,17 @@ def across(panel: Panel) -> Scale:
     if axis.scale == "symlog":
         if axis.low is None or axis.high is None or not axis.threshold > 0:
             raise DrawingError(f"axis {axis.label!r} needs both ends and a threshold")
-        return Scale(axis.low, axis.high, True, threshold=axis.threshold)
+        return AxisScale(axis.low, axis.high, True, threshold=axis.threshold)
     if axis.categories:
-        return _ends(axis, Scale(-0.5, max(len(axis.categories), *(values + 1), 1) - 0.5))
+        return _ends(axis, AxisScale(-0.5, max(len(axis.categories), *(values + 1), 1) - 0.5))
     _demand_positive(panel, axis, values)
     if any(series.kind == "bars" for series in panel.series) and len(values):
-        return _ends(axis, Scale(values.min() - 0.5, values.max() + 0.5))
+        return _ends(axis, AxisScale(values.min() - 0.5, values.max() + 0.5))
     fills = any(series.kind == "stack" for series in panel.series)
     return _ends(axis, _padded(values, axis.scale == "log", 0.0 if fills else _PAD))
 
 
-def upwards(panel: Panel) -> Scale:
+def upwards(panel: Panel) -> AxisScale:
     """The vertical axis; bars and areas stand on 0, and far bounds leave at the top.
 
     :raises DrawingError: if it is logarithmic and a value is not positive.
@@ -175,22 +175,22 @@ def upwards(panel: Panel) -> Scale:
     values = np.concatenate([np.empty(0), *(extent for _, extent in extents)])
     _demand_positive(panel, axis, values)
     if any(series.kind == "stack" for series in panel.series):
-        return _ends(axis, Scale(0.0, float(stack_total(panel).max(initial=0.0)) or 1.0))
+        return _ends(axis, AxisScale(0.0, float(stack_total(panel).max(initial=0.0)) or 1.0))
     if logarithmic or not len(values):
         return _ends(axis, _padded(values, logarithmic, _PAD))
     if any(series.kind == "bars" for series in panel.series):
         padded = _padded(np.append(values, 0.0), False, 0.08)
-        return _ends(axis, Scale(padded.low if values.min() < 0 else 0.0, padded.high if values.max() > 0 else 0.0))
+        return _ends(axis, AxisScale(padded.low if values.min() < 0 else 0.0, padded.high if values.max() > 0 else 0.0))
     return _ends(axis, _of_lines(extents))
 
 
-def _of_lines(extents: Sequence[tuple[Series, Floats]]) -> Scale:
+def _of_lines(extents: Sequence[tuple[Series, Floats]]) -> AxisScale:
     """The range of lines and points, with the bounds that lie too far above for it."""
     points = [extent for series, extent in extents if series.kind == "points" and not series.reference]
     lines = [extent for series, extent in extents if series.kind != "points" and not series.reference]
     bounds = [(one_line(series.name), extent) for series, extent in extents if series.reference]
     core = lines or points or [extent for _, extent in bounds]
-    return Scale.for_lines(core, np.concatenate([np.empty(0), *points]).tolist(), bounds, least=0.0)
+    return AxisScale.for_lines(core, np.concatenate([np.empty(0), *points]).tolist(), bounds, least=0.0)
 
 
 def stack_total(panel: Panel) -> Floats:
@@ -205,7 +205,7 @@ def stack_total(panel: Panel) -> Floats:
     return total
 
 
-def ticks(scale: Scale, most: int, places: Sequence[float] = (), apart: float = 1.0) -> list[float] | None:
+def ticks(scale: AxisScale, most: int, places: Sequence[float] = (), apart: float = 1.0) -> list[float] | None:
     """Where a logarithmic axis has its ticks; None leaves them to the rule of linear axes.
 
     :param most: how many have room.
@@ -261,20 +261,20 @@ def _demand_positive(panel: Panel, axis: Axis, values: Floats) -> None:
         raise DrawingError(f"panel {panel.title!r} has the value {values.min():g} on a logarithmic axis")
 
 
-def _padded(values: Floats, logarithmic: bool, pad: float) -> Scale:
+def _padded(values: Floats, logarithmic: bool, pad: float) -> AxisScale:
     if not len(values):
-        return Scale(0.1, 1.0, True) if logarithmic else Scale(0.0, 1.0)
+        return AxisScale(0.1, 1.0, True) if logarithmic else AxisScale(0.0, 1.0)
     low, high = float(values.min()), float(values.max())
     if logarithmic:
         if high / low < 1 + 1e-9:
-            return Scale(low / 2, high * 2, True)
+            return AxisScale(low / 2, high * 2, True)
         factor = (high / low) ** pad
-        return Scale(low / factor, high * factor, True)
+        return AxisScale(low / factor, high * factor, True)
     room = pad * (high - low) if high - low > 1e-12 * max(abs(low), abs(high)) else max(0.1 * abs(high), 1e-3)
-    return Scale(low - room, high + room)
+    return AxisScale(low - room, high + room)
 
 
-def _ends(axis: Axis, scale: Scale) -> Scale:
+def _ends(axis: Axis, scale: AxisScale) -> AxisScale:
     """The scale with the ends that the axis asks for.
 
     :raises DrawingError: if nothing lies between them.
@@ -284,4 +284,4 @@ def _ends(axis: Axis, scale: Scale) -> Scale:
     if not (math.isfinite(low) and math.isfinite(high) and low < high) or (scale.logarithmic and low <= 0):
         raise DrawingError(f"axis {axis.label!r} cannot go from {low:g} to {high:g}")
     beyond = tuple((name, value) for name, value in scale.beyond if value > high)
-    return Scale(low, high, scale.logarithmic, beyond)
+    return AxisScale(low, high, scale.logarithmic, beyond)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmr_core.numerics.metrics import METRICS, CostRange, Frontier, frontier
 from mmr_core.render.numbers import QUERIES, UNIT, metric_format, name, share
-from mmr_core.render.plots.axes import Scale
+from mmr_core.render.plots.axes import AxisScale
 from mmr_core.render.plots.chart import SCREEN, chart_figure
 from mmr_core.render.plots.palette import Palette
 from mmr_core.render.run_tables import RANKED_BY, ROUTERS, SINGLE_MODELS, UNIFORM, standings
@@ -64,16 +64,16 @@ class Frontiers:
     legend: str
     mark: Point | None = None
 
-    def cost_scale(self, log_cost: bool | None = None) -> Scale:
+    def cost_scale(self, log_cost: bool | None = None) -> AxisScale:
         """The cost axis; None takes it logarithmic where the dearest model costs over 30 times the cheapest."""
-        return Scale.for_costs(self.within, [cost for _, (cost, _) in self.models], log_cost)
+        return AxisScale.for_costs(self.within, [cost for _, (cost, _) in self.models], log_cost)
 
-    def utility_scale(self) -> Scale:
+    def utility_scale(self) -> AxisScale:
         """The utility axis; only the oracle may leave it."""
         lines = [(row, row.line.utility) for row in self.lines if row.line is not None]
         bounds = [(row.name, line) for row, line in lines if row.reference and row.name == ORACLE]
         shown = [line for row, line in lines if not (row.reference and row.name == ORACLE)]
-        return Scale.for_lines(shown, [utility for _, (_, utility) in self.models], bounds)
+        return AxisScale.for_lines(shown, [utility for _, (_, utility) in self.models], bounds)
 
 
 def frontier_figure(
@@ -204,7 +204,7 @@ def _point(cost: float | None, utility: float | None, queries: int) -> tuple[Poi
     return () if cost is None or utility is None else ((cost * queries, utility),)
 
 
-def _series(row: FrontierLine, x: Scale) -> list[Series]:
+def _series(row: FrontierLine, x: AxisScale) -> list[Series]:
     """A row's line and its points, as the chart draws them."""
     made = []
     if row.line is not None:

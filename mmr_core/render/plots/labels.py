@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.render.numbers import number
-from mmr_core.render.plots.axes import Scale
+from mmr_core.render.plots.axes import AxisScale
 from mmr_core.render.plots.lettering import drawable, shortened
 from mmr_core.render.plots.palette import GREY, INK, Palette
 from mmr_core.render.plots.panel import BAR_ROOM, MARKER, TICKS
@@ -36,7 +36,7 @@ _TOUCHED = 4
 """Samples of a line within a name before it counts as lying on it."""
 
 
-def write_on(axes: Axes, panel: Panel, palette: Palette, y: Scale, *, synthetic: bool = False) -> int:
+def write_on(axes: Axes, panel: Panel, palette: Palette, y: AxisScale, *, synthetic: bool = False) -> int:
     """Writes on a panel whose place in the figure is settled.
 
     Returns how crowded it is: a name that lies on a line counts 1, one that found no place counts 3.
@@ -131,7 +131,7 @@ def _box(text: Text) -> Box:
     return Box(extent.x0, extent.y0, extent.x1, extent.y1)
 
 
-def _outside(up: float, y: Scale) -> str:
+def _outside(up: float, y: AxisScale) -> str:
     """The height of a point that is drawn at the edge."""
     return "" if y.low <= up <= y.high else f" ({number(up)})"
 
@@ -151,7 +151,7 @@ def _ink(axes: Axes, panel: Panel) -> Floats:
     return np.concatenate(found)
 
 
-def _marks(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
+def _marks(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
     """The room of the markers of points and of lines with few points."""
     half = (MARKER / 2 + 0.6) * axes.figure.dpi / 72
     boxes = []
@@ -165,7 +165,7 @@ def _marks(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
     return boxes
 
 
-def _bars(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
+def _bars(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
     bars = [series for series in panel.series if series.kind == "bars"]
     boxes = []
     for place, series in enumerate(bars):
@@ -178,7 +178,7 @@ def _bars(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
     return boxes
 
 
-def _notes(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
+def _notes(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
     """Says of each bound beyond the top how far it goes, near where it leaves the axis."""
     boxes: list[Box] = []
     frame = axes.get_window_extent()
@@ -197,7 +197,7 @@ def _notes(axes: Axes, panel: Panel, y: Scale) -> list[Box]:
     return boxes
 
 
-def _leaves(axes: Axes, series: Series, y: Scale) -> float:
+def _leaves(axes: Axes, series: Series, y: AxisScale) -> float:
     """Where, in pixels from the left, a line first goes beyond the top."""
     across, up = np.array(series.x), np.array(series.y)
     over = int(np.argmax(np.nan_to_num(up, nan=-np.inf) > y.high))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.render.plots.axes import DrawingError, Scale, finite, stack_total, tick_text, tick_texts, ticks
+from mmr_core.render.plots.axes import AxisScale, DrawingError, finite, stack_total, tick_text, tick_texts, ticks
 from mmr_core.render.plots.lettering import Ruler, broken, drawable, shortened
 from mmr_core.render.plots.palette import INK, Look, Palette
 from mmr_core.studies.figures import Panel, Series
@@ -33,7 +33,7 @@ BAR_ROOM = 0.8
 """The share of a place on the axis that its bars take together."""
 
 
-def draw_series(axes: Axes, panel: Panel, palette: Palette, x: Scale, y: Scale) -> None:
+def draw_series(axes: Axes, panel: Panel, palette: Palette, x: AxisScale, y: AxisScale) -> None:
     """All series of a panel, within the scales.
 
     :raises DrawingError: if a series has not one height, end or label for each of its places.
@@ -59,7 +59,7 @@ def draw_series(axes: Axes, panel: Panel, palette: Palette, x: Scale, y: Scale) 
             _draw_points(axes, series, palette.look(series), y, size)
 
 
-def prepare(axes: Axes, panel: Panel, x: Scale, y: Scale, width: float, height: float, ruler: Ruler) -> None:
+def prepare(axes: Axes, panel: Panel, x: AxisScale, y: AxisScale, width: float, height: float, ruler: Ruler) -> None:
     """Scales, ticks, grid and title.
 
     :param width, height: of the axes, in inches, nearly.
@@ -100,7 +100,7 @@ def axis_label(text: str, room: float, ruler: Ruler) -> str:
     return "\n".join(broken(drawable(text), room, ruler, size=TEXT, most=3))
 
 
-def _set_ticks(axis: Any, scale: Scale, most: int, places: Sequence[float] = (), apart: float = 1.0) -> None:
+def _set_ticks(axis: Any, scale: AxisScale, most: int, places: Sequence[float] = (), apart: float = 1.0) -> None:
     from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
     at = ticks(scale, most, places, apart)
@@ -127,7 +127,7 @@ def _name_places(axes: Axes, names: Sequence[str], width: float, ruler: Ruler) -
     axes.set_xticks(range(len(names)), cut, rotation=40, ha="right", rotation_mode="anchor")
 
 
-def _draw_line(axes: Axes, series: Series, look: Look, y: Scale, shift: float, *, marked: bool) -> None:
+def _draw_line(axes: Axes, series: Series, look: Look, y: AxisScale, shift: float, *, marked: bool) -> None:
     across, up = _numbers(series.x), _numbers(series.y)
     style: dict[str, Any] = {
         "color": look.colour,
@@ -149,7 +149,7 @@ def _draw_line(axes: Axes, series: Series, look: Look, y: Scale, shift: float, *
     axes.plot(across, up, **style)
 
 
-def _draw_points(axes: Axes, series: Series, look: Look, y: Scale, size: float) -> None:
+def _draw_points(axes: Axes, series: Series, look: Look, y: AxisScale, size: float) -> None:
     across, up = _numbers(series.x), np.array(series.y, dtype=np.float64)
     if series.low or series.high:
         axes.vlines(across, *_ends(series, y), color=look.colour, linewidth=THIN, zorder=4)
@@ -161,7 +161,7 @@ def _draw_points(axes: Axes, series: Series, look: Look, y: Scale, size: float) 
             axes.plot(across[outside], np.full(outside.sum(), edge), **(style | {"marker": marker}))
 
 
-def _draw_bars(axes: Axes, series: Series, look: Look, y: Scale, place: int, count: int) -> None:
+def _draw_bars(axes: Axes, series: Series, look: Look, y: AxisScale, place: int, count: int) -> None:
     width = BAR_ROOM / count
     across = _numbers(series.x) + (place - (count - 1) / 2) * width
     heights = _clipped(series.y, y)
@@ -170,7 +170,7 @@ def _draw_bars(axes: Axes, series: Series, look: Look, y: Scale, place: int, cou
         axes.vlines(across, *_ends(series, y), color=INK, linewidth=THIN, zorder=4)
 
 
-def _draw_stack(axes: Axes, panel: Panel, palette: Palette, x: Scale) -> None:
+def _draw_stack(axes: Axes, panel: Panel, palette: Palette, x: AxisScale) -> None:
     below = np.zeros_like(stack_total(panel))
     for series in panel.series:
         if series.kind != "stack":
@@ -208,12 +208,12 @@ def marker_style(look: Look, size: float = MARKER) -> dict[str, Any]:
     }
 
 
-def _ends(series: Series, y: Scale) -> tuple[Floats, Floats]:
+def _ends(series: Series, y: AxisScale) -> tuple[Floats, Floats]:
     """The ends of the intervals; those beyond the axis go to its edge."""
     return _clipped(series.low or series.y, y), _clipped(series.high or series.y, y)
 
 
-def _clipped(values: Sequence[float], y: Scale) -> Floats:
+def _clipped(values: Sequence[float], y: AxisScale) -> Floats:
     return np.clip(np.array(values, dtype=np.float64), y.low, y.high)
 
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from mmr_core.render.plots.axes import DrawingError, Scale, across, tick_text, tick_texts, ticks, upwards
+from mmr_core.render.plots.axes import AxisScale, DrawingError, across, tick_text, tick_texts, ticks, upwards
 from mmr_core.render.plots.chart import DOUBLE, KINDS, SINGLE, chart_figure
 from mmr_core.render.plots.gallery import UNREADABLE, gallery_figure
 from mmr_core.render.plots.labels import LABEL, NOTE, SYNTHETIC
@@ -378,7 +378,7 @@ def test_the_same_drawing_has_the_same_bytes(name: str):
 
 @given(st.floats(1e-9, 1e6), st.floats(1.0001, 1e9), st.integers(3, 8))
 def test_ticks_of_a_logarithmic_axis_lie_on_it_in_order_and_have_room(low, ratio, most):
-    found = ticks(Scale(low, low * ratio, True), most)
+    found = ticks(AxisScale(low, low * ratio, True), most)
     if found is not None:
         assert 2 <= len(found) <= most
         assert all(low * 0.999999 <= tick <= low * ratio * 1.000001 for tick in found)
@@ -388,10 +388,10 @@ def test_ticks_of_a_logarithmic_axis_lie_on_it_in_order_and_have_room(low, ratio
 
 
 def test_few_places_are_the_ticks_if_they_lie_apart():
-    scale = Scale(1.0, 100.0, True)
+    scale = AxisScale(1.0, 100.0, True)
     assert ticks(scale, 5, (2.0, 4.0, 50.0), 0.1) == [2.0, 4.0, 50.0]
     assert ticks(scale, 5, (2.0, 2.1, 50.0), 0.1) == [1.0, 10.0, 100.0]
-    assert ticks(Scale(0.0, 1.0), 5) is None
+    assert ticks(AxisScale(0.0, 1.0), 5) is None
 
 
 def test_ticks_are_written_as_people_write_them():

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from mmr_core.errors import MissingExtraError
 from mmr_core.numerics.metrics import CostRange, Frontier, frontier
 from mmr_core.render.plots import chart as charts
-from mmr_core.render.plots.axes import Scale
+from mmr_core.render.plots.axes import AxisScale
 from mmr_core.render.plots.chart import figure_bytes
 from mmr_core.render.plots.frontier import frontier_figure
 from mmr_core.render.plots.labels import LABEL
@@ -233,7 +233,7 @@ def test_without_matplotlib_the_extra_is_named(
 def test_a_straight_frontier_is_sampled_where_a_logarithmic_axis_bends_it() -> None:
     within = CostRange(low=1.0, high=1000.0, floor=0.0, best_cost=1000.0, best_utility=1.0)
     line = Frontier(cost=np.array([1.0, 1000.0]), utility=np.array([0.0, 1.0]))
-    x, y = Scale.for_costs(within, [1.0, 1000.0], None).samples(line)
+    x, y = AxisScale.for_costs(within, [1.0, 1000.0], None).samples(line)
     assert len(x) > 100
     assert np.max(np.diff(np.log(x))) < 0.1
     assert y == pytest.approx((x - 1) / 999)
@@ -241,7 +241,7 @@ def test_a_straight_frontier_is_sampled_where_a_logarithmic_axis_bends_it() -> N
 
 def test_the_utility_axis_keeps_differences_of_rounding_small() -> None:
     flat = np.array([0.5, 0.5])
-    axis = Scale.for_lines([flat], [0.5], [("oracle", flat)])
+    axis = AxisScale.for_lines([flat], [0.5], [("oracle", flat)])
     assert axis.high - axis.low >= 0.02
     assert not axis.beyond
 
