@@ -12,7 +12,7 @@ from rich.markup import escape
 from mmr_core.render.exhibits.facts import RunFacts
 from mmr_core.render.exhibits.findings import findings_json
 from mmr_core.render.numbers import name as harmless
-from mmr_core.results.records import CellFailure
+from mmr_core.results import CellFailure
 from mmr_core.studies import Results
 from mmr_core.studies.plan import Conducted
 

@@ -25,7 +25,7 @@ from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.render.console import console, note, print_json, progress, warn
 from mmr_core.render.exhibits import RunFacts, write_exhibits
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner import Entrant, Options, columns_of
 from mmr_core.runner.cells import run_cells
 from mmr_core.runner.run import data_facts, lineup_entry, versions

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.results.records import Along
+from mmr_core.results import Along
 from mmr_core.runner.policies import GRID, Decided, Policy, Scored
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from mmr_core.errors import MMRError
-from mmr_core.results.records import Record
-from mmr_core.results.records_parquet import records_bytes, results_from
+from mmr_core.results import Record, records_bytes, results_from
 from mmr_core.store.atomic import write_atomically
 
 _SEAL = 16

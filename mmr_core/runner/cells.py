@@ -13,8 +13,7 @@ from pathlib import Path
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import UsageError
 from mmr_core.registry import Registry
-from mmr_core.results.cells import Cell
-from mmr_core.results.records import CellFailure, Record, Results, cell_key
+from mmr_core.results import Cell, CellFailure, Record, Results, cell_key
 from mmr_core.runner.cache import CellCache
 from mmr_core.runner.executor import Call, Crew, Parcel, crew
 from mmr_core.runner.fingerprint import Fingerprints, yardstick_digest

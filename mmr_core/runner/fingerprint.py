@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from mmr_core.errors import PluginError
 from mmr_core.features import Features
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.cells import Cell
-from mmr_core.results.records import cell_key
+from mmr_core.results import Cell, cell_key
 from mmr_core.runner.fit import fusion_name
 from mmr_core.runner.measure import Yardstick
 from mmr_core.runner.options import Options

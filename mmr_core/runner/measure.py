@@ -21,7 +21,7 @@ from mmr_core.numerics.metrics import (
     read_off,
     with_relative,
 )
-from mmr_core.results.model import Estimate, Row, RowKind, SingleModel, Slice, SliceKind, estimate
+from mmr_core.results import Estimate, Row, RowKind, SingleModel, Slice, SliceKind, estimate
 from mmr_core.runner.policies import Policy
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE, reference_policies
 from mmr_core.specs import ModelSpec
@@ -180,10 +180,14 @@ class Yardstick:
             instances=len(self.tested.utility),
             draws=self.draws,
             draws_left_out=self.sample.left_out,
-            within=self.within,
             cheapest=names[self.singles.cheapest],
             dearest=names[self.singles.dearest],
             best=names[self.singles.best],
+            c_min=self.within.low,
+            c_max=self.within.high,
+            floor_utility=self.within.floor,
+            best_cost=self.within.best_cost,
+            best_utility=self.within.best_utility,
             models=self.models,
             rows=tuple(rows),
         )

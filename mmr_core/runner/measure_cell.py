@@ -16,9 +16,7 @@ from threadpoolctl import threadpool_limits
 from mmr_core.errors import DataError, MMRError, PluginError, UsageError
 from mmr_core.numerics.means import training_means
 from mmr_core.registry import Registry
-from mmr_core.results.cells import Cell
-from mmr_core.results.model import Row
-from mmr_core.results.records import CellFailure, Record
+from mmr_core.results import Cell, CellFailure, Record, Row
 from mmr_core.runner.along import along_grid
 from mmr_core.runner.fit import fit_and_ask, fusion_name
 from mmr_core.runner.measure import Answers, Yardstick

@@ -21,7 +21,7 @@ from mmr_core.features import FeatureSource
 from mmr_core.numerics.metrics import SingleModels
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.results.model import Column, RouterFailure, Slice, Timing
+from mmr_core.results import Column, RouterFailure, Slice, Timing
 from mmr_core.runner.fit import Answer, answer
 from mmr_core.runner.measure import Answers, TestSet, measure_slice
 from mmr_core.runner.options import Entrant, Options

@@ -11,7 +11,7 @@ from mmr_core.errors import DegenerateError, MissingExtraError
 from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.model import Column, DataFacts, Difference, FusionEntry, LineupEntry, RunResult
+from mmr_core.results import Column, DataFacts, Difference, FusionEntry, Intervals, LineupEntry, RunResult
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.protocol import evaluate
 from mmr_core.runner.references import is_reference
@@ -71,8 +71,7 @@ def run_paper(
         seeds=options.seeds,
         modality=options.modality,
         train_modality=options.train_modality or options.modality,
-        draws=options.draws,
-        draw_seed=options.draw_seed,
+        intervals=Intervals(draws=options.draws, draw_seed=options.draw_seed),
         columns=tuple(columns),
         macros=macro_averages(columns),
         differences=tuple(differences),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.numerics.means import training_means
-from mmr_core.results.model import SliceKind
+from mmr_core.results import SliceKind
 from mmr_core.runner.measure import TestSet
 from mmr_core.runner.prepare import Parted
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.registry import Registry
-from mmr_core.results.savings import Aim, Mark
+from mmr_core.results import Aim, Mark
 from mmr_core.runner.fit import VALIDATION_TIE, best_trade_off, fit_and_ask, middle_of_interval, validation_rows
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import Policy

@@ -14,8 +14,7 @@ from mmr_core.errors import DataError, DegenerateError, MMRError, UsageError
 from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.results.model import RouterFailure
-from mmr_core.results.savings import ColumnSavings, Mark, RouterSavings, Savings
+from mmr_core.results import ColumnSavings, Mark, RouterFailure, RouterSavings, Savings, SavingsRouter
 from mmr_core.runner.measure import Yardstick
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.prepare import Prepared, prepare
@@ -96,7 +95,7 @@ def measure_savings(
     return Savings(
         data=data_facts(table, price_sheet),
         columns=tuple(columns),
-        lineup=tuple(lineup_entry(entrant, registry, work.options) for entrant in entrants),
+        routers=tuple(SavingsRouter.of(lineup_entry(entrant, registry, work.options)) for entrant in entrants),
         seeds=options.seeds,
         draw_seed=options.draw_seed,
         skipped_columns=skipped,

@@ -12,19 +12,15 @@ from pydantic import FiniteFloat
 from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import Operating
 from mmr_core.numerics.metrics import CostRange, frontier
-from mmr_core.results.document import estimate_document, metrics_document
-from mmr_core.results.model import Row, SingleModel
-from mmr_core.results.schema import ChosenDocument, MetricsDocument, Part
+from mmr_core.results import Metrics, OperatingPoint, Row, SingleModel
 from mmr_core.runner.measure import Answers, TestSet, Yardstick
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.slices import parts_of, test_set
 from mmr_core.runner.summary import averaged
+from mmr_leaderboard.documents import Point, StrictModel
 
 Floats = NDArray[np.float64]
-Point = tuple[FiniteFloat, FiniteFloat]
-"""Cost and utility."""
-
 POINTS = 200
 """How many operating points, and how many corners of a frontier, are published of a row."""
 
@@ -32,7 +28,7 @@ UNIFORM = "random"
 """The reference row that draws a model uniformly for every query."""
 
 
-class Figures(Part):
+class Figures(StrictModel):
     """Everything that is measured of one row; a pydantic model, because it is kept between runs.
 
     :ivar chosen: None for rows that could not choose an operating point on validation.
@@ -43,10 +39,10 @@ class Figures(Part):
     :ivar draws: B nAUCs, one per draw; None where a draw has none.
     """
 
-    metrics: MetricsDocument
-    chosen: ChosenDocument | None
-    datasets: dict[str, MetricsDocument]
-    scenarios: dict[str, MetricsDocument]
+    metrics: Metrics
+    chosen: OperatingPoint | None
+    datasets: dict[str, Metrics]
+    scenarios: dict[str, Metrics]
     frontier: tuple[Point, ...]
     points: tuple[Point, ...]
     dataset_frontiers: dict[str, tuple[Point, ...]]
@@ -125,14 +121,11 @@ class Ruler:
         for part, own in zip(self._parts, rows, strict=True):
             by_scenario.setdefault(part.scenario, []).append(own)
         return Figures(
-            metrics=metrics_document(row.metrics),
-            chosen=ChosenDocument(**{name: estimate_document(value) for name, value in row.chosen.items()})
-            if chosen and row.chosen
-            else None,
-            datasets={part.name: metrics_document(own.metrics) for part, own in zip(self._parts, rows, strict=True)},
+            metrics=row.metrics,
+            chosen=row.chosen or None if chosen else None,
+            datasets={part.name: own.metrics for part, own in zip(self._parts, rows, strict=True)},
             scenarios={
-                scenario: metrics_document(averaged([[own] for own in members])[0].metrics)
-                for scenario, members in by_scenario.items()
+                scenario: averaged([[own] for own in members])[0].metrics for scenario, members in by_scenario.items()
             },
             frontier=self._frontier(self.whole, row.name, policy),
             points=_thinned(row.curves[0].cost, row.curves[0].utility),

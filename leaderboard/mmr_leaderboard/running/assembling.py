@@ -18,9 +18,8 @@ from mmr_leaderboard.publish.schema import (
     Comparison,
     DatasetFacts,
     Entry,
-    FindingDocument,
     Leaderboard,
-    ModelFacts,
+    PublishedFinding,
     Reference,
     Refused,
     RouterFacts,
@@ -133,23 +132,16 @@ def _table(board: Board, ruler: Ruler) -> TableFacts:
                 title=spec.title,
                 scenario=spec.scenario,
                 test=tested.count(spec.name),
-                models=_models(ruler, spec.name),
+                models=ruler.models_of(spec.name),
             )
             for spec in specs
         ),
-        models=_models(ruler, column.spec.name),
+        models=ruler.models_of(column.spec.name),
         cheapest=names[whole.singles.cheapest],
         dearest=names[whole.singles.dearest],
         best=names[whole.singles.best],
         cost_low=whole.within.low,
         cost_high=whole.within.high,
-    )
-
-
-def _models(ruler: Ruler, dataset: str) -> tuple[ModelFacts, ...]:
-    return tuple(
-        ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
-        for model in ruler.models_of(dataset)
     )
 
 
@@ -238,7 +230,7 @@ def _failed(one: Judged) -> Refused:
     return Refused(slug=one.slug, display_name=one.manifest.display_name, findings=one.verdict.findings)
 
 
-def refusal(slug: str, display_name: str, findings: Sequence[FindingDocument]) -> Refused:
+def refusal(slug: str, display_name: str, findings: Sequence[PublishedFinding]) -> Refused:
     """A submission that was refused before anything ran."""
     return Refused(slug=slug, display_name=display_name, findings=tuple(findings))
 
@@ -270,7 +262,7 @@ def _comparison(pair: Pair, slugs: Sequence[str]) -> Comparison:
 
 
 def _nauc(one: Judged) -> float:
-    value = None if one.verdict.figures is None else one.verdict.figures.metrics.nauc.value
+    value = None if one.verdict.figures is None else one.verdict.figures.metrics["nauc"].value
     if value is None:
         raise ValueError(f"{one.slug} has no nAUC")
     return value

@@ -32,7 +32,7 @@ from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.packaging.finding_wheels import WheelSources
 from mmr_leaderboard.packaging.refusals import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare
-from mmr_leaderboard.publish.schema import Check, FindingDocument
+from mmr_leaderboard.publish.schema import Check, PublishedFinding
 from mmr_leaderboard.ranking.measuring import Ruler
 from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
 from mmr_leaderboard.running.timing import latency
@@ -161,7 +161,7 @@ class Referee:
         found = {one.code for one in run.findings}
         ran = Verdict(
             figures=None,
-            findings=tuple(_document(one) for one in run.findings),
+            findings=tuple(PublishedFinding.of(one) for one in run.findings),
             checks=tuple(
                 Check(
                     code=check.code,
@@ -292,8 +292,4 @@ def _decides(matrices: NDArray[np.float64]) -> bool:
 
 
 def _failure(findings: Sequence[Finding]) -> Verdict:
-    return Verdict(figures=None, findings=tuple(_document(found) for found in findings))
-
-
-def _document(found: Finding) -> FindingDocument:
-    return FindingDocument(**asdict(found))
+    return Verdict(figures=None, findings=tuple(PublishedFinding.of(found) for found in findings))

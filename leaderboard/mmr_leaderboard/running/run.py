@@ -20,7 +20,7 @@ from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.jobs.entry_run import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
-from mmr_leaderboard.publish.schema import FindingDocument, Leaderboard, Refused
+from mmr_leaderboard.publish.schema import Leaderboard, PublishedFinding, Refused
 from mmr_leaderboard.ranking.measuring import Figures, Ruler
 from mmr_leaderboard.running.assembling import Judged, assemble
 from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
@@ -271,16 +271,7 @@ def _refused(submission: Submission) -> Refused:
     return Refused(
         slug=submission.slug,
         display_name=submission.slug if manifest is None else manifest.display_name,
-        findings=tuple(
-            FindingDocument(
-                code=found.code,
-                where=found.where,
-                message=found.message,
-                examples=found.examples,
-                count=found.count,
-            )
-            for found in submission.findings
-        ),
+        findings=tuple(PublishedFinding.of(found) for found in submission.findings),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.numerics.bootstrap import interval
-from mmr_core.results.schema import EstimateDocument
+from mmr_core.results import Estimate
 from mmr_leaderboard.publish.schema import Latency
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ def latency(single_seconds: Floats, batch_rates: Floats) -> Latency | None:
     return Latency(
         median_ms=_milliseconds(known, drawn, 0.5),
         p99_ms=_milliseconds(known, drawn, 0.99),
-        queries_per_second=EstimateDocument(value=float(np.median(rates)), low=low, high=high),
+        queries_per_second=Estimate(value=float(np.median(rates)), low=low, high=high),
         asked=len(known),
     )
 
@@ -43,7 +43,7 @@ def _drawn(times: Floats) -> Floats:
     return times[np.random.default_rng(SEED).integers(0, len(times), (DRAWS, len(times)))]
 
 
-def _milliseconds(known: Floats, drawn: Floats, share: float) -> EstimateDocument:
+def _milliseconds(known: Floats, drawn: Floats, share: float) -> Estimate:
     ends = interval(np.quantile(drawn, share, axis=1, method="inverted_cdf") * 1000)
     value = float(np.quantile(known, share, method="inverted_cdf")) * 1000
-    return EstimateDocument(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)
+    return Estimate(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import Field, FiniteFloat, JsonValue
 
-from mmr_core.results.schema import Part
-from mmr_leaderboard.publish.schema import Check, FindingDocument, Latency
+from mmr_leaderboard.documents import StrictModel
+from mmr_leaderboard.publish.schema import Check, Latency, PublishedFinding
 from mmr_leaderboard.ranking.measuring import Figures
 from mmr_leaderboard.sandbox.contract import Method
 
@@ -17,7 +17,7 @@ LONGEST = 10_000
 """Bytes that a router may state its parameters in."""
 
 
-class RouterRun(Part):
+class RouterRun(StrictModel):
     """The router as it ran, in the words of the isolated process: a statement, which nothing rests on."""
 
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
@@ -37,7 +37,7 @@ class RouterRun(Part):
         return told if len(text) <= LONGEST else None
 
 
-class Verdict(Part):
+class Verdict(StrictModel):
     """Everything about one entry that takes time to find out.
 
     :ivar figures: None where the entry failed; `findings` then say why.
@@ -47,7 +47,7 @@ class Verdict(Part):
     """
 
     figures: Figures | None
-    findings: tuple[FindingDocument, ...] = ()
+    findings: tuple[PublishedFinding, ...] = ()
     checks: tuple[Check, ...] = ()
     latency: Latency | None = None
     isolation: Method | None = None

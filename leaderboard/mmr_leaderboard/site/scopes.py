@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, ModelFacts, Point, Reference
+from mmr_leaderboard.documents import Point
+from mmr_leaderboard.publish.schema import Entry, Leaderboard, Reference
 from mmr_leaderboard.publish.words import (
     METRICS,
     figure,
     figure_interval,
-    metric,
     scenario_title,
     scenarios,
     shown,
@@ -39,7 +39,7 @@ class Scope:
     title: str
     kind: Literal["board", "dataset", "scenario"]
     test: int
-    models: tuple[ModelFacts, ...]
+    models: tuple[SingleModel, ...]
     members: tuple[str, ...] = ()
 
 
@@ -115,7 +115,7 @@ def scopes(board: Leaderboard) -> list[Scope]:
     return found
 
 
-def metrics_on(row: Row, scope: Scope) -> MetricsDocument | None:
+def metrics_on(row: Row, scope: Scope) -> Metrics | None:
     """A row's metrics on a scope; None where it has none."""
     if scope.kind == "board":
         return row.metrics
@@ -129,13 +129,12 @@ def frontier_on(row: Row, scope: Scope) -> tuple[Point, ...]:
     return row.dataset_frontiers.get(scope.name, ()) if scope.kind == "dataset" else ()
 
 
-def cell(document: EstimateDocument, name: str = "") -> Cell:
+def cell(estimate: Estimate, name: str = "") -> Cell:
     """A figure with its interval."""
-    estimate = document.estimate()
     return Cell(
         value=estimate.value,
-        text=figure(document, name),
-        interval=figure_interval(document, name),
+        text=figure(estimate, name),
+        interval=figure_interval(estimate, name),
         low=estimate.low,
         high=estimate.high,
     )
@@ -146,7 +145,7 @@ def cells(row: Row, scope: Scope) -> dict[str, Cell]:
     found = metrics_on(row, scope)
     if found is None:
         return {name: Cell(value=None, text=_NO_FIGURE) for name in METRICS}
-    return {name: cell(metric(found, name), name) for name in METRICS}
+    return {name: cell(found[name], name) for name in METRICS}
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:
