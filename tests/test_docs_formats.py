@@ -15,7 +15,7 @@ from mmr_core.features import PrecomputedFeatures
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import Registry
 from mmr_core.store import OutcomeStore, manifest
-from mmr_core.store.origins import Origins
+from mmr_core.store.outcome_files import Origins
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
 

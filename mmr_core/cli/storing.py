@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
     from mmr_core.store import Added
-    from mmr_core.store.origins import OriginsOf
+    from mmr_core.store.outcome_files import OriginsOf
 
 
 def opened(data: str | None, watch: Progress, format_name: str | None = None) -> OutcomeTable:
     """The table that a person means, read as a certain format if one is named."""
     from mmr_core.features import cache_root
-    from mmr_core.logs.sources import import_table, open_table
+    from mmr_core.logs.table_sources import import_table, open_table
 
     if format_name is None or data is None:
         return open_table(data, registry(), cache=cache_root(), warn=warn, progress=watch)

@@ -186,7 +186,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(f"is damaged: {error}", where=str(path), fix="import the data again") from None
 
 
-def digest_of(content: bytes) -> str:
+def digest_of(content: bytes | memoryview) -> str:
     """The digest by which the manifest knows a file."""
     return blake2b(content, digest_size=16).hexdigest()
 

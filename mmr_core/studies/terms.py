@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from mmr_core.errors import MMRError
 from mmr_core.results import Cell, Estimate, Results
-from mmr_core.runner.setting import Setting
+from mmr_core.runner.options import Setting
 from mmr_core.studies.exhibits import Exhibit
 
 

@@ -23,8 +23,9 @@ from mmr_core.results import (
     Slice,
     Timing,
 )
-from mmr_core.runner.measure import Answers, TestSet, measure_slice
+from mmr_core.runner.measure import Answers, measure_slice
 from mmr_core.runner.policies import Decided, Policy, Scored
+from mmr_core.runner.references import TestSet
 from mmr_core.runner.summary import macro_averages, paired_differences
 
 Floats = NDArray[np.float64]

@@ -13,12 +13,13 @@ import mmr_leaderboard
 ROOT = Path(mmr_leaderboard.__file__).parent
 LEVELS = [
     {"cli"},
-    {"running"},
-    {"packaging"},
-    {"site"},
-    {"publish"},
     {"ranking"},
+    {"publish"},
+    {"site"},
+    {"packaging"},
     {"jobs"},
+    {"wording"},
+    {"schema"},
     {"submission"},
     {"audit", "child", "board"},
     {"sandbox"},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmr_leaderboard.ranking.ranking import holm, paired, standings
+from mmr_leaderboard.ranking.ranks import holm, paired, standings
 
 DRAWS = 400
 

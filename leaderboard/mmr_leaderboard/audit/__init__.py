@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
+from mmr_leaderboard.audit.excess import LIMITS, AuditLimits
 from mmr_leaderboard.audit.frame import AuditFrame
-from mmr_leaderboard.audit.limits import LIMITS, Limits
 from mmr_leaderboard.audit.placebo import PlaceboReference, PlaceboTest, permuted_outcomes, placebo_test
 from mmr_leaderboard.audit.report import AuditReport, audit
 
 __all__ = [
     "LIMITS",
     "AuditFrame",
+    "AuditLimits",
     "AuditReport",
-    "Limits",
     "PlaceboReference",
     "PlaceboTest",
     "audit",

@@ -1,8 +1,8 @@
-"""What every row of a board is audited against, computed once: the odds, the oracle's choices, the strata.
+"""What every row of a board is audited against, computed once (odds, oracle choices, strata), and a row's choices.
 
-The odds of a model on an instance are what the auditor's features say, and then how the *other* models fared on that
-instance. Their outcomes tell much of how hard it was that the auditor's features do not, so that a router with richer
-features surprises less, while a choice copied from the recorded outcome of the chosen model still stands out.
+The odds of a model on an instance follow from the auditor's features and then from how the *other* models fared on
+that instance. The others' outcomes reveal much of the difficulty that the auditor's features miss, so a router with
+richer features surprises less, while a choice copied from the recorded outcome of the chosen model still stands out.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError
+from mmr_core.runner.policies import Policy, probabilities_of
 from mmr_leaderboard.audit.crossfit import CrossFit, assign_folds
 
 Floats = NDArray[np.float64]
+
+POINTS = 5
+"""Operating points that stand for a row."""
 
 LEAST_ODDS = 0.1
 """Odds below this count as this: one lucky hit on a hopeless model must not outweigh a whole row."""
@@ -105,6 +109,26 @@ class AuditFrame:
         """
         mean: Floats = probabilities.mean(axis=0)
         return mean - self.regression.predict(mean)
+
+
+def representative_points(policy: Policy, utility: Floats, cost: Floats, points: int = POINTS) -> Floats:
+    """[m, n, K]: the choice probabilities at up to `points` operating points, cheapest first.
+
+    The points are those nearest to costs that lie evenly between the cheapest and the dearest that the row reaches;
+    fewer where the row has fewer.
+
+    :param utility: [n, K] true utilities; :param cost: [n, K] true costs.
+    :raises TypeError: if the policy has no single decision at a trade-off weight.
+    """
+    mean_cost = policy.curve(utility, cost).cost
+    targets = np.linspace(mean_cost.min(), mean_cost.max(), points)
+    nearest = np.abs(mean_cost[None, :] - targets[:, None]).argmin(axis=1)
+    return _at(policy, nearest[np.sort(np.unique(nearest, return_index=True)[1])], utility, cost)
+
+
+def _at(policy: Policy, indices: NDArray[np.intp], utility: Floats, cost: Floats) -> Floats:
+    weights = policy.curve(utility, cost).trade_off[indices]
+    return np.stack([probabilities_of(policy.decisions_at(float(w)), utility.shape[1]) for w in weights])
 
 
 def best_and_cheapest(utility: Floats, cost: Floats) -> Floats:

@@ -17,11 +17,8 @@ from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import Draws, interval, metric_draws
 from mmr_core.numerics.metrics import CostRange, SingleModels, figure, frontier, nauc, skill
 from mmr_core.runner.policies import Policy, Scored
-from mmr_leaderboard.audit.frame import AuditFrame
-from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
-from mmr_leaderboard.audit.permutation import permutation_test
-from mmr_leaderboard.audit.points import representative_points
-from mmr_leaderboard.audit.residuals import Excess
+from mmr_leaderboard.audit.excess import LIMITS, AuditLimits, Excess, beyond, permutation_test
+from mmr_leaderboard.audit.frame import AuditFrame, representative_points
 
 Floats = NDArray[np.float64]
 
@@ -109,7 +106,7 @@ class PlaceboReference:
 
 
 def placebo_test(
-    policies: Sequence[Policy], frame: AuditFrame, reference: PlaceboReference, *, limits: Limits = LIMITS
+    policies: Sequence[Policy], frame: AuditFrame, reference: PlaceboReference, *, limits: AuditLimits = LIMITS
 ) -> PlaceboTest:
     """What is left of a router that was fitted on permuted training outcomes.
 

@@ -26,7 +26,7 @@ from mmr_leaderboard.jobs.anonymity import Naming
 from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, Reply, read_answers
 from mmr_leaderboard.jobs.behaviour import BehaviourCheck, Pair, judge
 from mmr_leaderboard.jobs.job_writer import JobContent, RouterRequest, Runtime, write_job
-from mmr_leaderboard.jobs.material import Material, material
+from mmr_leaderboard.jobs.material import Material
 from mmr_leaderboard.jobs.plans import (
     AGAIN,
     CANONICAL,
@@ -67,8 +67,6 @@ class EntryRun:
     method: Method
     router: Mapping[str, Any]
 
-
-__all__ = ["Material", "material", "run_entry"]
 
 JOBS = ("answer", "recheck", "validation", "placebo")
 DRIVER = Path("mmr_leaderboard", "child", "driver.py")

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 
 MIB = 1 << 20
 FILE_BYTES = 50 * MIB

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from mmr_core.errors import MMRError
 from mmr_core.hookspecs import ENTRY_POINT_PREFIX
 from mmr_core.plugins import HOME
-from mmr_leaderboard.packaging.finished_folders import finished_folder
+from mmr_leaderboard.packaging.environments import finished_folder
 
 EXTRAS = ("torch", "clip")
 """The extras of the benchmark that routers and encoders may need, as far as they are installed."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from mmr_core.errors import MMRError
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_core.plugins import HOME
-from mmr_leaderboard.packaging.finished_folders import finished_folder
+from mmr_leaderboard.packaging.environments import finished_folder
 
 LEFT_OUT = {"mmr_plugins": ("importers", "published", "authors")}
 """Packages of each top-level package that submitted code must not have."""

@@ -1,4 +1,4 @@
-"""Judges what a submission asks to be installed, before any wheel is looked for."""
+"""The one error of this room: what a submission asks for cannot be installed, and the code that says why."""
 
 from __future__ import annotations
 
@@ -8,9 +8,29 @@ from importlib import metadata
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from mmr_core.errors import MMRError
 from mmr_core.plugins import HOME
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.findings import CODES, Finding, finding
 from mmr_leaderboard.submission.manifest import Requirement, Router
+
+
+class EnvironmentRefused(MMRError):
+    """A requirement or a wheel that is not installed. The fault is the submission's, and its row says so.
+
+    :param code: one of stage "environment" in `mmr_leaderboard.findings`.
+    :param where: the file or field, relative to the submission.
+    :param examples: entries of the wheel, or other things that show it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", code: str, examples: tuple[str, ...] = ()) -> None:
+        super().__init__(what, where=where, fix=fix or CODES[code].remedy)
+        self.code = code
+        self.examples = examples
+
+    @property
+    def finding(self) -> Finding:
+        """What stands on the row."""
+        return finding(self.code, self.where, self.what, self.examples)
 
 
 def wanted_wheels(router: Router, provided: Mapping[str, str]) -> tuple[Requirement, ...]:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from mmr_core.plugins import HOME, did_you_mean
 from mmr_core.registry import Registry
+from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.jobs.job_writer import Runtime
 from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, links
 from mmr_leaderboard.packaging.engine import engine, engine_digest, engine_modules
 from mmr_leaderboard.packaging.environments import environment
-from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
-from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused, demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.wheel_sources import WheelSources, find_wheels
 from mmr_leaderboard.packaging.wheels import START_UP, Wheel
 from mmr_leaderboard.sandbox.filesystem import interpreter_paths
 from mmr_leaderboard.submission.manifest import Router
@@ -101,3 +101,19 @@ def _demand_router(router: Router, wheels: Sequence[Wheel]) -> None:
 
 def _no_router(what: str) -> EnvironmentRefused:
     return EnvironmentRefused(what, where="submission.toml: router.name", code="no-such-router")
+
+
+def wheel_findings(router: Router, sources: WheelSources) -> tuple[Finding, ...]:
+    """Why what a router asks for could not be installed, as far as the files at hand tell; nothing is installed.
+
+    A wheel that is not at hand may be at the package index, which is not asked here.
+    """
+    try:
+        wheels_of(router, sources)
+    except EnvironmentRefused as error:
+        return () if error.code == "no-wheel" and not sources.index and _may_be_elsewhere(router) else (error.finding,)
+    return ()
+
+
+def _may_be_elsewhere(router: Router) -> bool:
+    return any(requirement.hashes for requirement in (router, *router.dependencies))

@@ -24,7 +24,7 @@ from packaging.version import Version
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_leaderboard.packaging import archives
 from mmr_leaderboard.packaging.archives import checked_entries
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.submission.manifest import Requirement
 
 START_UP = frozenset({"sitecustomize", "usercustomize"})

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from mmr_leaderboard.documents import StrictModel
+from mmr_leaderboard.schema import StrictModel
 
 FILE = "choices.json"
 

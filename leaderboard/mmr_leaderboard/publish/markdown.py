@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from mmr_core.render.markdown import escaped
 from mmr_core.results import Estimate, Metrics
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, PublishedFinding
-from mmr_leaderboard.publish.words import (
+from mmr_leaderboard.schema import Entry, Leaderboard, PublishedFinding
+from mmr_leaderboard.wording import (
     METRIC_MEANINGS,
     METRIC_TITLES,
     METRICS,

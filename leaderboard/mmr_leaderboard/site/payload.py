@@ -9,11 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_leaderboard.documents import Point
-from mmr_leaderboard.publish.schema import Entry, Leaderboard
-from mmr_leaderboard.publish.words import METRICS, cost_unit, shown
+from mmr_leaderboard.schema import Entry, Leaderboard, Point
 from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, style
 from mmr_leaderboard.site.scopes import Bars, Row, Scope, bars, cells, frontier_on, packed, scopes
+from mmr_leaderboard.wording import METRICS, cost_unit, shown
 
 _LINES = (ORACLE, CONSTANT)
 """References that are drawn as lines; single models are points."""

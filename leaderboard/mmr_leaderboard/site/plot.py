@@ -17,7 +17,7 @@ from mmr_core.render.axes import LONG, UtilityAxis
 from mmr_core.render.numbers import CostUnit, number
 from mmr_core.render.styles import DASHES, PALETTE, line_style
 from mmr_core.results import SingleModel
-from mmr_leaderboard.documents import Point
+from mmr_leaderboard.schema import Point
 
 Tick = tuple[float, str]
 

@@ -10,16 +10,8 @@ from typing import Any, Literal
 
 from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
-from mmr_leaderboard.documents import Point
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, Reference
-from mmr_leaderboard.publish.words import (
-    METRICS,
-    figure,
-    figure_interval,
-    scenario_title,
-    scenarios,
-    shown,
-)
+from mmr_leaderboard.schema import Entry, Leaderboard, Point, Reference
+from mmr_leaderboard.wording import METRICS, figure, figure_interval, scenario_title, scenarios, shown
 
 Row = Entry | Reference
 

@@ -20,12 +20,10 @@ from types import MappingProxyType
 
 from mmr_core.errors import UsageError
 from mmr_leaderboard.findings import Finding, finding
-from mmr_leaderboard.submission.manifest import SLUG
-from mmr_leaderboard.submission.pickles import PICKLE_SUFFIXES, looks_pickled
+from mmr_leaderboard.submission.manifest import MANIFEST, SLUG
 
 KIB, MIB = 1 << 10, 1 << 20
 
-MANIFEST = "submission.toml"
 PARQUET = "decisions.parquet"
 CSV_GZ = "decisions.csv.gz"
 README = "README.md"
@@ -305,3 +303,25 @@ def _escaped(letter: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as the file system hands it over
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz", ".dill", ".ckpt")
+"""Names of formats that are pickles or may hold one; NumPy's files are taken at their worst, without being opened."""
+
+HEAD = 512
+"""How many bytes tell."""
+
+_NUMPY = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
+
+
+def looks_pickled(content: bytes, *, archive: bool = False) -> bool:
+    """Whether content begins as a pickle of protocol 2 to 5, a NumPy array of objects or a PyTorch file does.
+
+    :param archive: a zip archive is due here, whatever it holds.
+    """
+    head = content[:HEAD]
+    pickled = len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5
+    objects = head.startswith(_NUMPY) and (b"'|O'" in head or b"'O'" in head)
+    packed = head.startswith(_ZIP) and (b"data.pkl" in head or b".npy" in head)
+    return pickled or objects or (packed and not archive)

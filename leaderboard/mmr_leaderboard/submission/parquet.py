@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.submission.opened import (
+from mmr_leaderboard.submission.decision_file import (
     PORTION_ROWS,
     UNPACKED,
     Opened,

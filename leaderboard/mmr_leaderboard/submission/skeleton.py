@@ -22,10 +22,10 @@ from pathlib import Path
 from mmr_core.errors import DataError, UsageError
 from mmr_core.plugins import HOME
 from mmr_leaderboard.findings import printable
-from mmr_leaderboard.submission.folder import CSV_GZ, LIMITS, MANIFEST, NAME, WHEEL_COUNT, WHEELS
-from mmr_leaderboard.submission.manifest import REQUIREMENT, SCHEMA_VERSION, SLUG, Kind, Pins, Requirement
+from mmr_leaderboard.submission.decision_rows import INSTANCE, MODEL, POINT
+from mmr_leaderboard.submission.folder import CSV_GZ, LIMITS, NAME, WHEEL_COUNT, WHEELS
+from mmr_leaderboard.submission.manifest import MANIFEST, REQUIREMENT, SCHEMA_VERSION, SLUG, Kind, Pins, Requirement
 from mmr_leaderboard.submission.pins import Expected
-from mmr_leaderboard.submission.rows import INSTANCE, MODEL, POINT
 
 
 @dataclass(frozen=True, kw_only=True)

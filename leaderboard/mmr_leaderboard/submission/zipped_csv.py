@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.submission.opened import (
+from mmr_leaderboard.submission.decision_file import (
     UNPACKED,
     NotNumbers,
     Opened,
@@ -21,7 +21,7 @@ from mmr_leaderboard.submission.opened import (
     unreadable,
     what_it_is,
 )
-from mmr_leaderboard.submission.pickles import looks_pickled
+from mmr_leaderboard.submission.folder import looks_pickled
 
 if TYPE_CHECKING:
     import pyarrow as pa

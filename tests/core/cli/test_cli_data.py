@@ -118,8 +118,8 @@ def test_images_can_be_copied_into_the_store(mmr: Call, store: Path, tmp_path: P
         (",7,1,0.008,", ",7,1,-0.008,", "column 'a_cost', row 8 (Toy_7): cost '-0.008' is negative"),
         ("Toy_7,", "Toy_6,", "id 'Toy_6' occurs twice, first in row 7"),
         ("b_cost", "b_price", "has the column 'b_correct' without 'b_cost'"),
-        ("a_correct,a_cost,a_token,b_correct,b_cost", "u,v,w,x,y", "is no outcome table"),
-        (CSV, "<html>", "is a page of markup"),
+        ("a_correct,a_cost,a_token,b_correct,b_cost", "u,v,w,x,y", "is not an outcome table"),
+        (CSV, "<html>", "is a web page"),
     ],
 )
 def test_a_faulty_file_is_one_line_and_nothing_is_imported(

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmr_leaderboard.audit import LIMITS, AuditReport, PlaceboTest
-from mmr_leaderboard.audit.gap import Gap
-from mmr_leaderboard.audit.residuals import Excess
-from mmr_leaderboard.audit.signs import SignTest
+from mmr_leaderboard.audit.excess import Excess
+from mmr_leaderboard.audit.report import Gap
+from mmr_leaderboard.audit.revision import SignTest
 from mmr_leaderboard.findings import CODES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from mmr_leaderboard.packaging import environments
-from mmr_leaderboard.packaging.environments import environment
-from mmr_leaderboard.packaging.finished_folders import finished_folder
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.environments import environment, finished_folder
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.wheels import Wheel, look_at
 
 

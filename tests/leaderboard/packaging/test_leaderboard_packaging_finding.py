@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from packaging.tags import interpreter_name, interpreter_version
 
-from mmr_leaderboard.packaging import downloading, finding_wheels
+from mmr_leaderboard.packaging import wheel_sources
 from mmr_leaderboard.packaging.dependencies import dependencies
-from mmr_leaderboard.packaging.downloading import download
-from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
-from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused, demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.wheel_sources import WheelSources, download, find_wheels
 from mmr_leaderboard.submission.manifest import Requirement, Router
 
 HERE = f"mmr-bench=={metadata.version('mmr-bench')}"
@@ -112,7 +110,7 @@ def test_a_link_is_no_wheel_of_a_submission(wheel, pinned, tmp_path):
 
 
 def test_without_index_a_wheel_that_is_nowhere_is_not_looked_for_further(tmp_path, monkeypatch):
-    monkeypatch.setattr(finding_wheels, "download", lambda *_: pytest.fail("it asked the package index"))
+    monkeypatch.setattr(wheel_sources, "download", lambda *_: pytest.fail("it asked the package index"))
     assert code_of(find_wheels, [DEMO], WheelSources(submission=tmp_path), ()) == "no-wheel"
 
 
@@ -130,7 +128,7 @@ def test_pip_fetches_the_pinned_wheel_and_what_it_fetched_is_kept(wheel, pinned,
     [found] = find_wheels([requirement], sources, ())
     assert found.path.parent == tmp_path / "downloads"
     assert sorted(path.name for path in found.path.parent.iterdir()) == [found.path.name]
-    monkeypatch.setattr(finding_wheels, "download", lambda *_: pytest.fail("it was fetched twice"))
+    monkeypatch.setattr(wheel_sources, "download", lambda *_: pytest.fail("it was fetched twice"))
     assert find_wheels([requirement], sources, ())[0].path == found.path
 
 
@@ -157,7 +155,7 @@ def test_pip_is_never_allowed_to_build_or_to_take_another_file(what, wheel, tmp_
 def test_what_pip_says_of_the_index_is_not_published(tmp_path, monkeypatch):
     said = "ERROR: Could not reach https://user@index.example/simple (host='index.example')\n"
     failed = subprocess.CompletedProcess([], 1, "", said)
-    monkeypatch.setattr(downloading.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(wheel_sources.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(EnvironmentRefused, match="Could not reach") as caught:
         download(DEMO, tmp_path)
     assert "index.example" not in str(caught.value)
@@ -167,7 +165,7 @@ def test_a_download_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
     def hang(*_, **options):
         raise subprocess.TimeoutExpired("pip", options["timeout"])
 
-    monkeypatch.setattr(downloading.subprocess, "run", hang)
+    monkeypatch.setattr(wheel_sources.subprocess, "run", hang)
     with pytest.raises(EnvironmentRefused, match="did not end within"):
         download(DEMO, tmp_path)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmr_leaderboard.packaging import archives
 from mmr_leaderboard.packaging.archives import checked_entries
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.wheels import look_at
 from mmr_leaderboard.submission.manifest import Requirement
 

@@ -15,7 +15,7 @@ import pytest
 
 from mmr_core.numerics.metrics import CostRange, Frontier, frontier, measure
 from mmr_core.results import Estimate, Metrics, SingleModel
-from mmr_leaderboard.publish.schema import (
+from mmr_leaderboard.schema import (
     Audit,
     Check,
     Comparison,

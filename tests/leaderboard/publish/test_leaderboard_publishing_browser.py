@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mmr_leaderboard.publish.files import publish
-from mmr_leaderboard.publish.schema import Leaderboard
+from mmr_leaderboard.publish.publication import publish
+from mmr_leaderboard.schema import Leaderboard
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (

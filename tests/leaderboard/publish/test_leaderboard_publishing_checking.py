@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmr_leaderboard.publish.checking import TOLERANCE, choice_differences, differences, stale_files
 from mmr_leaderboard.publish.choices import Choices, EntryChoices
-from mmr_leaderboard.publish.files import DOCUMENT, PAGE, publish, render
-from mmr_leaderboard.publish.schema import Leaderboard
+from mmr_leaderboard.publish.publication import DOCUMENT, PAGE, publish, render
+from mmr_leaderboard.ranking.board_check import TOLERANCE, choice_differences, differences, stale_files
+from mmr_leaderboard.schema import Leaderboard
 
 Place = tuple[str | int, ...]
 Json = dict[str, Any]

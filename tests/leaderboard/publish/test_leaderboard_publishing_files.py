@@ -10,9 +10,9 @@ import pytest
 
 from mmr_core.errors import DataError, MMRError, UsageError
 from mmr_core.store.atomic import exclusively
-from mmr_leaderboard.publish import files
-from mmr_leaderboard.publish.files import publish, read_board, render
-from mmr_leaderboard.publish.schema import Leaderboard
+from mmr_leaderboard.publish import publication
+from mmr_leaderboard.publish.publication import publish, read_board, render
+from mmr_leaderboard.schema import Leaderboard
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_failure_to_write_is_one_line(board: Leaderboard, tmp_path: Path, monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "leaderboard.csv")
 
-    monkeypatch.setattr(files.replacing, "replace", full)
+    monkeypatch.setattr(publication.replacement, "replace", full)
     with pytest.raises(MMRError, match=r"leaderboard\.csv: the leaderboard cannot be written: No space left on device"):
         publish(board, tmp_path)
 
@@ -121,7 +121,7 @@ def test_bytes_that_are_no_text_and_huge_files_are_refused(tmp_path: Path, monke
     (tmp_path / "leaderboard.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="is not JSON"):
         read_board(tmp_path)
-    monkeypatch.setattr(files, "LARGEST", 2)
+    monkeypatch.setattr(publication, "LARGEST", 2)
     with pytest.raises(DataError, match="is larger than"):
         read_board(tmp_path)
 

@@ -8,7 +8,7 @@ import pytest
 
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.publish.markdown import markdown
-from mmr_leaderboard.publish.schema import Leaderboard, Refused
+from mmr_leaderboard.schema import Leaderboard, Refused
 
 
 @pytest.fixture(scope="module")

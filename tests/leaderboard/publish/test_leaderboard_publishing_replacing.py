@@ -12,8 +12,8 @@ import pytest
 
 from mmr_core.errors import DataError
 from mmr_core.store.atomic import exclusively
-from mmr_leaderboard.publish import replacing
-from mmr_leaderboard.publish.replacing import NoExchangeError, exchange, replace
+from mmr_leaderboard.publish import replacement
+from mmr_leaderboard.publish.replacement import NoExchangeError, exchange, replace
 
 OLD = {"site/index.html": b"old", "site/entries/gone.html": b"old", "page.md": b"old", "leaderboard.json": b"old"}
 NEW = {"site/index.html": b"new", "site/entries/come.html": b"new", "page.md": b"new", "leaderboard.json": b"new"}
@@ -57,9 +57,9 @@ def refuse_exchange(first: Path, second: Path) -> None:
 
 @pytest.fixture(params=["exchanged", "moved"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways of replacing."""
+    """Both ways of replacement."""
     if request.param == "moved":
-        monkeypatch.setattr(replacing, "exchange", refuse_exchange)
+        monkeypatch.setattr(replacement, "exchange", refuse_exchange)
     elif not sys.platform.startswith("linux"):
         pytest.skip("folders are exchanged on Linux only")
     return str(request.param)
@@ -94,7 +94,7 @@ def test_what_others_replace_or_add_while_the_new_is_made_is_kept(
         (folder / "added.txt").write_bytes(b"added")
         exchange(first, second)
 
-    monkeypatch.setattr(replacing, "exchange", meanwhile)
+    monkeypatch.setattr(replacement, "exchange", meanwhile)
     replace(folder, NEW)
     assert (folder / "audit.jsonl").read_bytes() == b"replaced\n"
     assert (folder / "added.txt").read_bytes() == b"added"
@@ -160,7 +160,7 @@ def test_a_kill_at_any_step_of_an_exchange_leaves_the_old_or_the_new_whole(tmp_p
 def test_a_kill_at_any_step_of_moving_leaves_every_file_whole_and_the_next_writer_mends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replacing, "exchange", refuse_exchange)
+    monkeypatch.setattr(replacement, "exchange", refuse_exchange)
     for step in range(10_000):
         folder = tmp_path / str(step) / "published"
         write(folder, OLD | OTHERS)
@@ -217,7 +217,7 @@ def test_a_full_disk_at_any_step_leaves_the_old_or_the_new_whole_and_nothing_asi
         write(folder, OLD | OTHERS)
         with pytest.MonkeyPatch.context() as patch:
             if way == "moved":
-                patch.setattr(replacing, "exchange", refuse_exchange)
+                patch.setattr(replacement, "exchange", refuse_exchange)
             reached = failing(patch, step, errno.ENOSPC)
             failed = fails_for_want_of_room(folder)
         failures += failed

@@ -15,17 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmr_core.errors import DataError
-from mmr_leaderboard.audit.gap import Gap
-from mmr_leaderboard.audit.limits import LIMITS
+from mmr_leaderboard.audit.excess import LIMITS, Excess
 from mmr_leaderboard.audit.placebo import PlaceboTest
-from mmr_leaderboard.audit.report import AuditReport
-from mmr_leaderboard.audit.residuals import Excess
-from mmr_leaderboard.audit.signs import SignTest
-from mmr_leaderboard.publish.audit_words import audit_tests, is_known
-from mmr_leaderboard.publish.schema import Leaderboard, SourceFacts
-from mmr_leaderboard.publish.words import paragraphs, safe_link, shown
+from mmr_leaderboard.audit.report import AuditReport, Gap
+from mmr_leaderboard.audit.revision import SignTest
+from mmr_leaderboard.schema import Leaderboard, SourceFacts
+from mmr_leaderboard.site.facts import audit_tests, is_known
 from mmr_leaderboard.site.pages import site
 from mmr_leaderboard.site.payload import embedded
+from mmr_leaderboard.wording import paragraphs, safe_link, shown
 
 VOID = {"meta", "link", "input", "br", "img"}
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmr_leaderboard.publish.schema import Leaderboard
 from mmr_leaderboard.publish.spreadsheet import csv, harmless
+from mmr_leaderboard.schema import Leaderboard
 
 
 @pytest.fixture(scope="module")

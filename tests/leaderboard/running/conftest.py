@@ -25,12 +25,12 @@ from mmr_leaderboard.board import Board, BoardSettings, open_board, own_registry
 from mmr_leaderboard.jobs.behaviour import BehaviourCheck
 from mmr_leaderboard.jobs.entry_run import EntryRun
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
-from mmr_leaderboard.running import refereeing
-from mmr_leaderboard.running import run as run_module
-from mmr_leaderboard.running.run import RunRequest, RunResult, run_board
-from mmr_leaderboard.submission.judging import judge
+from mmr_leaderboard.ranking import board_run as run_module
+from mmr_leaderboard.ranking import referee
+from mmr_leaderboard.ranking.board_run import RunRequest, RunResult, run_board
 from mmr_leaderboard.submission.pins import Expected, expected_of
 from mmr_leaderboard.submission.skeleton import write_skeleton
+from mmr_leaderboard.submission.validation import judge
 
 DATASETS = ("mathvista", "mmstar")
 """Two members of the built-in mixture, so that the board ranks on the mixture."""
@@ -155,7 +155,7 @@ class Ground:
 @pytest.fixture
 def ground(store: Path, opened: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
     """An empty official board."""
-    monkeypatch.setattr(refereeing, "audit", partial(audit, permutations=49))
+    monkeypatch.setattr(referee, "audit", partial(audit, permutations=49))
     monkeypatch.setattr(board_module, "board_settings", partial(made_settings, store))
     expected = expected_of(opened.column, opened.table)
     made = Ground(store=store, folder=tmp_path, expected=expected, asked=[])
@@ -242,6 +242,6 @@ def stage(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(run_module, "open_board", open_and_keep)
     monkeypatch.setattr(run_module, "material", lambda *_, **__: kept[0])
     monkeypatch.setattr(run_module, "way_of_isolation", sandbox)
-    monkeypatch.setattr(refereeing, "prepare", runtime)
-    monkeypatch.setattr(refereeing, "run_entry", run)
+    monkeypatch.setattr(referee, "prepare", runtime)
+    monkeypatch.setattr(referee, "run_entry", run)
     return made

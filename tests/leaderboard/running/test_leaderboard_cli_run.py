@@ -7,11 +7,10 @@ import json
 import pytest
 
 from mmr_core.cli import main
-from mmr_leaderboard.cli import publication
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.publish.files import read_board
 from mmr_leaderboard.publish.log import read_log
-from mmr_leaderboard.running import run as run_module
+from mmr_leaderboard.publish.publication import read_board
+from mmr_leaderboard.ranking import board_run as run_module
 
 
 @pytest.fixture
@@ -301,7 +300,7 @@ def test_a_kill_between_publication_and_record_is_mended_by_the_next_run(mmr, gr
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(publication, "append", killed)
+        patched.setattr("mmr_leaderboard.publish.log.append", killed)
         assert mmr("run")[0] != 0
     assert mmr("run", "--check")[0] == 1
     assert mmr("run")[0] == 0
@@ -319,7 +318,7 @@ def test_a_full_disk_leaves_what_was_published(mmr, ground, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("mmr_leaderboard.publish.replacing._write", full)
+        patched.setattr("mmr_leaderboard.publish.replacement._write", full)
         code, _, err = mmr("run")
     assert code == 1
     assert "No space left on device" in err.strip().splitlines()[-1]

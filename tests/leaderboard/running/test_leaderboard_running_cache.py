@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmr_core.errors import MMRError
-from mmr_leaderboard.ranking.measuring import Figures
-from mmr_leaderboard.running import cache as cache_module
-from mmr_leaderboard.running.cache import VerdictCache, key, sources_digest
-from mmr_leaderboard.running.verdict import RouterRun, Verdict
+from mmr_leaderboard.ranking import verdicts as cache_module
+from mmr_leaderboard.ranking.scoring import Figures
+from mmr_leaderboard.ranking.verdicts import RouterRun, Verdict, VerdictCache, key, sources_digest
 
 AT = key({"submission": "one"})
 VERDICT = Verdict(figures=None, statistics={"residual_z": 0.5, "gap": None}, flags=("excess-residual",))

@@ -30,5 +30,5 @@ def test_a_built_in_router_is_reproduced_ranked_and_remembered(ground, method, m
     assert all(check.passed for check in router.checks)
     assert "placebo_skill" in router.audit.statistics
     assert by_hand.rank is None
-    monkeypatch.setattr("mmr_leaderboard.running.refereeing.run_entry", None)
+    monkeypatch.setattr("mmr_leaderboard.ranking.referee.run_entry", None)
     assert ground.run(method=method).board.model_dump_json() == first.board.model_dump_json()

@@ -10,12 +10,12 @@ import pytest
 
 from mmr_core.errors import DataError, UsageError
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.publish.checking import choice_differences, differences
 from mmr_leaderboard.publish.choices import FILE as CHOICES
 from mmr_leaderboard.publish.choices import choices_text
 from mmr_leaderboard.publish.log import append, news, read_log, sign_off
-from mmr_leaderboard.running import refereeing
-from mmr_leaderboard.running import run as run_module
+from mmr_leaderboard.ranking import board_run as run_module
+from mmr_leaderboard.ranking import referee
+from mmr_leaderboard.ranking.board_check import choice_differences, differences
 from mmr_leaderboard.sandbox.contract import Limits
 from mmr_leaderboard.sandbox.selection import IsolationError
 
@@ -89,7 +89,7 @@ def test_a_second_run_measures_nothing_again(ground, stage, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("something was measured again")
 
-    monkeypatch.setattr(refereeing.Referee, "_audited", refuse)
+    monkeypatch.setattr(referee.Referee, "_audited", refuse)
     monkeypatch.setattr(run_module.Ruler, "entry", refuse)
     second = ground.run()
     assert ground.asked == ["knn"]
@@ -109,7 +109,7 @@ def test_what_goes_into_a_verdict_is_measured_again_when_it_changes(ground, stag
     stage.sandbox = type("Other", (), {"method": "landlock"})()
     ground.run()
     assert len(ground.asked) == 4
-    monkeypatch.setattr(refereeing, "library_versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr(referee, "library_versions", lambda: {"numpy": "99"})
     ground.run()
     assert len(ground.asked) == 5
     ground.run(limits=Limits(wall_seconds=1234))

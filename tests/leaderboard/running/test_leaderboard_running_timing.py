@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mmr_leaderboard.running.timing import latency
+from mmr_leaderboard.ranking.scoring import latency
 
 seconds = arrays(np.float64, st.integers(1, 40), elements=st.floats(1e-6, 10))
 

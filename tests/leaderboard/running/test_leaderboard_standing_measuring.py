@@ -17,7 +17,7 @@ from mmr_core.registry import Registry
 from mmr_core.runner import Entrant, Options, evaluate
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
-from mmr_leaderboard.ranking.measuring import POINTS, UNIFORM, Ruler, corners, uniform_policy
+from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, Ruler, corners, uniform_policy
 
 DRAWS = 25
 
@@ -83,8 +83,8 @@ def test_a_macro_average_is_the_mean_over_the_datasets_of_a_scenario(opened, sha
     for scenario in set(names):
         parts = [figures.datasets[spec.name] for spec in specs if spec.scenario == scenario]
         for metric in ("nauc", "peak", "skill"):
-            mean = np.mean([getattr(part, metric).value for part in parts])
-            assert getattr(figures.scenarios[scenario], metric).value == pytest.approx(mean)
+            mean = np.mean([part[metric].value for part in parts])
+            assert figures.scenarios[scenario][metric].value == pytest.approx(mean)
 
 
 def area(line, within):
@@ -154,5 +154,5 @@ def test_the_point_chosen_on_validation_is_given_for_those_that_could_choose(rul
     assert chosen["cost"].value == pytest.approx(cost.mean())
     assert ruler.entry("mine", policy, 1.0, validated=False).chosen is None
     nothing = ruler.entry("mine", policy, None, validated=True).chosen
-    assert nothing.utility.value is None
-    assert nothing.utility.reason
+    assert nothing["utility"].value is None
+    assert nothing["utility"].reason

@@ -18,12 +18,11 @@ from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.store import OutcomeStore
-from mmr_leaderboard.submission.documenting import page
-from mmr_leaderboard.submission.judging import judge
-from mmr_leaderboard.submission.manifest import Manifest, Pins
+from mmr_leaderboard.submission.documentation import page
+from mmr_leaderboard.submission.manifest import Manifest, Pins, read_manifest
 from mmr_leaderboard.submission.pins import Expected
-from mmr_leaderboard.submission.reading import read_manifest
 from mmr_leaderboard.submission.skeleton import write_skeleton
+from mmr_leaderboard.submission.validation import judge
 
 DOCS = Path(__file__).parents[3] / "docs" / "submissions.md"
 EXPECTED = Expected(
@@ -196,7 +195,7 @@ def test_hostile_folders_are_told_on_plain_lines(mmr: Call, store: Path, tmp_pat
 
 def test_the_page_on_submissions_is_up_to_date() -> None:
     text = DOCS.read_text("utf-8")
-    assert page(text) == text, "run: python -m mmr_leaderboard.submission.documenting docs/submissions.md"
+    assert page(text) == text, "run: python -m mmr_leaderboard.submission.documentation docs/submissions.md"
 
 
 def test_a_page_without_markers_is_told() -> None:

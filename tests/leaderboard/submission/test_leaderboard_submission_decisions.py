@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 
 from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.submission import zipped_csv
-from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
-from mmr_leaderboard.submission.grid import coverage
+from mmr_leaderboard.submission.decision_file import Refused
+from mmr_leaderboard.submission.decisions import DecidedPoints, coverage, read_decisions
 from mmr_leaderboard.submission.manifest import Pins
-from mmr_leaderboard.submission.opened import Refused
 from mmr_leaderboard.submission.pins import Expected
 from mmr_leaderboard.submission.zipped_csv import Unzipped
 

@@ -12,9 +12,8 @@ import pytest
 
 from mmr_core.errors import UsageError
 from mmr_leaderboard.submission import folder as folder_room
-from mmr_leaderboard.submission.changes import judge_change
-from mmr_leaderboard.submission.folder import LIMITS, Contents, look, submission_folders
-from mmr_leaderboard.submission.pickles import looks_pickled
+from mmr_leaderboard.submission.folder import LIMITS, Contents, look, looks_pickled, submission_folders
+from mmr_leaderboard.submission.validation import judge_change
 
 MANIFEST = b"schema_version = 1\n"
 

@@ -17,12 +17,11 @@ from mmr_core.outcomes import OutcomeTable, object_array
 from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import prepare
 from mmr_core.splits import split_digest
-from mmr_leaderboard.submission.judging import Submission, judge, judge_all
-from mmr_leaderboard.submission.manifest import Pins
+from mmr_leaderboard.submission.manifest import Pins, read_manifest
 from mmr_leaderboard.submission.pins import Expected, expected_of, expected_without_features, pool_digest
-from mmr_leaderboard.submission.reading import read_manifest
 from mmr_leaderboard.submission.skeleton import write_skeleton
-from mmr_leaderboard.submission.splits_named import names_test_split
+from mmr_leaderboard.submission.statements import names_test_split
+from mmr_leaderboard.submission.validation import Submission, judge, judge_all
 
 EXPECTED = Expected(
     pins=Pins(table="1" * 32, split="2" * 32, pool="3" * 32),
@@ -224,11 +223,11 @@ def codes(submission: Submission) -> list[str]:
     return [found.code for found in submission.findings]
 
 
-def test_a_stale_pin_is_told_with_what_it_is_and_what_is_due(tmp_path: Path) -> None:
+def test_a_stale_pin_is_reported_with_the_expected_one(tmp_path: Path) -> None:
     stale = judge(entry(tmp_path, text=VALID.replace("3" * 32, "4" * 32)), EXPECTED, pinned=True)
     assert codes(stale) == ["stale-pins"]
     assert stale.findings[0].where == "submission.toml, pins.pool"
-    assert stale.findings[0].message == f"it is {'4' * 32} where {'3' * 32} is due"
+    assert stale.findings[0].message == f"expected {'3' * 32}, got {'4' * 32}"
     assert stale.refused
 
 
