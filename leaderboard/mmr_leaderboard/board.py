@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.features import FeatureCache, FeatureSource, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice, feature_source
-from mmr_core.logs.sources import open_table
+from mmr_core.logs.table_sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry

@@ -32,7 +32,7 @@ def download(
     """Download a published table from the Hugging Face hub: resumed, checked, pinned to a commit."""
     from mmr_core.logs.download import download as fetch
     from mmr_core.logs.download import published_tables
-    from mmr_core.logs.download.listing import format_of
+    from mmr_core.logs.download.table_download import format_of
 
     found = registry()
     shelf = published_tables(found)
@@ -63,7 +63,7 @@ def _list(shelf: Shelf[PublishedTable], *, as_json: bool) -> None:
 
 
 def _lines(done: Downloaded, out: Path, format_name: str, table: PublishedTable) -> list[str]:
-    from mmr_core.logs.download.conducting import megabytes
+    from mmr_core.logs.download.table_download import megabytes
 
     folder = shlex.quote(str(out))
     kept = len(done.files) - len(done.fetched)

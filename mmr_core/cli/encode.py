@@ -37,7 +37,7 @@ def encode(
 
     from mmr_core.features import FeatureCache, cache_folder, cache_root, write_features
     from mmr_core.features.selection import FeatureChoice, feature_source
-    from mmr_core.logs.sources import open_table
+    from mmr_core.logs.table_sources import open_table
     from mmr_core.splits import train_mask
 
     found = registry()

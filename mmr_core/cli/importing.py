@@ -16,7 +16,7 @@ from mmr_core.render.console import console, messages, note, print_json, progres
 if TYPE_CHECKING:
     from mmr_core.contracts import ImportContext, Progress
     from mmr_core.logs import LogImporter
-    from mmr_core.logs.conducting import Imported, Look
+    from mmr_core.logs.log_importer import ImportedLog, Inspection
 
 Words = Annotated[
     list[str], typer.Argument(metavar="[FORMAT] PATH", help="What to read, and as what if several formats fit.")
@@ -32,7 +32,7 @@ def import_data(
     out: Annotated[Path | None, typer.Option(help="The store: a new folder, or a store to add to.")] = None,
     select: Select = None,
     prices: Annotated[Path | None, typer.Option(help="Price sheet (TOML) to compute costs from tokens.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Look at what is there, and write nothing.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Inspection at what is there, and write nothing.")] = False,
     json: JsonOption = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing and exit with 1 where a mean is not the kit's own.")
@@ -47,8 +47,8 @@ def import_data(
     if len(source) > 2:
         raise UsageError(f"{len(source)} words where FORMAT and PATH are due", fix="import one path at a time")
     if out is None and not show:
-        raise UsageError("there is no store to import into", fix="give --out STORE, or --show to look only")
-    from mmr_core.logs.sources import log_importer_of
+        raise UsageError("there is no store to import into", fix="give --out STORE, or --show to inspect_log only")
+    from mmr_core.logs.table_sources import log_importer_of
 
     data, format_name = source[-1], source[0] if len(source) == 2 else None
     importer = log_importer_of(format_name, data, registry(), warn=warn)
@@ -72,7 +72,7 @@ def import_data(
         table = imported.assembled.table
         added = store_table(table, out, watch, copy_images=copy_images, origins=imported.assembled.origins)
     if json:
-        from mmr_core.logs.showing import as_dict
+        from mmr_core.logs.import_report import as_dict
 
         brought = {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}
         print_json({**as_dict(seen, imported), "added": brought})
@@ -151,7 +151,7 @@ def _import_table(
 
 def _context(watch: Progress) -> ImportContext:
     from mmr_core.features import cache_root
-    from mmr_core.logs.sources import import_context
+    from mmr_core.logs.table_sources import import_context
 
     return import_context(registry(), cache=cache_root(), warn=warn, progress=watch)
 
@@ -164,33 +164,32 @@ def _look(
     *,
     responses: bool,
     allow_pickle: bool,
-) -> Look:
-    from mmr_core.logs.conducting import look
+) -> Inspection:
+    from mmr_core.logs.log_importer import inspect_log
 
-    return look(importer, Path(data), context, select=select, responses=responses, allow_pickle=allow_pickle)
-
-
-def _carried_out(seen: Look, context: ImportContext) -> Imported:
-    from mmr_core.logs.conducting import carry_out
-
-    return carry_out(seen, context)
+    return inspect_log(importer, Path(data), context, select=select, responses=responses, allow_pickle=allow_pickle)
 
 
-def _priced(imported: Imported, prices: Path | None) -> Imported:
+def _carried_out(seen: Inspection, context: ImportContext) -> ImportedLog:
+    from mmr_core.logs.log_importer import import_log
+
+    return import_log(seen, context)
+
+
+def _priced(imported: ImportedLog, prices: Path | None) -> ImportedLog:
     if prices is None:
         return imported
-    from mmr_core.logs.conducting import with_table
     from mmr_core.pricing import read_price_sheet, reprice
 
-    return with_table(imported, reprice(imported.assembled.table, read_price_sheet(prices), warn=warn))
+    return imported.with_table(reprice(imported.assembled.table, read_price_sheet(prices), warn=warn))
 
 
-def _show(seen: Look) -> None:
+def _show(seen: Inspection) -> None:
     """Prints what a look found: warnings on stderr, a table on stdout."""
-    from mmr_core.logs.conducting import lines_of
-    from mmr_core.logs.showing import coverage, summary
+    from mmr_core.logs.import_report import coverage, summary
+    from mmr_core.logs.log_importer import notices_of
 
-    for line in lines_of(seen):
+    for line in notices_of(seen):
         warn(line)
     if seen.survey is None:
         return
@@ -204,9 +203,9 @@ def _show(seen: Look) -> None:
         note(f"and {left_out} rows more; --json has them all")
 
 
-def _stop(seen: Look, *, show: bool, json: bool) -> None:
+def _stop(seen: Inspection, *, show: bool, json: bool) -> None:
     """Ends a command that writes nothing: 0 if only a look was asked for, 2 if something is to be chosen first."""
-    from mmr_core.logs.showing import as_dict, question_line
+    from mmr_core.logs.import_report import as_dict, question_line
 
     if json:
         print_json(as_dict(seen))
@@ -215,9 +214,9 @@ def _stop(seen: Look, *, show: bool, json: bool) -> None:
     raise typer.Exit(0 if show else WRONG_USE)
 
 
-def _compare(seen: Look, imported: Imported, *, strict: bool, json: bool) -> None:
+def _compare(seen: Inspection, imported: ImportedLog, *, strict: bool, json: bool) -> None:
     """Says whether means agree with the kit's, and ends the command if they must and do not."""
-    from mmr_core.logs.showing import as_dict
+    from mmr_core.logs.import_report import as_dict
 
     for line in imported.assembled.notices:
         warn(line)

@@ -15,13 +15,13 @@ from mmr_core.contracts import Progress
 from mmr_core.errors import UsageError
 from mmr_core.features import cache_root
 from mmr_core.features.selection import FeatureChoice
-from mmr_core.logs.sources import open_table
+from mmr_core.logs.table_sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.render.console import note, warn
 from mmr_core.runner import Entrant, columns_of
-from mmr_core.runner.run import all_entrants, entrant_name
+from mmr_core.runner.lineup import all_entrants, entrant_name
 from mmr_core.specs import DatasetSpec
 
 

@@ -45,6 +45,11 @@ AllowIncomplete = Annotated[
     bool, typer.Option("--allow-incomplete", help="Continue if over 5 % of test instances lack outcomes.")
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Number of worker processes. (default: one per core)")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A running Dask scheduler to use instead, such as tcp://host:8786."),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Compute everything, also what an earlier run has finished.")]
 FirstSeed = Annotated[int, typer.Option(help="First seed.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of seeds, counting up from the first.")]
 LogCost = Annotated[

@@ -27,15 +27,13 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 from mmr_core.render.exhibits import RunFacts, write_exhibits
 from mmr_core.results.records import cell_key
 from mmr_core.runner import Entrant, Options, columns_of
-from mmr_core.runner.cells import run_cells
-from mmr_core.runner.run import data_facts, lineup_entry, versions
+from mmr_core.runner.grid import run_cells
+from mmr_core.runner.lineup import data_facts, lineup_entry, versions
 from mmr_core.runner.sources import Sources, view_of
+from mmr_core.runner.tasks import FINISHED
 from mmr_core.splits import split_digest, train_mask
 from mmr_core.studies import EncoderPair, Results, Setting
 from mmr_core.studies.plan import Conducted, Plan, conduct, plan
-
-FINISHED_CELLS = "studies"
-"""The folder of the cache in which finished cells are kept."""
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
@@ -158,7 +156,7 @@ def _carried_out(request: Request, found: Registry, watch: Progress) -> Callable
         options=work.options,
         jobs=request.jobs or cpu_count(),
         cluster=request.cluster,
-        cache=cache_root() / FINISHED_CELLS,
+        cache=cache_root() / FINISHED,
         progress=watch,
     )
     conducted = conduct(work.plan, work.setting, results)

@@ -16,10 +16,12 @@ from mmr_core.cli.options import (
     AllowIncomplete,
     Assignments,
     BadImages,
+    Cluster,
     Data,
     Draws,
     Encoder,
     FeatureFile,
+    Fresh,
     ImageEncoder,
     Jobs,
     LogCost,
@@ -69,13 +71,13 @@ def run(
     prices: Prices = None,
     allow_incomplete: AllowIncomplete = False,
     jobs: Jobs = None,
+    cluster: Cluster = None,
+    fresh: Fresh = False,
     log_cost: LogCost = None,
     out: Annotated[Path | None, typer.Option(help="Folder for results.json, tables, curves and plots.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout and nothing else.")] = False,
 ) -> None:
     """Evaluate routers and compare them with the oracle, the single models and ignoring the query."""
-    from joblib import cpu_count
-
     from mmr_core.authors.run import run_authors
     from mmr_core.cli.inputs import (
         check_out_folder,
@@ -85,10 +87,12 @@ def run(
         prepared_table,
         price_sheet_version,
     )
-    from mmr_core.features import FeatureCache, cache_folder
+    from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
-    from mmr_core.runner.run import run_paper
+    from mmr_core.runner.evaluate import run_paper
+    from mmr_core.runner.executor import processors
+    from mmr_core.runner.tasks import FINISHED
 
     found = registry()
     parameters = settings(set_ or [], found)
@@ -109,6 +113,8 @@ def run(
                 "--modality": modality is not ModalityOption.MULTIMODAL,
                 "--train-modality": train_modality is not None,
                 "--seeds": seeds != 1,
+                "--cluster": cluster is not None,
+                "--fresh": fresh,
                 "--set": bool(parameters),
             }
         )
@@ -155,7 +161,10 @@ def run(
                     draws=draws,
                     allow_incomplete=allow_incomplete,
                 ),
-                jobs=jobs or cpu_count(),
+                jobs=jobs or processors(),
+                cluster=cluster,
+                cache=cache_root() / FINISHED,
+                fresh=fresh,
                 skipped_routers=skipped,
                 price_sheet=price_sheet_version(prices),
                 progress=watch,

@@ -12,10 +12,12 @@ from mmr_core.cli.options import (
     Align,
     Assignments,
     BadImages,
+    Cluster,
     Draws,
     Encoder,
     FeatureFile,
     FirstSeed,
+    Fresh,
     ImageEncoder,
     Jobs,
     LogCost,
@@ -63,18 +65,20 @@ def savings(
     draws: Draws = 1000,
     prices: Prices = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
+    fresh: Fresh = False,
     log_cost: LogCost = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, the tables and the plot.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print savings.json on stdout and nothing else.")] = False,
 ) -> None:
     """Show what routing would save: cost at equal quality, quality at equal cost, against the best single model."""
-    from joblib import cpu_count
-
     from mmr_core.cli.inputs import check_out_folder, feature_choice, lineup, prepared_table, price_sheet_version
-    from mmr_core.features import FeatureCache, cache_folder
+    from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
-    from mmr_core.savings.protocol import measure_savings
+    from mmr_core.runner.executor import processors
+    from mmr_core.runner.tasks import FINISHED
+    from mmr_core.savings.page import measure_savings
 
     found = registry()
     parameters = settings(set_ or [], found)
@@ -99,7 +103,10 @@ def savings(
             registry=found,
             options=Options(seeds=tuple(range(seed, seed + seeds)), fusion_parameters=parameters, draws=draws),
             every_model=every_model,
-            jobs=jobs or cpu_count(),
+            jobs=jobs or processors(),
+            cluster=cluster,
+            cache=cache_root() / FINISHED,
+            fresh=fresh,
             price_sheet=price_sheet_version(prices),
             skipped_routers=skipped,
             progress=watch,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def opened(data: str | None, watch: Progress, format_name: str | None = None) -> OutcomeTable:
     """The table that a person means, read as a certain format if one is named."""
     from mmr_core.features import cache_root
-    from mmr_core.logs.sources import import_table, open_table
+    from mmr_core.logs.table_sources import import_table, open_table
 
     if format_name is None or data is None:
         return open_table(data, registry(), cache=cache_root(), warn=warn, progress=watch)

@@ -20,8 +20,8 @@ from mmr_core.errors import DataError, DegenerateError, FeatureError, MMRError, 
 from mmr_core.features.aligned import Features
 from mmr_core.features.images import inspect_images
 from mmr_core.numerics.sweep import choose
+from mmr_core.runner.fit import build_queries
 from mmr_core.runner.policies import GRID, decided, scored
-from mmr_core.runner.queries import build_queries
 from mmr_core.specs import MODALITIES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from mmr_core.errors import DegenerateError, FeatureError, UnknownNameError
 from mmr_core.features.aligned import View
 from mmr_core.numerics.normalisation import cost_scale
 from mmr_core.runner.options import Entrant
-from mmr_core.runner.queries import opaque_ids
+from mmr_core.runner.prepare import opaque_ids
 from mmr_core.splits import VALIDATION_SHARE, VALIDATION_TAG, h, split_digest, train_mask, validation_mask
 
 if TYPE_CHECKING:

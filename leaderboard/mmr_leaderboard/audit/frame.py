@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError
-from mmr_core.numerics.sweep import choose
-from mmr_core.runner.policies import Decided, Policy, Scored
+from mmr_core.runner.policies import Policy, probabilities_of
 from mmr_leaderboard.audit.crossfit import CrossFit, assign_folds
 
 Floats = NDArray[np.float64]
@@ -119,7 +118,7 @@ def representative_points(policy: Policy, utility: Floats, cost: Floats, points:
     fewer.
 
     :param utility: [n, K] true utilities; :param cost: [n, K] true costs.
-    :raises DataError: if the policy is neither `Scored` nor `Decided`.
+    :raises TypeError: if the policy has no single decision at a trade-off weight.
     """
     mean_cost = policy.curve(utility, cost).cost
     targets = np.linspace(mean_cost.min(), mean_cost.max(), points)
@@ -128,13 +127,8 @@ def representative_points(policy: Policy, utility: Floats, cost: Floats, points:
 
 
 def _at(policy: Policy, indices: NDArray[np.intp], utility: Floats, cost: Floats) -> Floats:
-    if isinstance(policy, Decided):
-        return np.stack([policy.probabilities[i] for i in indices])
-    if isinstance(policy, Scored):
-        weights = policy.curve(utility, cost).trade_off[indices]
-        every = np.eye(utility.shape[1])
-        return np.stack([every[choose(policy.pred_utility, policy.pred_cost, float(w))] for w in weights])
-    raise DataError(f"a policy of type {type(policy).__name__} cannot be audited", fix="give a Scored or a Decided")
+    weights = policy.curve(utility, cost).trade_off[indices]
+    return np.stack([probabilities_of(policy.decisions_at(float(w)), utility.shape[1]) for w in weights])
 
 
 def best_and_cheapest(utility: Floats, cost: Floats) -> Floats:

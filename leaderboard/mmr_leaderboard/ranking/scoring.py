@@ -15,10 +15,10 @@ from mmr_core.numerics.metrics import CostRange, frontier
 from mmr_core.results.document import estimate_document, metrics_document
 from mmr_core.results.model import Row, SingleModel
 from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument, Part
-from mmr_core.runner.measure import Answers, TestSet, Yardstick
+from mmr_core.runner.measure import Answers, Yardstick
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
-from mmr_core.runner.slices import parts_of, test_set
+from mmr_core.runner.references import TestSet, parts_of, test_set
 from mmr_core.runner.summary import averaged
 from mmr_leaderboard.schema import Latency
 

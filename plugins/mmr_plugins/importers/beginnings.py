@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.logs.reading import found
+from mmr_core.logs.log_files import found
 
 if TYPE_CHECKING:
     from mmr_core.logs import LogSource

@@ -11,9 +11,8 @@ from mmr_core.numerics.bootstrap import metric_draws
 from mmr_core.numerics.metrics import frontier, measure
 from mmr_core.numerics.sweep import choose
 from mmr_core.runner import Entrant, Options, evaluate
-from mmr_core.runner.along import along_grid, choices
-from mmr_core.runner.policies import GRID, Decided, Scored
-from mmr_core.runner.pooling import Pooled
+from mmr_core.runner.grid import along_grid
+from mmr_core.runner.policies import GRID, Decided, Pooled, Scored
 from mmr_core.studies import Cell
 
 FEW = st.integers(0, 3).map(lambda k: k / 4)
@@ -136,7 +135,7 @@ def test_the_draws_of_a_union_are_those_of_one_frontier_and_not_a_mean(setting):
 def test_the_choices_along_the_grid_are_those_of_the_sweep(made):
     utility, cost, pred_utility, pred_cost = made
     policy = Scored(pred_utility, pred_cost)
-    fast = choices(policy)
+    fast = [decisions.choice for decisions in policy.decisions_along(GRID)]
     for g, weight in enumerate(GRID):
         assert fast[g].tolist() == choose(pred_utility, pred_cost, float(weight)).tolist()
     along = along_grid(policy, utility, cost, keep_choices=True)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNameError, UsageError
 from mmr_core.features import EncodedFeatures
 from mmr_core.numerics.sweep import budget_sweep, choose
+from mmr_core.runner.fit import build_queries
 from mmr_core.runner.policies import ask
-from mmr_core.runner.queries import build_queries
 from mmr_core.trained import Query, Rule, ask_about, load, rule_for, save
 from mmr_core.trained.archive import packed, unpacked
 from mmr_core.trained.asking import _features, _within_budget

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.bootstrap import draw
 from mmr_core.numerics.metrics import SingleModels
-from mmr_core.runner.policies import Decided, Scored
+from mmr_core.runner.policies import Decided, Pooled, Scored
 from mmr_leaderboard.audit import (
     LIMITS,
     AuditFrame,
@@ -288,13 +288,20 @@ def test_points_of_a_corrected_version_stand_beside_those_that_it_was_made_of(bo
     assert np.array_equal(found[1], np.stack(copied(board, 0.3).probabilities))
 
 
-def test_other_policies_cannot_be_audited(board):
+def test_any_policy_is_audited_by_its_decisions_and_one_without_single_decisions_cannot_be(board):
+    knn = board.knn()
+
     class Strange:
         def curve(self, utility, cost):
-            return board.knn().curve(utility, cost)
+            return knn.curve(utility, cost)
 
-    with pytest.raises(DataError, match="Strange cannot be audited"):
-        representative_points(Strange(), board.frame.utility, board.frame.cost)
+        def decisions_at(self, trade_off):
+            return knn.decisions_at(trade_off)
+
+    outcomes = board.frame.utility, board.frame.cost
+    assert np.array_equal(representative_points(Strange(), *outcomes), representative_points(knn, *outcomes))
+    with pytest.raises(TypeError, match="several outcomes at one trade-off weight"):
+        representative_points(Pooled((knn, knn)), *outcomes)
 
 
 def test_the_oracle_takes_the_best_model_and_of_several_the_cheapest():

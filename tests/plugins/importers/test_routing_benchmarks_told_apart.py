@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import DataError
-from mmr_core.logs.sources import importer_of
+from mmr_core.logs.table_sources import importer_of
 from mmr_core.registry import Registry
 from mmr_plugins.importers.beginnings import columns_of, fields_of, number_in
 

@@ -19,7 +19,7 @@ from openpyxl import Workbook
 
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import MMRError
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers import vlmevalkit
 from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, equality
@@ -75,9 +75,9 @@ def without_latex(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def utilities(path: Path, context: ImportContext, *select: str) -> list[float | None]:
-    seen = look(VLMEvalKitImporter(), path, context, select=select)
+    seen = inspect_log(VLMEvalKitImporter(), path, context, select=select)
     assert seen.open == ()
-    found = carry_out(seen, context).assembled.table.utility[:, 0].tolist()
+    found = import_log(seen, context).assembled.table.utility[:, 0].tolist()
     return [None if math.isnan(utility) else utility for utility in found]
 
 
@@ -103,7 +103,7 @@ def test_ocrbench_looks_for_any_answer_in_the_prediction(write: Write, context: 
     path = write("OCRBench", rows)
     (path / "m_OCRBench_score.json").write_text(json.dumps({"Final Score": 4, "Final Score Norm": 0.4}))
     assert utilities(path, context) == [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
-    agreements = carry_out(look(VLMEvalKitImporter(), path, context), context).agreements
+    agreements = import_log(inspect_log(VLMEvalKitImporter(), path, context), context).agreements
     assert [(one.kit, one.agrees) for one in agreements] == [(pytest.approx(4 / 6), True)]
 
 
@@ -171,12 +171,12 @@ def test_mathvision_without_the_rule_is_asked_about_and_never_compared_as_text(
     write: Write, context: ImportContext
 ) -> None:
     path = write("MathVision_gpt-4", [vision(1, "7", "7", mine=0), vision(2, "7", "8", mine=1)])
-    (question,) = look(VLMEvalKitImporter(), path, context).open
+    (question,) = inspect_log(VLMEvalKitImporter(), path, context).open
     assert (question.key, list(question.candidates)) == ("correctness", ["mine", "rule", "unknown"])
     assert utilities(path, context, "correctness=mine") == [0.0, 1.0]
     assert utilities(path, context, "correctness=unknown") == [None, None]
     with pytest.raises(MMRError, match=r"pip install 'mmr-bench\[mathvision\]'"):
-        look(VLMEvalKitImporter(), path, context, select=["correctness=rule"])
+        inspect_log(VLMEvalKitImporter(), path, context, select=["correctness=rule"])
 
 
 @pytest.mark.usefixtures("without_latex")
@@ -189,8 +189,8 @@ def test_mathvision_that_stores_scores_leaves_nothing_to_ask(write: Write, conte
 def test_a_column_that_is_not_there_costs_the_file(write: Write, context: ImportContext) -> None:
     write("MathVision_gpt-4", [vision(1, "7", "7")])
     path = write("MathVista_MINI_gpt-4", [vista(1, "14")])
-    seen = look(VLMEvalKitImporter(), path, context, select=["correctness=mine"])
-    assert any("has no column 'mine'" in line for line in lines_of(seen))
+    seen = inspect_log(VLMEvalKitImporter(), path, context, select=["correctness=mine"])
+    assert any("has no column 'mine'" in line for line in notices_of(seen))
     assert utilities(path, context, "correctness=mine") == [1.0]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmr_core.errors import DataError
 from mmr_core.logs import LogImporter, LogSource, Record, Records, canonical_id, gather
-from mmr_core.logs.reading import table_rows
+from mmr_core.logs.log_files import table_rows
 from mmr_plugins.importers.beginnings import columns_of, matching, number_in, sniffs
 from mmr_plugins.importers.lm_eval.tasks import place
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
 from mmr_core.logs import LogImporter, LogSource, Record, Records, gather
-from mmr_core.logs.reading import json_lines
+from mmr_core.logs.log_files import json_lines
 from mmr_plugins.importers.beginnings import fields_of, matching, number_in, sniffs
 from mmr_plugins.importers.lm_eval.tasks import place
 

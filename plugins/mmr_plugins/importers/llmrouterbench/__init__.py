@@ -15,7 +15,7 @@ from typing import Any
 
 from mmr_core.errors import DataError
 from mmr_core.logs import Aggregate, LogImporter, LogSource, Record, Records, canonical_id, gather
-from mmr_core.logs.reading import found, json_document
+from mmr_core.logs.log_files import found, json_document
 from mmr_plugins.importers.amounts import counted, number, paid
 
 _DATED = re.compile(r"(?P<name>.+)-(?P<run>\d{8}_\d{6})\.json")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
 from mmr_core.logs import Aggregate, LogImporter, LogSource, Record, Records, canonical_id, gather
-from mmr_core.logs.reading import json_lines
+from mmr_core.logs.log_files import json_lines
 from mmr_plugins.importers.harness import Runs, first_text, is_number, means_in, sniffs
 from mmr_plugins.importers.lmms_eval.tasks import Task, known, plain_metrics
 from mmr_plugins.importers.lmms_eval.tokens import tokens_of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mmr_core.errors import DataError, UsageError
 from mmr_core.logs import LogImporter, LogSource, Question, Record, Records, canonical_id, gather
-from mmr_core.logs.reading import json_lines
+from mmr_core.logs.log_files import json_lines
 from mmr_plugins.importers.beginnings import fields_of, matching, sniffs
 from mmr_plugins.importers.mixinstruct.rescaling import RULES, Rescaling, parse_rescaling
 from mmr_plugins.importers.mixinstruct.spans import Span, finite, spans_of

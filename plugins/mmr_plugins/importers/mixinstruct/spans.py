@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmr_core.errors import DataError
-from mmr_core.logs.reading import json_lines
+from mmr_core.logs.log_files import json_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

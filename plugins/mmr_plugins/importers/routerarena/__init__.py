@@ -13,7 +13,7 @@ from typing import Any
 
 from mmr_core.errors import DataError
 from mmr_core.logs import LogImporter, LogSource, Record, Records, canonical_id, gather
-from mmr_core.logs.reading import found, json_document, json_lines
+from mmr_core.logs.log_files import found, json_document, json_lines
 from mmr_plugins.importers.amounts import counted, number, paid
 
 DATASET = "RouterArena"

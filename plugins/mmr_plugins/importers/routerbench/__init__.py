@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
 from mmr_core.logs import LogImporter, LogSource, Record, Records, canonical_id, gather
-from mmr_core.logs.reading import found, table_rows
+from mmr_core.logs.log_files import found, table_rows
 from mmr_plugins.importers.beginnings import columns_of, matching, number_in, paid_in, sniffs
 from mmr_plugins.importers.harness import first_text
 from mmr_plugins.importers.pickled import pickled

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mmr_core.errors import DataError
 from mmr_core.logs import LogImporter, LogSource, Question, Records
-from mmr_core.logs.reading import found
+from mmr_core.logs.log_files import found
 from mmr_plugins.importers.pickled import pickled
 from mmr_plugins.importers.routereval.pools import Pool, pools_of
 from mmr_plugins.importers.routereval.prompts import SPLITS, Prompts, prompts_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.logs import LogImporter, LogSource, Records
-from mmr_core.logs.reading import found
+from mmr_core.logs.log_files import found
 from mmr_core.logs.records import BATCH
 from mmr_plugins.importers.vl_routerbench.matrices import costs_beside, scores_in
 from mmr_plugins.importers.vl_routerbench.registry import Sample, models_of, samples_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmr_core.errors import DataError
 from mmr_core.logs import canonical_id
-from mmr_core.logs.reading import json_document
+from mmr_core.logs.log_files import json_document
 from mmr_plugins.importers.pickled import pickled
 
 if TYPE_CHECKING:

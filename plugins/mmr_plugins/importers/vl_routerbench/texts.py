@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.logs.reading import found, json_lines
+from mmr_core.logs.log_files import found, json_lines
 
 if TYPE_CHECKING:
     from mmr_core.logs import LogSource

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.logs.reading import found, json_document
+from mmr_core.logs.log_files import found, json_document
 from mmr_plugins.importers.vlmevalkit.tables import SUFFIXES, columns_of
 
 if TYPE_CHECKING:

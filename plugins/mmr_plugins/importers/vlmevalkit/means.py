@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
 from mmr_core.logs import Aggregate
-from mmr_core.logs.reading import json_document, table_rows
+from mmr_core.logs.log_files import json_document, table_rows
 from mmr_plugins.importers.vlmevalkit.layout import (
     OCRBENCH,
     PART_ANSWERS,

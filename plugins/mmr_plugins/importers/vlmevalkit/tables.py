@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError
 
 from mmr_core.errors import DataError
 from mmr_core.logs import LogSource
-from mmr_core.logs.reading import json_document, table_rows
+from mmr_core.logs.log_files import json_document, table_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -190,7 +190,7 @@ class ImportTheRunner(Means):
         self.try_all(
             lambda: importlib.import_module("mmr_leaderboard.ranking.board_run"),
             lambda: importlib.import_module("mmr_leaderboard.board"),
-            lambda: importlib.import_module("mmr_core.logs.sources").open_table(TOLD["data"]),
+            lambda: importlib.import_module("mmr_core.logs.table_sources").open_table(TOLD["data"]),
         )
 
 

@@ -20,7 +20,7 @@ from mmr_core.results.model import Estimate, RowKind, estimate
 from mmr_core.results.savings import AIMS, Against, Aim, Chosen, RouterSavings, Single
 from mmr_core.runner.measure import NO_VALIDATION, Yardstick
 from mmr_core.runner.policies import Policy
-from mmr_core.savings.choose import Asked, Point
+from mmr_core.savings.operating import Asked, Point
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def _measured(
 ) -> RouterSavings:
     tested = marks.yardstick.tested
     operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
-    read = np.mean([_readings(one.reader(), marks) for one in operating], axis=0)  # [1 + B, marks, 2]
+    read = np.mean([_readings(points.reader(), marks) for points in operating], axis=0)  # [1 + B, marks, 2]
     return RouterSavings(
         name=name,
         kind=kind,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mmr_core.errors import DataError
 
 if TYPE_CHECKING:
-    from mmr_core.logs.contract import LogSource
+    from mmr_core.logs.log_source import LogSource
 
 _STRIDE = 1000
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.contracts import ImportContext, Progress, no_progress
 from mmr_core.errors import DataError, MMRError, PluginError, UnknownNameError, UsageError
-from mmr_core.logs import LogImporter
+from mmr_core.logs.log_importer import LogImporter
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import did_you_mean
 from mmr_core.store import OutcomeStore

@@ -1,6 +1,6 @@
-"""Fits a router twice: without the validation part, to choose where to operate it, and on all of training, to ask it.
+"""Where a router is operated: points chosen on validation alone, the cheapest that reaches the mark, and the best.
 
-Two points are chosen, both on validation alone: the cheapest at which the mark is reached, and the most accurate.
+The mark is the validation utility of the single model that is most accurate on the training split.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.registry import Registry
 from mmr_core.results.savings import Aim, Mark
-from mmr_core.runner.fit import VALIDATION_TIE, best_trade_off, fit_and_ask, middle_of_interval, validation_rows
-from mmr_core.runner.options import Entrant, Options
+from mmr_core.runner.fit import (
+    VALIDATION_TIE,
+    Answer,
+    HeldOut,
+    best_trade_off,
+    middle_of_interval,
+    validation_rows,
+)
 from mmr_core.runner.policies import Policy
 from mmr_core.runner.prepare import Prepared
 
@@ -37,6 +42,16 @@ class Asked:
     policy: Policy
     points: Mapping[Aim, Point | None]
 
+    @classmethod
+    def of(cls, answer: Answer, mark: Mark | None) -> Asked:
+        """An answer with the points that are chosen on what was held out."""
+        held = answer.held_out
+        if held is None or mark is None:
+            return cls(policy=answer.policy, points={"cost": None, "quality": None})
+        outcomes = held.policy, held.utility, held.cost
+        cheapest, best = cheapest_trade_off(*outcomes, mark.utility), best_trade_off(*outcomes)
+        return cls(policy=answer.policy, points={"cost": _point(held, cheapest), "quality": _point(held, best)})
+
 
 def mark_of(column: Prepared) -> Mark | None:
     """What routers have to reach on validation; None where no point can be chosen there."""
@@ -55,25 +70,6 @@ def mark_of(column: Prepared) -> Mark | None:
     )
 
 
-def ask_router(
-    column: Prepared, entrant: Entrant, seed: int, registry: Registry, options: Options, mark: Mark | None
-) -> Asked:
-    """Chooses the points on validation, refits on all of train, and predicts the test split."""
-    points: dict[Aim, Point | None] = {"cost": None, "quality": None}
-    rows = validation_rows(column)
-    if rows is not None and mark is not None:
-        rest, held_out = rows
-        policy, _, _ = fit_and_ask(column, entrant, seed, registry, options, fit_on=rest, ask_about=held_out)
-        outcomes = column.table.utility[held_out], column.table.cost[held_out]
-        weights = {
-            "cost": cheapest_trade_off(policy, *outcomes, mark.utility),
-            "quality": best_trade_off(policy, *outcomes),
-        }
-        points = {aim: _point(policy, weights[aim], *outcomes) for aim in points}
-    policy, _, _ = fit_and_ask(column, entrant, seed, registry, options, fit_on=column.train, ask_about=column.test)
-    return Asked(policy=policy, points=points)
-
-
 def cheapest_trade_off(policy: Policy, utility: Floats, cost: Floats, mark: float) -> float | None:
     """The weight of the cheapest point whose mean utility on true outcomes [n, K] reaches a mark; None if none does.
 
@@ -87,8 +83,8 @@ def cheapest_trade_off(policy: Policy, utility: Floats, cost: Floats, mark: floa
     return middle_of_interval(curve.trade_off, int(reaching[order[0]]))
 
 
-def _point(policy: Policy, trade_off: float | None, utility: Floats, cost: Floats) -> Point | None:
+def _point(held: HeldOut, trade_off: float | None) -> Point | None:
     if trade_off is None:
         return None
-    there = policy.outcome(trade_off, utility, cost)
+    there = held.policy.outcome(trade_off, held.utility, held.cost)
     return Point(trade_off=trade_off, utility=float(there[0].mean()), cost=float(there[1].mean()))

@@ -11,16 +11,16 @@ from mmr_core.logs.records import AXES
 from mmr_core.logs.selection import NONE
 
 if TYPE_CHECKING:
-    from mmr_core.logs.choosing import Pair
-    from mmr_core.logs.conducting import Imported, Look
-    from mmr_core.logs.contract import Question
+    from mmr_core.logs.log_importer import ImportedLog, Inspection
+    from mmr_core.logs.log_source import Question
+    from mmr_core.logs.selection import Pair
     from mmr_core.logs.survey import Found
 
 _ROWS = 100
 """How many datasets x models are shown on a terminal."""
 
 
-def summary(seen: Look) -> str:
+def summary(seen: Inspection) -> str:
     """One line on the whole of a log."""
     found = seen.survey
     if found is None:
@@ -39,7 +39,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def coverage(seen: Look) -> tuple[tuple[str, ...], list[tuple[object, ...]], int]:
+def coverage(seen: Inspection) -> tuple[tuple[str, ...], list[tuple[object, ...]], int]:
     """Columns (three texts, then numbers), rows for the first (dataset, model)s, and how many rows are left out."""
     columns = ("dataset", "model", "told apart by", "cells", "of", "scored", "tokens", "costs", "mean utility")
     if seen.survey is None or seen.names is None:
@@ -73,9 +73,9 @@ def question_line(question: Question) -> str:
     return f"choose: {question.why}: {each}: add {options}"
 
 
-def as_dict(seen: Look, imported: Imported | None = None) -> dict[str, Any]:
+def as_dict(seen: Inspection, imported: ImportedLog | None = None) -> dict[str, Any]:
     """Everything for JSON: what was found, what is open, and, of a finished import, how means compare."""
-    from mmr_core.logs.conducting import lines_of
+    from mmr_core.logs.log_importer import notices_of
 
     content: dict[str, Any] = {
         "path": str(seen.source.path),
@@ -84,7 +84,7 @@ def as_dict(seen: Look, imported: Imported | None = None) -> dict[str, Any]:
             {"select": q.key, "why": q.why, "candidates": [{"value": v, "remark": r} for v, r in q.candidates.items()]}
             for q in seen.open
         ],
-        "warnings": lines_of(seen, imported),
+        "warnings": notices_of(seen, imported),
     }
     if seen.survey is not None and seen.names is not None:
         content["files"] = seen.survey.files
@@ -106,11 +106,11 @@ def as_dict(seen: Look, imported: Imported | None = None) -> dict[str, Any]:
     return content
 
 
-def _kit(seen: Look) -> str:
+def _kit(seen: Inspection) -> str:
     return seen.importer.kit or type(seen.importer).__name__
 
 
-def _chosen(seen: Look, pair: Pair) -> list[Found]:
+def _chosen(seen: Inspection, pair: Pair) -> list[Found]:
     return [] if seen.chosen is None else list(seen.chosen.groups.get(pair, ()))
 
 

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmr_core.errors import DataError, MMRError
-from mmr_core.logs.download.checksums import RemoteFile, checksum_of
-from mmr_core.logs.download.hub import hub_client, hub_errors, reason_of
-from mmr_core.logs.download.record import FOLDER
+from mmr_core.logs.download.hub import RemoteFile, checksum_of, hub_client, hub_errors, reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+FOLDER = ".mmr-download"
+"""Where the record and unfinished files lie, within the folder of a download."""
 
 TRIES = 5
 """How often in a row a connection may bring nothing before the file is given up."""

@@ -1,7 +1,7 @@
-"""What an importer of evaluation logs is: it knows one kit's files, and turns each of them into batches of records.
+"""What an importer of evaluation logs is given and gives: a source, records of it, the kit's means, questions, faults.
 
-Everything else is done for it, in the modules beside: surveying what is there, asking where several records claim
-one cell, putting the records together into a table, comparing means with those of the kit, keeping origins.
+`LogReader` is what is particular to one kit: its files, and how each becomes batches of records. The steps that are
+the same for every kit (survey, selection, assembly) are written against it; `log_importer.LogImporter` joins the two.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from mmr_core.contracts import ImportContext
     from mmr_core.logs.records import Records
-    from mmr_core.outcomes import OutcomeTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +108,8 @@ class LogSource:
         self.on_fault(Fault(file=self.name_of(file), row=row, what=str(what)))
 
 
-class LogImporter(ABC):
-    """Base of importers of evaluation logs; a subclass knows the files of one kit.
+class LogReader(ABC):
+    """What is particular to one kit of evaluation: its files, and how each becomes batches of records.
 
     `records` may be called twice for a file, and must give the same both times. A `DataError` (or any exception)
     that it raises is a fault of that file alone; what it yielded before stays. For a row that cannot be used, call
@@ -145,12 +143,33 @@ class LogImporter(ABC):
         """What must be settled by `settings` before `records` can be called at all; nothing unless overridden."""
         return ()
 
-    def read(self, path: Path | None, context: ImportContext) -> OutcomeTable:
-        """The outcome table of a log that leaves nothing to choose.
 
-        :raises UsageError: without a path, or if something is to be chosen: 'mmr data import' asks for it.
-        :raises DataError: if nothing in it can be used.
-        """
-        from mmr_core.logs.conducting import read_without_choices
+_SHOWN = 5
 
-        return read_without_choices(self, path, context)
+
+class Faults:
+    """Faults as they come; of each file the first five rows are kept, and the others counted."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[Fault]] = {}
+        self._more: dict[str, int] = {}
+
+    def add(self, fault: Fault) -> None:
+        """Keeps or counts a fault."""
+        kept = self._kept.setdefault(fault.file, [])
+        if len(kept) < _SHOWN or not fault.row:
+            kept.append(fault)
+        else:
+            self._more[fault.file] = self._more.get(fault.file, 0) + 1
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values())) + sum(self._more.values())
+
+    def lines(self) -> list[str]:
+        """One line per fault kept, file by file, and one for the others of a file."""
+        lines: list[str] = []
+        for file, faults in self._kept.items():
+            lines.extend(map(str, faults))
+            if file in self._more:
+                lines.append(f"{file}: and {self._more[file]} rows more")
+        return lines

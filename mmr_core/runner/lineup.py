@@ -1,4 +1,7 @@
-"""A whole run of the paper's protocol: every column, the averages over them, and what is needed to run it again."""
+"""Who takes part in a run and with what: routers by name, their parameters and fusions, versions, the table's facts.
+
+All that a result states so that it can be run again. Nothing is fitted here.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +9,15 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import DegenerateError, MissingExtraError
-from mmr_core.features import FeatureSource
+from mmr_core.errors import MissingExtraError
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.model import Column, DataFacts, Difference, FusionEntry, LineupEntry, RunResult
+from mmr_core.results.model import DataFacts, FusionEntry, LineupEntry
 from mmr_core.runner.options import Entrant, Options
-from mmr_core.runner.protocol import evaluate
 from mmr_core.runner.references import is_reference
-from mmr_core.runner.summary import macro_averages, paired_differences
-from mmr_core.specs import DatasetSpec
 
 LIBRARIES = ("mmr-bench", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "pillow", "torch", "open_clip_torch")
 """Distributions whose versions a result states where they are installed."""
-
-
-def run_paper(
-    table: OutcomeTable,
-    datasets: Sequence[DatasetSpec],
-    entrants: Sequence[Entrant],
-    *,
-    source: FeatureSource,
-    registry: Registry,
-    options: Options,
-    jobs: int = 1,
-    skipped_routers: dict[str, str] | None = None,
-    price_sheet: str | None = None,
-    progress: Progress = no_progress,
-) -> RunResult:
-    """Evaluates the routers on each dataset or mixture.
-
-    A column on which nothing can be measured is skipped with its reason, unless it is the only one.
-
-    :param jobs: processes; the numbers do not depend on it.
-    :raises MMRError: as `evaluate` does, for the first column that fails for another reason than being degenerate.
-    """
-    columns: list[Column] = []
-    skipped: dict[str, str] = {}
-    for spec in datasets:
-        try:
-            columns.append(
-                evaluate(
-                    table,
-                    spec,
-                    entrants,
-                    source=source,
-                    registry=registry,
-                    options=options,
-                    jobs=jobs,
-                    progress=progress,
-                )
-            )
-        except DegenerateError as error:
-            if len(datasets) == 1:
-                raise
-            skipped[spec.name] = str(error)
-    if not columns:
-        raise DegenerateError(f"no dataset can be measured; {next(iter(skipped.values()))}", where=table.source)
-    differences: list[Difference] = [d for column in columns for d in paired_differences(column.whole)]
-    return RunResult(
-        data=data_facts(table, price_sheet),
-        lineup=tuple(lineup_entry(entrant, registry, options) for entrant in entrants),
-        seeds=options.seeds,
-        modality=options.modality,
-        train_modality=options.train_modality or options.modality,
-        draws=options.draws,
-        draw_seed=options.draw_seed,
-        columns=tuple(columns),
-        macros=macro_averages(columns),
-        differences=tuple(differences),
-        skipped_columns=skipped,
-        skipped_routers=skipped_routers or {},
-        versions=versions(entrants, registry),
-    )
 
 
 def entrant_name(shelf: ComponentShelf, name: str) -> str:

@@ -1,26 +1,131 @@
-"""Downloads a published table: asks the hub, checks the room on the disk, fetches what is missing, verifies it all."""
+"""Downloads a published table: asks the hub, checks the room on the disk, fetches what is missing, verifies it all.
+
+A record in the folder says which dataset and commit it holds. It is written before the first byte, so that a download
+that was stopped goes on with the same commit even if the branch has moved on; it never mixes two versions.
+"""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import MMRError, UsageError
-from mmr_core.logs.download.checksums import RemoteFile, is_whole
-from mmr_core.logs.download.fetching import fetch, partial
-from mmr_core.logs.download.hub import Snapshot, address_of, ask_hub
-from mmr_core.logs.download.record import Record, pinned, write_record
-from mmr_core.store.atomic import exclusively
+from mmr_core.errors import DataError, MMRError, UsageError
+from mmr_core.logs.download.fetch import FOLDER, fetch, partial
+from mmr_core.logs.download.hub import RemoteFile, Snapshot, address_of, ask_hub, is_whole
+from mmr_core.registry import Registered, Registry, Shelf
+from mmr_core.specs import PublishedTable
+from mmr_core.store.atomic import exclusively, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mmr_core.specs import PublishedTable
+
+def published_tables(registry: Registry) -> Shelf[PublishedTable]:
+    """Every table that an importer's spec says is published in its format; no importer is loaded for it."""
+    items = [
+        Registered(
+            spec=table, provider=importer.provider, canonical_id=f"{importer.provider.distribution}/{table.name}"
+        )
+        for importer in registry.importers.specs()
+        for table in importer.spec.published
+    ]
+    return Shelf("published table", items, registry.failures)
+
+
+def format_of(registry: Registry, table: Registered[PublishedTable]) -> str:
+    """What to type for the importer that reads a table."""
+    return next(
+        registry.importers.label(importer)
+        for importer in registry.importers.specs()
+        if importer.provider == table.provider and table.spec in importer.spec.published
+    )
+
+
+class FileRecord(BaseModel):
+    """A file as the hub stated it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    size: Annotated[int, Field(ge=0)]
+    kind: Literal["sha256", "git-sha1"]
+    checksum: str
+
+
+class DownloadRecord(BaseModel):
+    """The record of a folder.
+
+    `revision` is what was asked for, `commit` what it meant then.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["download"] = "download"
+    schema_version: Literal[1] = 1
+    repository: str
+    revision: str
+    commit: str
+    complete: bool
+    files: tuple[FileRecord, ...]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, revision: str, *, complete: bool) -> DownloadRecord:
+        """The record of a snapshot."""
+        return cls(
+            repository=snapshot.repository,
+            revision=revision,
+            commit=snapshot.commit,
+            complete=complete,
+            files=tuple(FileRecord(**asdict(file)) for file in snapshot.files),
+        )
+
+
+def read_record(out: Path) -> DownloadRecord | None:
+    """The record in a folder; None where it has none.
+
+    :raises DataError: if it cannot be read.
+    """
+    path = out / FOLDER / "record.json"
+    if not path.is_file():
+        return None
+    try:
+        return DownloadRecord.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise DataError(
+            f"is no record of a download ({type(error).__name__})", where=str(path), fix="remove it to begin anew"
+        ) from error
+
+
+def write_record(out: Path, record: DownloadRecord) -> None:
+    """Writes the record, whole or not at all."""
+    write_atomically(out / FOLDER / "record.json", record.model_dump_json(indent=2) + "\n")
+
+
+def pinned(out: Path, repository: str, revision: str) -> str:
+    """The revision to ask the hub for: the commit of the record, where the folder has one of the same download.
+
+    :raises UsageError: if the folder holds another dataset or revision.
+    """
+    record = read_record(out)
+    if record is None:
+        return revision
+    if record.repository != repository:
+        raise UsageError(f"holds a download of {record.repository!r}", where=str(out), fix="name another folder")
+    if revision not in (record.revision, record.commit):
+        raise UsageError(
+            f"holds revision {record.revision!r} (commit {record.commit}), not {revision!r}",
+            where=str(out),
+            fix="name another folder, or leave --revision out to go on with that commit",
+        )
+    return record.commit
+
 
 SPARE = 64 * 1024 * 1024
 """Bytes that stay free on the disk besides the download."""
@@ -71,11 +176,11 @@ def download(
     chosen = _chosen(snapshot, only)
     out.mkdir(parents=True, exist_ok=True)
     with exclusively(out):
-        write_record(out, Record.of(snapshot, asked, complete=False))
+        write_record(out, DownloadRecord.of(snapshot, asked, complete=False))
         missing = _missing(chosen, out, progress)
         _demand_room(missing, out)
         _fetch_all(snapshot, missing, out, endpoint, progress, wait)
-        write_record(out, Record.of(snapshot, asked, complete=not only))
+        write_record(out, DownloadRecord.of(snapshot, asked, complete=not only))
     return Downloaded(
         repository=table.repository,
         commit=snapshot.commit,
