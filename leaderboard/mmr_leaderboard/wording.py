@@ -36,7 +36,7 @@ TIERS = {
 
 TIER_MEANINGS = {
     "reproduced": "the router was run again in isolation and passed every behaviour check; only these are ranked",
-    "self-reported": "decisions made elsewhere and handed in; scored, never ranked",
+    "self-reported": "decisions that somebody made elsewhere and handed in; scored, never ranked",
     "unverified": "the router was run without isolation; never ranked",
 }
 

@@ -48,8 +48,8 @@ class Excess:
     """An excess over what chance gives.
 
     :param per_decision: in the unit of the statistic, per instance.
-    :param share: the same over the excess of the oracle that takes the best model, and the cheapest of several: 0 is none, 1
-        the oracle's. A row with a fraction copied from the oracle has about that share.
+    :param share: the same over the excess of the oracle that takes the best model, the cheapest of several: 0 is none,
+        1 the oracle's. A row with a fraction copied from the oracle has about that share.
     :param error: the standard error of `share`.
     :param z: excess over its standard deviation under no knowledge.
     :param p: one-sided p value of no excess.
