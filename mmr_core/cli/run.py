@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmr_core.cli.arguments import ALL, listed, registry, settings
-from mmr_core.cli.options import (
+from mmr_core.cli.shared_options import (
     Align,
     AllowIncomplete,
     Assignments,
@@ -36,7 +36,7 @@ from mmr_core.errors import WORK_FAILED, UsageError
 from mmr_core.render.console import console, note, print_json, progress, warn
 
 if TYPE_CHECKING:
-    from mmr_core.authors.run import AuthorsRun
+    from mmr_core.authors.authors_run import AuthorsRun
     from mmr_core.results.model import LeftOut, RunResult
 
 PAPER_SEED, AUTHORS_SEED = 0, 42
@@ -78,7 +78,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout and nothing else.")] = False,
 ) -> None:
     """Evaluate routers and compare them with the oracle, the single models and ignoring the query."""
-    from mmr_core.authors.run import run_authors
+    from mmr_core.authors.authors_run import run_authors
     from mmr_core.cli.inputs import (
         check_out_folder,
         chosen_datasets,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmr_core.cli.arguments import ALL, registry, settings
-from mmr_core.cli.options import (
+from mmr_core.cli.shared_options import (
     Align,
     Assignments,
     BadImages,

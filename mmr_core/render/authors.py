@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
-from mmr_core.authors.run import AuthorsRun
+from mmr_core.authors.authors_run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
 from mmr_core.runner.lineup import library_versions
 from mmr_core.store.atomic import write_atomically
