@@ -312,9 +312,9 @@ def test_a_published_folder_is_stale_where_a_file_is_changed_gone_or_more(board,
     (tmp_path / "audit.jsonl").write_text("")
     assert stale_files(tmp_path, rendered) == [
         f"{PAGE} is not what leaderboard.json gives",
-        "site/index.html is not there",
-        "site/link is there and leaderboard.json gives no such file",
-        "site/more.html is there and leaderboard.json gives no such file",
+        "site/index.html is missing",
+        "site/link does not belong: leaderboard.json gives no such file",
+        "site/more.html does not belong: leaderboard.json gives no such file",
     ]
 
 
@@ -369,4 +369,4 @@ def test_an_entry_that_has_no_choices_in_a_fresh_run_is_noticed(choices):
 
 
 def test_absent_choices_are_a_difference(choices):
-    assert choice_differences(None, choices()) == ["choices.json is not there, or cannot be read"]
+    assert choice_differences(None, choices()) == ["choices.json is missing, or cannot be read"]

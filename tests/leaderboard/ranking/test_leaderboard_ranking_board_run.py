@@ -90,7 +90,7 @@ def test_a_second_run_measures_nothing_again(ground, stage, monkeypatch):
         raise AssertionError("something was measured again")
 
     monkeypatch.setattr(referee.Referee, "_audited", refuse)
-    monkeypatch.setattr(run_module.Ruler, "entry", refuse)
+    monkeypatch.setattr(run_module.BoardScorer, "entry", refuse)
     second = ground.run()
     assert ground.asked == ["knn"]
     assert document(second) == document(first)
