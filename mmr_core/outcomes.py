@@ -89,11 +89,18 @@ class OutcomeTable:
             _demand_shape(self.cached_tokens, (n, models), "cached_tokens", self.source)
         if len(self.columns) != models:
             raise DataError(f"{len(self.columns)} column names for {models} models", where=self.source)
-        _demand_unique([model.name for model in self.models], "model", self.source)
-        _demand_unique(list(zip(self.dataset, self.instance_id, strict=True)), "instance", self.source)
+        names = [model.name for model in self.models]
+        for name in names:
+            if names.count(name) > 1:
+                raise DataError(f"model {name!r} occurs twice", where=self.source, fix="remove one of them")
         unknown = set(self.dataset) - {spec.name for spec in self.datasets}
         if unknown:
             raise DataError(f"no spec for dataset {min(unknown)!r}", where=self.source)
+        ids: dict[str, set[str]] = {name: set() for name in set(self.dataset)}
+        for dataset, idx in zip(self.dataset, self.instance_id, strict=True):
+            if idx in ids[dataset]:
+                raise DataError(f"instance {idx!r} occurs twice", where=self.source, fix="remove one of them")
+            ids[dataset].add(idx)
         self._demand_range(self.utility, (self.utility < 0) | (self.utility > 1), "utility", "outside [0, 1]")
         for name in ("cost", "input_tokens", "image_tokens", "output_tokens", "cached_tokens"):
             amounts = getattr(self, name)
@@ -137,8 +144,9 @@ class OutcomeTable:
 
     def take(self, rows: NDArray[Any]) -> OutcomeTable:
         """The table of some rows, given as indices or as a mask, in the order given; nothing is shared."""
+        count = len(self.instance_id[rows])
         picked: dict[str, Any] = {
-            field.name: np.array(value[rows])
+            field.name: unknown_numbers((count, len(self.models))) if _takes_no_memory(value) else np.array(value[rows])
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray)
         }
@@ -155,7 +163,9 @@ class OutcomeTable:
             raise DataError(f"no model {absent[0]!r} in the table", where=self.source)
         chosen = [position[name] for name in names]
         picked: dict[str, Any] = {
-            field.name: np.array(value[:, chosen])
+            field.name: unknown_numbers((len(self), len(chosen)))
+            if _takes_no_memory(value)
+            else np.array(value[:, chosen])
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray) and value.ndim == 2
         }
@@ -185,6 +195,16 @@ class OutcomeTable:
         return state.hexdigest()
 
 
+def unknown_numbers(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """float64 of this shape, NaN everywhere: a read-only view of one number, whatever the shape."""
+    return np.broadcast_to(np.float64(np.nan), shape)
+
+
+def _takes_no_memory(numbers: NDArray[Any]) -> bool:
+    """Whether an array is what `unknown_numbers` makes."""
+    return numbers.ndim == 2 and numbers.strides == (0, 0) and not numbers.flags.writeable
+
+
 def object_array(values: Iterable[Any]) -> NDArray[np.object_]:
     """A one-dimensional object array of exactly these values."""
     listed = list(values)
@@ -195,13 +215,4 @@ def object_array(values: Iterable[Any]) -> NDArray[np.object_]:
 
 def _demand_shape(array: NDArray[Any], shape: tuple[int, ...], name: str, source: str) -> None:
     if array.shape != shape:
-        raise DataError(f"{name} has shape {array.shape} where {shape} is due", where=source)
-
-
-def _demand_unique(keys: Sequence[Any], what: str, source: str) -> None:
-    seen: set[Any] = set()
-    for key in keys:
-        if key in seen:
-            shown = key if isinstance(key, str) else key[-1]
-            raise DataError(f"{what} {shown!r} occurs twice", where=source, fix="remove one of them")
-        seen.add(key)
+        raise DataError(f"{name}: expected shape {shape}, got {array.shape}", where=source)

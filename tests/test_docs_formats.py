@@ -14,8 +14,8 @@ from mmr_core.features import PrecomputedFeatures
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import Registry
 from mmr_core.results import schema
-from mmr_core.store import OutcomeStore, manifest
-from mmr_core.store.origins import Origins
+from mmr_core.store import OutcomeStore, store_manifest
+from mmr_core.store.outcome_files import Origins
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
 
@@ -89,9 +89,9 @@ def test_a_store_has_the_columns_of_the_page(table, tmp_path):
 def test_a_manifest_has_the_fields_of_the_page():
     [rows] = re.findall(r"^\| field of `manifest.json`.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, flags=re.MULTILINE)
     tops = re.findall(r"^\| `(\w+)` \|", rows, flags=re.MULTILINE)
-    assert tops == list(manifest.Manifest.model_fields)
-    assert named("`outcomes` of a dataset") == list(manifest.StoredOutcomes.model_fields)
-    assert set(manifest.StoredDataset.model_fields) == set(named("`datasets`")) - {"DatasetSpec"}
+    assert tops == list(store_manifest.StoreManifest.model_fields)
+    assert named("`outcomes` of a dataset") == list(store_manifest.StoredOutcomes.model_fields)
+    assert set(store_manifest.StoredDataset.model_fields) == set(named("`datasets`")) - {"DatasetSpec"}
 
 
 @pytest.mark.parametrize(

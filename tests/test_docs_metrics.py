@@ -88,5 +88,5 @@ def test_the_draw_of_the_page_gives_its_figure(example):
     models = example["SingleModels"].of(right, cost)
     within = models.cost_range(right[drawn], cost[drawn])
     assert within.floor == 0.75
-    nauc = measure(frontier(curve.cost, curve.utility, within), within).nauc
+    nauc = measure(frontier(curve.cost, curve.utility, within), within)["nauc"]
     assert f"{nauc:.4f}" == "0.9688"

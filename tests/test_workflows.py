@@ -762,9 +762,9 @@ def test_the_comment_script_prints_the_comment_and_says_by_its_status_whether_al
 
 
 def test_it_reads_what_the_command_prints(tmp_path, capsys):
-    from mmr_leaderboard.cli.validating import _document
+    from mmr_leaderboard.cli.validate import _document
     from mmr_leaderboard.findings import finding as found
-    from mmr_leaderboard.submission.judging import Submission
+    from mmr_leaderboard.submission.validation import Submission
 
     wrong = found("bad-manifest", "submission.toml, seed", "it is -1", ["@octocat"])
     one = Submission(

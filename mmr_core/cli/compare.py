@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mmr_core.cli.choices import ALL, listed
-from mmr_core.cli.console import console, print_json
+from mmr_core.cli.arguments import ALL, listed
+from mmr_core.render.console import console, print_json
 
 
 class PairedMetric(StrEnum):

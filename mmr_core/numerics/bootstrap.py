@@ -15,16 +15,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.metrics import CostRange, SingleModels, frontier, measure
+from mmr_core.numerics.metrics import METRICS, CostRange, SingleModels, frontier, read_off
+from mmr_core.numerics.sweep import OperatingCurve
 
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 TAILS = (0.025, 0.975)
 """The quantiles at which an interval of that level ends; written out, since (1 - 0.95) / 2 is a little more."""
-METRICS = ("nauc", "nauc_log", "peak", "qnc")
-"""The columns of `metric_draws`."""
-
+_READ = tuple(metric.name for metric in METRICS.values() if metric.function is not None)
 
 Reader = Callable[[Floats], tuple[Floats, Floats]]
 """From weights [n] to mean cost and mean utility, [m] each."""
@@ -36,6 +35,9 @@ class Operating(Protocol):
     def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
         """Mean cost and mean utility, [m] each."""
 
+    def curve(self) -> OperatingCurve:
+        """The points with equal weights, by ascending trade-off weight."""
+
     def reader(self) -> Reader:
         """`points` for many weights in turn; what it gives is good until it is called again."""
 
@@ -44,10 +46,12 @@ class Operating(Protocol):
 class PointSet:
     """Operating points of policies that were evaluated one by one.
 
+    :param trade_off: [m] ascending, the trade-off weight of each.
     :param cost: [m, n] the (expected) true cost of each instance at each point.
     :param utility: [m, n] the (expected) true utility.
     """
 
+    trade_off: Floats
     cost: Floats
     utility: Floats
 
@@ -57,6 +61,11 @@ class PointSet:
             return self.cost.mean(axis=1), self.utility.mean(axis=1)
         total = weights.sum()
         return (self.cost * weights).sum(axis=1) / total, (self.utility * weights).sum(axis=1) / total
+
+    def curve(self) -> OperatingCurve:
+        """The points with equal weights, with their trade-off weights."""
+        mean_cost, mean_utility = self.points()
+        return OperatingCurve(trade_off=self.trade_off, cost=mean_cost, utility=mean_utility)
 
     def reader(self) -> Reader:
         """`points` for many weights in turn."""
@@ -113,26 +122,20 @@ def draw(
     return Draws(weights=weights, ranges=tuple(_range(row) for row in means))
 
 
-def metric_draws(policies: Sequence[Operating], draws: Draws) -> Floats:
-    """[B, 4] the metrics of each draw in the order of `METRICS`, averaged over the policies (one per seed).
+def metric_draws(policies: Sequence[Operating], draws: Draws) -> dict[str, Floats]:
+    """[B] per metric that is read off a frontier: the figure of each draw, averaged over the policies (one per seed).
 
-    NaN stands where a draw has no range, or a metric no meaning.
+    NaN stands where a draw has no range, or a metric no figure.
     """
     readers = [policy.reader() for policy in policies]
-    result = np.full((len(draws.ranges), len(METRICS)), np.nan)
+    figures = np.full((len(policies), len(draws.ranges), len(_READ)), np.nan)
     for b, within in enumerate(draws.ranges):
         if within is None:
             continue
         weights = draws.weights[b].astype(np.float64)
-        result[b] = np.mean([_row(read, weights, within) for read in readers], axis=0)
-    return result
-
-
-def skill_draws(own: Floats, constant: Floats, oracle: Floats, *, flat: float) -> Floats:
-    """[B] the skill of each draw from the nAUCs of each draw; NaN where the room is at most `flat`."""
-    room = oracle - constant
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(room > flat, (own - constant) / room, np.nan)
+        for i, read in enumerate(readers):
+            figures[i, b] = list(read_off(frontier(*read(weights), within), within).values())
+    return dict(zip(_READ, figures.mean(axis=0).T, strict=True))
 
 
 def interval(values: Floats) -> tuple[float, float] | None:
@@ -145,12 +148,6 @@ def interval(values: Floats) -> tuple[float, float] | None:
         return None
     low, high = np.quantile(known, TAILS, method="inverted_cdf")
     return float(low), float(high)
-
-
-def _row(read: Reader, weights: Floats, within: CostRange) -> list[float]:
-    figures = measure(frontier(*read(weights), within), within)
-    logarithmic = np.nan if figures.nauc_log is None else figures.nauc_log
-    return [figures.nauc, logarithmic, figures.peak, figures.qnc]
 
 
 def _range(means: Floats) -> CostRange | None:

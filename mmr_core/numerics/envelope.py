@@ -41,10 +41,20 @@ def concave_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
 
 def pareto_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
     """The points that no cheaper (or equally cheap) point matches in utility, costs strictly ascending."""
+    rows = pareto_rows(cost, utility)
+    return cost[rows], utility[rows]
+
+
+def pareto_rows(cost: Floats, utility: Floats) -> NDArray[np.intp]:
+    """Which points `pareto_envelope` keeps, by ascending cost; of equal points the first.
+
+    >>> pareto_rows(np.array([3.0, 1.0, 2.0, 1.0]), np.array([0.9, 0.5, 0.4, 0.5])).tolist()
+    [1, 0]
+    """
     order = np.lexsort((-utility, cost))
-    cost, utility = cost[order], utility[order]
+    utility = utility[order]
     rises = np.append(True, utility[1:] > np.maximum.accumulate(utility)[:-1])
-    return cost[rises], utility[rises]
+    return np.asarray(order[rises])
 
 
 def _up_to_peak(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:

@@ -1,13 +1,15 @@
-"""The paper's metrics of one router on one set of instances: nAUC, peak score, QNC, and what stands beside them.
+"""The metrics: `METRICS`, the one table of them, and the functions that read them off a frontier.
 
-All of them are read off the frontier p(c), the best utility that can be had at mean cost c, over the range between
-the cheapest and the dearest single model (section 4.3). Pure numpy, no I/O, no knowledge of plugins.
+Every figure comes from the frontier p(c), the best utility that can be had at mean cost c, over the range between the
+cheapest and the dearest single model (section 4.3 of the paper). Names, titles, formats, columns, help, schema and
+sorting everywhere else derive from `METRICS`. Arrays in, arrays out; no knowledge of plugins.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,13 @@ from mmr_core.numerics.envelope import concave_envelope, pareto_envelope
 
 Floats = NDArray[np.float64]
 Hull = Literal["concave", "pareto"]
+HULLS: tuple[Hull, ...] = ("concave", "pareto")
 
 REACHED = 1e-9
-"""How far below the best single model a peak may stay and still count as reaching it, and a QNC of 1 be off."""
+"""Mean utilities that differ by no more are equal: when models are ranked, and when QNC asks what has been reached."""
 
 FLAT = 1e-12
-"""The least distance between oracle and constant policy over which skill has a meaning."""
+"""Skill has no meaning where the oracle is better than the constant policy by no more than this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,17 @@ class CostRange:
     best_utility: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CostRanges:
+    """Many cost ranges, [B] each; fields as in `CostRange`."""
+
+    low: Floats
+    high: Floats
+    floor: Floats
+    best_cost: Floats
+    best_utility: Floats
+
+
 @dataclass(frozen=True, kw_only=True)
 class SingleModels:
     """Which single models bound the cost axis and set the mark, by index; fixed on the full test set."""
@@ -53,7 +67,7 @@ class SingleModels:
 
     @classmethod
     def of(cls, utility: Floats, cost: Floats) -> SingleModels:
-        """Chosen by means over [n, K] outcomes; ties: the more accurate cheapest, the cheaper best.
+        """Chosen by means over [n, K] outcomes; ties: the more accurate cheapest, the cheaper best, the lower index.
 
         :raises DegenerateError: with fewer than two models, no instance, or one cost for all models.
         """
@@ -83,20 +97,16 @@ class SingleModels:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frontier:
-    """p(c) on [c_min, c_max]: a line through these points, costs ascending from c_min to c_max, never falling."""
+    """p(c) on [c_min, c_max], one line [k] or many [..., k]: utility never falls along it.
+
+    Where lines have different numbers of knots, the last knot is repeated; a piece without width adds nothing.
+
+    :param cost: [..., k] ascending from c_min to c_max.
+    :param utility: [..., k]
+    """
 
     cost: Floats
     utility: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metrics:
-    """The figures of one router. QNC is +infinity where the mark is not reached; None marks what has no meaning."""
-
-    nauc: float
-    nauc_log: float | None
-    peak: float
-    qnc: float
 
 
 def frontier(cost: Floats, utility: Floats, within: CostRange, *, hull: Hull = "concave") -> Frontier:
@@ -104,6 +114,11 @@ def frontier(cost: Floats, utility: Floats, within: CostRange, *, hull: Hull = "
 
     Points outside the range count too, since a mixture of two policies reaches every point between them (Eq. 6). Right
     of its peak the frontier is constant. `hull="pareto"` joins the Pareto points by lines instead.
+
+    >>> within = CostRange(low=1.0, high=9.0, floor=0.5, best_cost=9.0, best_utility=0.75)
+    >>> line = frontier(np.array([9.0, 5.0, 3.5]), np.array([0.75, 1.0, 0.75]), within)
+    >>> line.cost.tolist(), line.utility.tolist()
+    ([1.0, 5.0, 9.0], [0.5, 1.0, 1.0])
 
     :param cost: [m] mean true costs of the operating points, in any order.
     :param utility: [m] their mean true utilities.
@@ -118,61 +133,176 @@ def frontier(cost: Floats, utility: Floats, within: CostRange, *, hull: Hull = "
     return Frontier(cost=knots, utility=np.interp(knots, corner_cost, corner_utility))
 
 
-def measure(line: Frontier, within: CostRange) -> Metrics:
-    """All metrics of one frontier."""
-    return Metrics(nauc=nauc(line), nauc_log=nauc_log(line), peak=peak(line), qnc=qnc(line, within))
+def nauc(line: Frontier) -> Floats:
+    """[...] the normalised area under the frontier, Eq. 7: the integral of p(c) dc over the width of the range."""
+    area = (np.diff(line.cost) * (line.utility[..., 1:] + line.utility[..., :-1])).sum(axis=-1) / 2
+    return np.asarray(area / (line.cost[..., -1] - line.cost[..., 0]))
 
 
-def nauc(line: Frontier) -> float:
-    """Normalised area under the frontier, Eq. 7: the integral of p(c) dc over the width of the range."""
-    area = np.diff(line.cost) @ (line.utility[1:] + line.utility[:-1]) / 2
-    return float(area / (line.cost[-1] - line.cost[0]))
-
-
-def nauc_log(line: Frontier) -> float | None:
-    """Eq. 7 on a logarithmic cost axis: the integral of p(c) dc/c over ln(c_max / c_min); None where c_min is 0.
+def nauc_log(line: Frontier) -> Floats:
+    """[...] Eq. 7 on a logarithmic cost axis: the integral of p(c) dc/c over ln(c_max / c_min); NaN where c_min is 0.
 
     On a piece [a, b] with x = (b - a) / a and L = log1p(x) the integral is p_a L + (p_b - p_a)(1 - L / x).
     """
-    if line.cost[0] <= 0:
-        return None
-    left, rise = line.cost[:-1], np.diff(line.utility)
-    x = np.diff(line.cost) / left
-    log = np.log1p(x)
-    area = line.utility[:-1] @ log + rise @ (1 - log / x)
-    return float(area / np.log(line.cost[-1] / line.cost[0]))
+    low, high = line.cost[..., 0], line.cost[..., -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.diff(line.cost) / line.cost[..., :-1]
+        log = np.log1p(x)
+        slope = np.where(x > 0, 1 - log / x, 0.0)
+        area = (line.utility[..., :-1] * log + np.diff(line.utility) * slope).sum(axis=-1)
+        return np.asarray(np.where(low > 0, area / np.log(high / low), np.nan))
 
 
-def peak(line: Frontier) -> float:
-    """The peak score P_s, Eq. 8: the greatest utility on the range."""
-    return float(line.utility.max())
+def peak(line: Frontier) -> Floats:
+    """[...] the peak score P_s, Eq. 8: the greatest utility on the range."""
+    return np.asarray(line.utility.max(axis=-1))
 
 
-def qnc(line: Frontier, within: CostRange) -> float:
-    """Quality-neutral cost, Eq. 9: the least cost at which p(c) reaches the best single model, over that model's cost.
+def qnc(line: Frontier, within: CostRange | CostRanges) -> Floats:
+    """[...] quality-neutral cost, Eq. 9: the least cost at which p(c) reaches the best single model, over that cost.
 
-    +infinity where the peak stays more than 1e-9 below; a ratio within 1e-9 of 1 is 1.
+    +infinity where the peak stays more than 1e-9 below the best single model. A corner of the frontier that is at most
+    1e-9 below it reaches it; a ratio within 1e-9 of 1 is 1.
     """
-    top = peak(line)
-    if top < within.best_utility - REACHED:
-        return float("inf")
-    mark = min(within.best_utility, top)
-    reached = int(np.argmax(line.utility >= mark))
-    cost = line.cost[reached]
-    if reached:
-        below, rise = line.utility[reached - 1], line.utility[reached] - line.utility[reached - 1]
-        share = (mark - below) / rise
-        cost = line.cost[reached - 1] + share * (cost - line.cost[reached - 1])
-    if within.best_cost == 0:
-        return 1.0 if cost == 0 else float("inf")
-    ratio = float(cost / within.best_cost)
-    return 1.0 if abs(ratio - 1) <= REACHED else ratio
+    best_utility, best_cost = np.asarray(within.best_utility), np.asarray(within.best_cost)
+    mark = np.minimum(best_utility, peak(line))
+    at = np.argmax(line.utility >= mark[..., None] - REACHED, axis=-1)[..., None]
+    before = np.maximum(at - 1, 0)
+    cost, low = (np.take_along_axis(line.cost, i, axis=-1)[..., 0] for i in (at, before))
+    utility, below = (np.take_along_axis(line.utility, i, axis=-1)[..., 0] for i in (at, before))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(utility > mark, (mark - below) / (utility - below), 1.0)
+        cost = np.where(at[..., 0] > 0, low + share * (cost - low), cost)
+        ratio = np.where(best_cost == 0, np.where(cost == 0, 1.0, np.inf), cost / best_cost)
+    ratio = np.where(np.abs(ratio - 1) <= REACHED, 1.0, ratio)
+    return np.where(peak(line) < best_utility - REACHED, np.inf, ratio)
 
 
-def skill(own: float, constant: float, oracle: float) -> float | None:
-    """(nAUC - nAUC of the constant policy) / (nAUC of the cost-aware oracle - nAUC of the constant policy).
+def skill(own: Any, constant: Any, oracle: Any) -> Floats:
+    """[...] (nAUC - nAUC of the constant policy) / (nAUC of the cost-aware oracle - nAUC of the constant policy).
 
-    0 is no better than ignoring the query, 1 is the oracle, below 0 is harm. None where the denominator is <= 1e-12.
+    0 is no better than ignoring the query, 1 is the oracle, below 0 is harm. NaN where the denominator is <= 1e-12.
     """
+    own, constant, oracle = np.asarray(own), np.asarray(constant), np.asarray(oracle)
     room = oracle - constant
-    return None if room <= FLAT else (own - constant) / room
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(room > FLAT, (own - constant) / room, np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric: all that the rest of the program knows about it.
+
+    It is read off a frontier (`function`), or it places another metric of a row between the same metric of the
+    constant policy and that of the oracle (`base` and `between`).
+
+    :param name: in files and on the command line: a Python identifier.
+    :param title: in tables and plots.
+    :param meaning: one sentence for people who read a table, also the description in schemas.
+    :param better: whether higher or lower figures are better.
+    :param shown: with three "decimals", or with three "significant" digits, for ratios that may be tiny or large.
+    :param paired: whether two routers can be compared by their difference; not where a figure may be infinite.
+    :param function: from a frontier, one or many, and what it is measured against, to the figures: [...], NaN where
+        there is none.
+    :param base: the name of the metric that `between` works on.
+    :param between: from the base metric of a row, of the constant policy and of the oracle, [...] each, to [...].
+    :param reason: why there may be no figure.
+    :param note: a few words below a table, where the figures do not explain themselves.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    better: Literal["higher", "lower"] = "higher"
+    shown: Literal["decimals", "significant"] = "decimals"
+    paired: bool = True
+    function: Callable[[Frontier, CostRange | CostRanges], Floats] | None = None
+    base: str = ""
+    between: Callable[[Floats, Floats, Floats], Floats] | None = None
+    reason: str = ""
+    note: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title where it begins a line."""
+        return self.title.capitalize() if self.title.islower() else self.title
+
+
+_ALL = (
+    Metric(
+        name="nauc",
+        title="nAUC",
+        meaning="Area under the frontier between the cheapest and the dearest single model, divided by its width "
+        "(Eq. 7).",
+        function=lambda line, within: nauc(line),
+    ),
+    Metric(
+        name="skill",
+        title="skill",
+        meaning="0 is no better than ignoring the query, 1 is the oracle, below 0 is harm.",
+        base="nauc",
+        between=skill,
+        reason="the oracle is no better than the constant policy",
+        note="0 = ignoring the query, 1 = oracle, below 0 = harm.",
+    ),
+    Metric(
+        name="nauc_log",
+        title="nAUC log",
+        meaning="The same area on a logarithmic cost axis, where cheap models matter.",
+        function=lambda line, within: nauc_log(line),
+        reason="the cheapest single model costs nothing, and a logarithmic cost axis has no place for 0",
+    ),
+    Metric(
+        name="peak",
+        title="peak",
+        meaning="The greatest utility that the frontier reaches (Eq. 8).",
+        function=lambda line, within: peak(line),
+    ),
+    Metric(
+        name="qnc",
+        title="QNC",
+        meaning="The cost at which the best single model's utility is reached, over that model's cost (Eq. 9); "
+        "∞ where it is never reached. Lower is better.",
+        better="lower",
+        shown="significant",
+        paired=False,
+        function=qnc,
+        note="share of the best single model's cost at which its utility is reached, ∞ = never.",
+    ),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+"""Every metric by name, in the order in which everything shows them; the first one ranks.
+
+A new metric is one entry here (with its function above), one test and one paragraph in docs/metrics.md: tables, files,
+schemas, `mmr compare`, studies and the leaderboard take it from here.
+"""
+
+
+def read_off(line: Frontier, within: CostRange | CostRanges) -> dict[str, Floats]:
+    """Every metric that has a `function`, by name: [...] figures of one frontier or many, NaN where there is none."""
+    return {m.name: np.asarray(m.function(line, within)) for m in METRICS.values() if m.function is not None}
+
+
+def with_relative(own: Mapping[str, Any], constant: Mapping[str, Any], oracle: Mapping[str, Any]) -> dict[str, Floats]:
+    """Every metric, [...] figures in the order of `METRICS`: what was read off, and what follows from it.
+
+    :param own: [...] figures of a row, as `read_off` gives them; likewise of the constant policy and of the oracle.
+    """
+    return {
+        m.name: np.asarray(
+            own[m.name] if m.between is None else m.between(own[m.base], constant[m.base], oracle[m.base])
+        )
+        for m in METRICS.values()
+    }
+
+
+def measure(line: Frontier, within: CostRange) -> dict[str, float | None]:
+    """As `read_off`, of one frontier, in Python's numbers: None marks what has no figure."""
+    return {name: figure(value) for name, value in read_off(line, within).items()}
+
+
+def figure(value: Any) -> float | None:
+    """One number of an array as Python's; None for NaN."""
+    number = float(value)
+    return None if np.isnan(number) else number

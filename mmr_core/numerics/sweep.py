@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError
+from mmr_core.numerics.envelope import pareto_rows
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.complex128]
@@ -42,6 +43,11 @@ class OperatingCurve:
     trade_off: Floats
     cost: Floats
     utility: Floats
+
+    def pareto(self) -> OperatingCurve:
+        """Its Pareto front: the points that no cheaper point matches in utility, ascending in cost and utility."""
+        rows = pareto_rows(self.cost, self.utility)
+        return OperatingCurve(trade_off=self.trade_off[rows], cost=self.cost[rows], utility=self.utility[rows])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,6 +91,13 @@ class Events:
         :raises DataError: if the weights are not of that kind.
         """
         return self.reader()(np.ones(len(self.base)) if weights is None else weights)
+
+    def curve(self, weights: Floats | None = None) -> OperatingCurve:
+        """`points` with their trade-off weights, from lambda = 0 upwards; for events of `lambda_events`."""
+        mean_cost, mean_utility = self.points(weights)
+        return OperatingCurve(
+            trade_off=self.level[::-1].copy(), cost=mean_cost[::-1].copy(), utility=mean_utility[::-1].copy()
+        )
 
     def reader(self) -> Callable[[Floats], tuple[Floats, Floats]]:
         """`points` for many weights in turn: what it gives is good until it is called again.
@@ -137,10 +150,7 @@ def lambda_sweep(
     :raises DegenerateError: if there is no instance or no model.
     """
     events = lambda_events(pred_utility, pred_cost, utility, cost)
-    mean_cost, mean_utility = events.points(None if weights is None else np.asarray(weights, dtype=np.float64))
-    return OperatingCurve(
-        trade_off=events.level[::-1].copy(), cost=mean_cost[::-1].copy(), utility=mean_utility[::-1].copy()
-    )
+    return events.curve(None if weights is None else np.asarray(weights, dtype=np.float64))
 
 
 def budget_sweep(

@@ -11,9 +11,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
-from mmr_core.authors.run import AuthorsRun
+from mmr_core.authors.authors_run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
-from mmr_core.runner.run import library_versions
+from mmr_core.runner.lineup import library_versions
 from mmr_core.store.atomic import write_atomically
 
 METRICS = ("nauc", "peak", "qnc")

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmr_core.errors import UsageError
-from mmr_core.features.aligned import View
-from mmr_core.features.aligned import Align
+from mmr_core.features.aligned import Align, View
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import JsonValue, ValidationError
 
-from mmr_core.numerics.bootstrap import LEVEL
 from mmr_core.errors import DataError
+from mmr_core.numerics.bootstrap import LEVEL
 from mmr_core.results.model import (
     METRIC_NAMES,
     Column,

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.numerics.bootstrap import interval
-from mmr_core.numerics.metrics import CostRange
+from mmr_core.numerics.metrics import METRICS, CostRange
 from mmr_core.numerics.sweep import OperatingCurve
 
-METRIC_NAMES = ("nauc", "skill", "nauc_log", "peak", "qnc")
+METRIC_NAMES = tuple(METRICS)
 """The metrics of a row, in the order in which tables show them."""
 
 Floats = NDArray[np.float64]

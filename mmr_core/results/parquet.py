@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError
-from mmr_core.results.model import METRIC_NAMES, Column, Row, RunResult, Slice
 from mmr_core.numerics.metrics import frontier
+from mmr_core.results.model import METRIC_NAMES, Column, Row, RunResult, Slice
 
 if TYPE_CHECKING:
     from pathlib import Path

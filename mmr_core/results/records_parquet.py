@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.store.atomic import write_atomically
 from mmr_core.errors import DataError, MMRError
-from mmr_core.results.model import METRIC_NAMES
 from mmr_core.numerics.metrics import CostRange
 from mmr_core.results.cells import Cell, EncoderPair
+from mmr_core.results.model import METRIC_NAMES
 from mmr_core.results.records import Along, CellFailure, Record, Results, cell_key
+from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa

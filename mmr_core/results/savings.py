@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mmr_core.results.model import DataFacts, Estimate, LeftOut, LineupEntry, RouterFailure, RowKind
 from mmr_core.numerics.metrics import CostRange
 from mmr_core.numerics.sweep import OperatingCurve
+from mmr_core.results.model import DataFacts, Estimate, LeftOut, LineupEntry, RouterFailure, RowKind
 
 Aim = Literal["cost", "quality"]
 

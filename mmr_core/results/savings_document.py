@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
-from mmr_core.results.model import Estimate, LineupEntry
-from mmr_core.results.document import estimate_document
-from mmr_core.results.schema import DataDocument, FailureDocument, LeftOutDocument
 from mmr_core.render.savings.figures import QUERIES
+from mmr_core.render.savings.words import summary
+from mmr_core.results.document import estimate_document
+from mmr_core.results.model import Estimate, LineupEntry
 from mmr_core.results.savings import Against, Chosen, ColumnSavings, RouterSavings, Savings, Single
 from mmr_core.results.savings_schema import (
     AgainstDocument,
@@ -23,7 +23,7 @@ from mmr_core.results.savings_schema import (
     SavingsDocument,
     SingleDocument,
 )
-from mmr_core.render.savings.words import summary
+from mmr_core.results.schema import DataDocument, FailureDocument, LeftOutDocument
 
 FIGURES = ("utility", "gain", "cost", "ratio")
 

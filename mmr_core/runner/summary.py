@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.numerics.bootstrap import interval
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.results.model import METRIC_NAMES, Column, Difference, Estimate, Macro, MacroRow, Row, Slice, estimate
 
 Floats = NDArray[np.float64]
 Drawn = Row | MacroRow
 
 EVERYTHING = "all"
-PAIRED_METRICS = ("nauc", "skill", "nauc_log", "peak")
-"""QNC is left out: the difference of two infinities is nothing."""
+PAIRED_METRICS = tuple(metric.name for metric in METRICS.values() if metric.paired)
+"""Those that are never infinite: the difference of two infinities is nothing."""
 
 
 def macro_averages(columns: Sequence[Column]) -> tuple[Macro, ...]:

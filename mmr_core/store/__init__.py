@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmr_core.store.folder import Added, OutcomeStore
-from mmr_core.store.origins import Origins
+from mmr_core.store.outcome_files import Origins
+from mmr_core.store.outcome_store import Added, OutcomeStore
 
 __all__ = ["Added", "Origins", "OutcomeStore"]

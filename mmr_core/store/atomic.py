@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | memoryview | str) -> None:
     """Replaces the file at `path`, or makes it, whole or not at all; text is written as UTF-8.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder. Missing folders are made.

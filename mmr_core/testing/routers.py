@@ -14,7 +14,7 @@ from mmr_core.errors import FeatureError, UsageError
 from mmr_core.features import View
 from mmr_core.runner.agreement import compare, identical
 from mmr_core.runner.fit import learn
-from mmr_core.runner.policies import Policy, Scored
+from mmr_core.runner.policies import Policy
 from mmr_core.testing.burden import measured
 from mmr_core.testing.checks import Broken, Check
 from mmr_core.testing.listing import LISTING_CHECK
@@ -156,13 +156,11 @@ def _demand_same(first: Policy, second: Policy, when: str) -> None:
 
 
 def _differences(first: Policy, second: Policy) -> str:
-    if isinstance(first, Scored) and isinstance(second, Scored):
-        apart = max(
-            float(np.abs(getattr(first, side) - getattr(second, side)).max(initial=0.0))
-            for side in ("pred_utility", "pred_cost")
-        )
-        return f"up to {apart:.2g} apart"
-    return "other decisions"
+    """How far the numbers of two answers are apart, where they have the same shapes."""
+    one, other = first.arrays, second.arrays
+    if [array.shape for array in one] != [array.shape for array in other]:
+        return "other decisions"
+    return f"up to {max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(one, other, strict=True)):.2g} apart"
 
 
 ROUTER_CHECKS: tuple[Check[RouterSubject], ...] = (

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mmr_core.testing.checks import Broken, NotApplicable
-from mmr_core.trained.states import read_back, written_down
+from mmr_core.trained.restore import restored_component
+from mmr_core.trained.serialize import component_state
 
 
 def restored(fitted: Any, make: Callable[[], Any], label: str) -> Any:
@@ -21,6 +22,6 @@ def restored(fitted: Any, make: Callable[[], Any], label: str) -> Any:
         raise NotApplicable("it has no state() and restore(state), which are optional: 'mmr train' cannot save it")
     if len(has) == 1:
         raise Broken(f"it has {has[0]} alone", expected="both state() and restore(state), or neither")
-    values, arrays = written_down(fitted, "component", label)
+    values, arrays = component_state(fitted, "component", label)
     copies = {name: array.copy(order="K") for name, array in arrays.items()}
-    return read_back(make(), values, copies, "component")
+    return restored_component(make(), values, copies, "component")

@@ -63,7 +63,7 @@ def test_a_model_occurs_once(table: Build) -> None:
 
 @pytest.mark.parametrize("name", ["question", "cost", "status", "response"])
 def test_arrays_of_another_shape_are_refused(table: Build, name: str) -> None:
-    with pytest.raises(DataError, match=f"{name} has shape"):
+    with pytest.raises(DataError, match=f"{name}: expected shape"):
         replace(table(), **{name: np.zeros((2, 2))})
 
 

@@ -1,16 +1,16 @@
-"""What it means if two answers of one router about the same queries are not the same.
+"""Behaviour checks: what follows if two answers of one router about the same queries differ.
 
-Whether they are is the rule of `mmr_core.runner.agreement`.
+Whether they differ is the rule of `mmr_core.runner.agreement`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mmr_core.runner.agreement import Compared, compare
 from mmr_core.runner.policies import Policy
 from mmr_leaderboard.findings import CODES, Finding, finding
-from mmr_leaderboard.jobs.terms import BehaviourCheck
 
 FLIP_SHARE = 0.25
 """The share of decisions that may flip with white space or with the encoding of images before it is flagged.
@@ -21,17 +21,34 @@ and falls back to training means flips 79 % on the sample and 94 % on real data,
 """
 
 STRICT = ("not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters")
-"""Any change is a finding. Each explains those behind it, so that only the first that is met is reported."""
+"""Any change is a finding. Each explains the later ones, so only the first that fails is reported."""
 
 FLIPS = ("whitespace-flips", "image-flips")
 
 Pair = tuple[Policy, Policy]
 
 
-def judge(pairs: Mapping[str, Sequence[Pair]], where: str) -> tuple[tuple[BehaviourCheck, ...], tuple[Finding, ...]]:
-    """Every check that was made, and what was found.
+@dataclass(frozen=True, kw_only=True)
+class BehaviourCheck:
+    """How many decisions one behaviour check compared, and how many were clearly different.
 
-    :param pairs: by the name of a code, answers that must be the same: what is the rule before what is the exception.
+    :param code: the name of its code in `mmr_leaderboard.findings`.
+    """
+
+    code: str
+    compared: int
+    changed: int
+
+    @property
+    def share(self) -> float:
+        """The share of compared decisions that changed; 0 where nothing was compared."""
+        return self.changed / self.compared if self.compared else 0.0
+
+
+def judge(pairs: Mapping[str, Sequence[Pair]], where: str) -> tuple[tuple[BehaviourCheck, ...], tuple[Finding, ...]]:
+    """Every check that was made, and the findings.
+
+    :param pairs: by code, pairs of answers that must agree: the rule first, then the exception.
     :param where: the place that findings name.
     """
     checks = tuple(_check(code, pairs[code]) for code in (*STRICT, *FLIPS) if code in pairs)

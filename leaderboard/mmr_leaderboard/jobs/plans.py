@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from mmr_core.contracts import Embeddings, LightFeatures
 from mmr_core.features import Features
 from mmr_core.features.aligned import View
+from mmr_leaderboard.jobs.job_writer import AskPlan, JobContent, TrainingRows
 from mmr_leaderboard.jobs.material import SEED, Material, Rows
-from mmr_leaderboard.jobs.writing import Ask, JobContent, Lessons
 
 SINGLE, SHUFFLED, CANONICAL, AGAIN, RENAMED, FIRST_VARIANT = range(6)
-"""The asks of the recheck, in order. Queries are asked by themselves first, while the router can remember none."""
+"""The asks of the recheck, in order. Queries are asked one by one first, while the router can remember none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,13 +38,13 @@ def answer_job(material: Material, modality: View) -> JobContent:
 
 
 def placebo_job(material: Material, modality: View) -> JobContent:
-    """The same with training outcomes that belong to other rows."""
+    """The same, with training outcomes that belong to other rows."""
     utility, cost = material.placebo_utility, material.placebo_cost
     return _content(material, modality, material.train, utility, cost, _queries(material, material.test, modality))
 
 
 def validation_job(material: Material, modality: View) -> JobContent | None:
-    """Trains on train without its validation part, asks about that; None where there is nothing to choose on."""
+    """Trains on train without its validation part, asks about that; None if there is nothing to choose on."""
     if material.fit_again is None or material.held_out is None:
         return None
     table = material.column.table
@@ -60,11 +60,11 @@ def recheck_job(material: Material, modality: View) -> Recheck:
     shuffled = np.random.default_rng(SEED).permutation(len(half))
     parts = [_queries(material, material.test[material.rechecked], modality)]
     asks = [
-        Ask(rows=material.alone, each=True),
-        Ask(rows=shuffled),
-        Ask(rows=half),
-        Ask(rows=half),
-        Ask(rows=half, renamed=True),
+        AskPlan(rows=material.alone, each=True),
+        AskPlan(rows=shuffled),
+        AskPlan(rows=half),
+        AskPlan(rows=half),
+        AskPlan(rows=half, renamed=True),
     ]
     variants: dict[str, Rows] = {}
     start = len(half)
@@ -75,7 +75,7 @@ def recheck_job(material: Material, modality: View) -> Recheck:
         if modality != hidden and len(found.of):
             variants[code] = found.of
             parts.append(found.features.restricted(modality))
-            asks.append(Ask(rows=np.arange(start, start + len(found.of))))
+            asks.append(AskPlan(rows=np.arange(start, start + len(found.of))))
             start += len(found.of)
     utility, cost = column.table.utility[material.train], column.table.cost[material.train]
     content = _content(material, modality, material.train, utility, cost, _together(parts), tuple(asks))
@@ -93,14 +93,16 @@ def _content(
     utility: NDArray[np.float64],
     cost: NDArray[np.float64],
     queries: Features,
-    asks: tuple[Ask, ...] | None = None,
+    asks: tuple[AskPlan, ...] | None = None,
 ) -> JobContent:
     column = material.column
     shown = column.features_train.restricted(modality)
     return JobContent(
-        lessons=Lessons(features=shown.take(fit_on), utility=utility, cost=cost, validation=column.validation[fit_on]),
+        training=TrainingRows(
+            features=shown.take(fit_on), utility=utility, cost=cost, validation=column.validation[fit_on]
+        ),
         queries=queries,
-        asks=asks or (Ask(rows=np.arange(len(queries))),),
+        asks=asks or (AskPlan(rows=np.arange(len(queries))),),
         pool=column.table.models,
         cost_scale=column.cost_scale,
         modality=modality,
@@ -109,7 +111,7 @@ def _content(
 
 
 def _together(parts: list[Features]) -> Features:
-    """The rows of several, one after the other."""
+    """Concatenates the rows of several parts."""
 
     def joined(arrays: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
         known = [array for array in arrays if array is not None]

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from mmr_core.render.markdown import escaped
 from mmr_core.results.schema import EstimateDocument, MetricsDocument
-from mmr_leaderboard.publish.schema import Entry, FindingDocument, Leaderboard
-from mmr_leaderboard.publish.words import (
+from mmr_leaderboard.schema import Entry, FindingDocument, Leaderboard
+from mmr_leaderboard.wording import (
     METRIC_MEANINGS,
     METRIC_TITLES,
     METRICS,

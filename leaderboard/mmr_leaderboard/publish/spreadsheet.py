@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Mapping
 
 from mmr_core.results.schema import EstimateDocument, MetricsDocument
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, Reference
-from mmr_leaderboard.publish.words import METRICS, flags, metric, scenarios, shown
+from mmr_leaderboard.schema import Entry, Leaderboard, Reference
+from mmr_leaderboard.wording import METRICS, flags, metric, scenarios, shown
 
 Cell = str | int | float
 

@@ -16,7 +16,7 @@ from mmr_core.numerics.metrics import Frontier
 from mmr_core.render.axes import LONG, UtilityAxis
 from mmr_core.render.numbers import CostUnit, number
 from mmr_core.render.styles import DASHES, PALETTE, line_style
-from mmr_leaderboard.publish.schema import ModelFacts, Point
+from mmr_leaderboard.schema import ModelFacts, Point
 
 Tick = tuple[float, str]
 

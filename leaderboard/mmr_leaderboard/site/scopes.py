@@ -1,6 +1,6 @@
-"""What a reader can pick to see figures on: the ranked column, each dataset, each scenario; and the cells they show.
+"""The scopes that a reader can choose (the ranked column, each dataset, each scenario), and their cells.
 
-A cell is formatted here once, for the page and for the script that exchanges it, so that both say the same.
+A cell is formatted once, for the page and for the script that exchanges it, so that both agree.
 """
 
 from __future__ import annotations
@@ -10,16 +10,8 @@ from typing import Any, Literal
 
 from mmr_core.results.schema import EstimateDocument, MetricsDocument
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, ModelFacts, Point, Reference
-from mmr_leaderboard.publish.words import (
-    METRICS,
-    figure,
-    figure_interval,
-    metric,
-    scenario_title,
-    scenarios,
-    shown,
-)
+from mmr_leaderboard.schema import Entry, Leaderboard, ModelFacts, Point, Reference
+from mmr_leaderboard.wording import METRICS, figure, figure_interval, metric, scenario_title, scenarios, shown
 
 Row = Entry | Reference
 
@@ -28,7 +20,7 @@ _NO_FIGURE = "–"
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A set of test instances with figures of its own.
+    """A set of test instances with its own figures.
 
     :param key: "board", "dataset/<name>" or "scenario/<name>".
     :param members: for a scenario, the keys of its datasets.
@@ -45,9 +37,9 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One figure as it is shown, and as it is sorted.
+    """One figure as shown and as sorted.
 
-    :param value: null where there is none; infinity is larger than everything.
+    :param value: None if there is none; infinity sorts above everything.
     """
 
     value: float | None
@@ -73,12 +65,12 @@ class Bars:
     mark: float | None
 
     def place(self, value: float) -> float:
-        """Where a value stands, 0 to 1; what lies beyond the scale stands at its end."""
+        """The position of a value, 0 to 1; clipped to the scale."""
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 def scopes(board: Leaderboard) -> list[Scope]:
-    """The ranked column first, then scenarios, then datasets; a column that is one dataset stands once."""
+    """The ranked column first, then scenarios, then datasets; a column of one dataset appears once."""
     table = board.table
     found = [
         Scope(
@@ -116,7 +108,7 @@ def scopes(board: Leaderboard) -> list[Scope]:
 
 
 def metrics_on(row: Row, scope: Scope) -> MetricsDocument | None:
-    """A row's metrics on a scope; None where it has none."""
+    """A row's metrics on a scope; None if it has none."""
     if scope.kind == "board":
         return row.metrics
     return (row.datasets if scope.kind == "dataset" else row.scenarios).get(scope.name)
@@ -150,9 +142,9 @@ def cells(row: Row, scope: Scope) -> dict[str, Cell]:
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:
-    """A scale that holds the intervals of all entries, of the constant policy and of the best single model.
+    """A scale for the intervals of all entries, the constant policy and the best single model.
 
-    Oracles and weak single models stand beyond its ends: they would squash what the reader came for.
+    Oracles and weak single models lie beyond its ends, because they would squash everything else.
     """
     rows: list[Row] = [*board.entries, *(row for row in board.references if row.name in (CONSTANT, BEST_SINGLE))]
     ends = [

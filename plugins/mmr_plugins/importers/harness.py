@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.logs.reading import found, json_document
+from mmr_core.logs.log_files import found, json_document
 
 if TYPE_CHECKING:
     from mmr_core.logs import LogSource

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from mmr_core.cli import main
-from mmr_core.cli.console import registry
-from mmr_core.cli.preparing import lineup
+from mmr_core.cli.arguments import registry
+from mmr_core.cli.inputs import lineup
 from mmr_core.registry import Registry
 
 PLUGIN = '''
@@ -261,7 +261,7 @@ def test_nothing_that_can_be_made_is_a_failure_with_its_reason(reproduce, tmp_pa
     assert reproduce("absent") == 1
     printed = capsys.readouterr()
     assert "not made: absent: this table has no smells" in printed.out
-    assert "nothing could be made of this table" in printed.err
+    assert "nothing could be made from this table" in printed.err
     assert not (tmp_path / "out").exists()
 
 
@@ -283,7 +283,7 @@ def test_a_slow_router_takes_part_only_where_it_is_asked_for():
     shelf = Registry.discover(trusts=lambda distribution: distribution == "mmr-toy-studies").routers
     usual, left_out = lineup(None, shelf, {})
     assert [entrant.name for entrant in usual] == ["counted"]
-    assert left_out == {"plodding": "it is slow, so it takes part only where --router names it"}
+    assert left_out == {"plodding": "it is slow, so it only runs if --router names it"}
     everyone, left_out = lineup("all", shelf, {})
     assert [entrant.name for entrant in everyone] == ["counted", "plodding"]
     assert left_out == {}
@@ -352,7 +352,7 @@ def test_an_interrupted_run_says_how_to_go_on(stopped, reproduce, fits, tmp_path
     assert ended.returncode == 130
     assert ended.stdout == ""
     assert ended.stderr.splitlines()[-1] == (
-        "warning: interrupted: what is finished is kept, and the same command goes on from there"
+        "warning: interrupted: finished parts are kept, and the same command continues from there"
     )
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "out").exists()

@@ -279,7 +279,7 @@ def test_a_broken_image_is_named_and_can_be_masked(published, capsys):
         (["--prices", "nowhere.toml"], 1, ("nowhere.toml",)),
         (["--models", "Nobody"], 1, ("no model 'Nobody'",)),
         (["--protocol", "authors", "--router", "mlp"], 2, ("unseeded in the authors' program",)),
-        (["--protocol", "authors", "--seeds", "3"], 2, ("--seeds has no place",)),
+        (["--protocol", "authors", "--seeds", "3"], 2, ("--seeds does not apply",)),
         (["--seeds", "0"], 2, ("--seeds",)),
         (["--modality", "audio"], 2, ("audio",)),
     ],
@@ -341,7 +341,7 @@ def test_the_version_and_the_help_page_are_there(capsys):
 
 
 def test_strict_plugins_make_a_failure_fatal(monkeypatch, capsys):
-    from mmr_core.cli import console
+    from mmr_core.cli import arguments
     from mmr_core.plugins import Discovery, PluginFailure, Provider
     from mmr_core.registry import Registry
 
@@ -353,14 +353,14 @@ def test_strict_plugins_make_a_failure_fatal(monkeypatch, capsys):
     )
     found = Registry(Discovery(providers=(), contributions=(), failures=(failure,)))
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **choices: found))
-    console.registry.cache_clear()
+    arguments.registry.cache_clear()
     assert main(["plugins", "list"]) == 0
     assert "mmr-bad" in capsys.readouterr().err
-    console.registry.cache_clear()
+    arguments.registry.cache_clear()
     monkeypatch.setenv("MMR_STRICT_PLUGINS", "1")
     assert main(["plugins", "list"]) == 1
     assert "1 / 0" in capsys.readouterr().err
-    console.registry.cache_clear()
+    arguments.registry.cache_clear()
 
 
 def test_plugins_are_listed_with_provider_and_kind_as_json(capsys):
@@ -376,7 +376,7 @@ def test_the_command_of_a_plugin_is_listed_unloaded_and_loaded_when_it_runs(monk
     import sys
     import types
 
-    from mmr_core.cli import console
+    from mmr_core.cli import arguments
     from mmr_core.plugins import Contribution, Discovery, Provider
     from mmr_core.registry import Registry
     from mmr_core.specs import CommandSpec
@@ -390,7 +390,7 @@ def test_the_command_of_a_plugin_is_listed_unloaded_and_loaded_when_it_runs(monk
     contributions = tuple(Contribution(word="command", spec=spec, provider=provider) for spec in specs)
     found = Registry(Discovery(providers=(provider,), contributions=contributions, failures=()))
     monkeypatch.setattr(Registry, "discover", classmethod(lambda cls, **choices: found))
-    console.registry.cache_clear()
+    arguments.registry.cache_clear()
     assert main(["--help"]) == 0
     assert "Greet." in capsys.readouterr().out
     module = types.ModuleType("greeting_module")
@@ -401,4 +401,4 @@ def test_the_command_of_a_plugin_is_listed_unloaded_and_loaded_when_it_runs(monk
     assert main(["broken"]) == 1
     assert "cannot be loaded" in capsys.readouterr().err
     assert main(["run", "--data", "nowhere"]) == 1
-    console.registry.cache_clear()
+    arguments.registry.cache_clear()

@@ -22,7 +22,7 @@ pytest.importorskip("huggingface_hub", minversion="1.0")
 from mmr_core.cli import main
 from mmr_core.errors import DataError, MissingExtraError, MMRError, SpecError, UsageError
 from mmr_core.logs.download import download
-from mmr_core.logs.download.record import read_record
+from mmr_core.logs.download.table_download import read_record
 from mmr_core.specs import ComponentSpec, PublishedTable
 
 COMMIT, LATER = "a" * 40, "b" * 40
@@ -310,7 +310,7 @@ def test_without_a_network_it_says_so_in_one_line_and_leaves_nothing(tmp_path):
 
 def test_a_full_disk_is_told_before_anything_is_fetched(hub, tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 1000})
-    monkeypatch.setattr("mmr_core.logs.download.conducting.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("mmr_core.logs.download.table_download.shutil.disk_usage", lambda path: usage)
     with pytest.raises(MMRError, match=r"1\.0 MB are to be fetched, and 0\.0 MB are free"):
         fetch(hub, tmp_path)
     assert files_in(tmp_path) == {}

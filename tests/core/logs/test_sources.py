@@ -12,7 +12,7 @@ import pytest
 
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import DataError, PluginError, UnknownNameError, UsageError
-from mmr_core.logs.sources import import_table, open_table
+from mmr_core.logs.table_sources import import_table, open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME, Contribution, Discovery, PluginFailure, Provider
 from mmr_core.registry import Registry

@@ -22,8 +22,9 @@ from mmr_core.results.model import (
     Slice,
     Timing,
 )
-from mmr_core.runner.measure import Answers, TestSet, measure_slice
+from mmr_core.runner.measure import Answers, measure_slice
 from mmr_core.runner.policies import Decided, Policy, Scored
+from mmr_core.runner.references import TestSet
 from mmr_core.runner.summary import macro_averages, paired_differences
 
 Floats = NDArray[np.float64]

@@ -111,7 +111,7 @@ def test_a_file_without_a_column_is_named(stored: Path) -> None:
 def test_fewer_instances_than_the_manifest_says_are_noticed(stored: Path) -> None:
     path = stored / "instances" / "alpha.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
-    fails_with("has 24 instances where manifest.json says 25", OutcomeStore.open(stored, verify=False).table)
+    fails_with("expected 25 instances as manifest.json says, got 24", OutcomeStore.open(stored, verify=False).table)
 
 
 def test_names_that_the_store_lacks_are_answered_with_those_it_has(stored: Path) -> None:

@@ -11,9 +11,8 @@ from mmr_core.numerics.bootstrap import metric_draws
 from mmr_core.numerics.metrics import frontier, measure
 from mmr_core.numerics.sweep import choose
 from mmr_core.runner import Entrant, Options, evaluate
-from mmr_core.runner.along import along_grid, choices
-from mmr_core.runner.policies import GRID, Decided, Scored
-from mmr_core.runner.pooling import Pooled
+from mmr_core.runner.grid import along_grid
+from mmr_core.runner.policies import GRID, Decided, Pooled, Scored
 from mmr_core.studies import Cell
 
 FEW = st.integers(0, 3).map(lambda k: k / 4)
@@ -108,7 +107,7 @@ def test_a_pooled_cell_has_the_best_frontier_of_its_parts_united_with_draws_of_t
         np.concatenate([part.frontier_utility for part in parts]),
         pooled.within,
     )
-    assert pooled.metrics["nauc"] == pytest.approx(measure(united, pooled.within).nauc)
+    assert pooled.metrics["nauc"] == pytest.approx(measure(united, pooled.within)["nauc"])
     assert pooled.metrics["nauc"] >= max(part.metrics["nauc"] for part in parts)
     assert (pooled.draws["nauc"] >= np.max([part.draws["nauc"] for part in parts], axis=0) - 1e-12).all()
     assert (pooled.draws["nauc"] > np.min([part.draws["nauc"] for part in parts], axis=0)).any()
@@ -128,7 +127,7 @@ def test_the_draws_of_a_union_are_those_of_one_frontier_and_not_a_mean(setting):
         weights = sample.weights[b].astype(float)
         points = [part.operating(utility, cost).points(weights) for part in parts]
         line = frontier(*(np.concatenate(axis) for axis in zip(*points, strict=True)), within)
-        assert drawn[b, 0] == pytest.approx(measure(line, within).nauc)
+        assert drawn["nauc"][b] == pytest.approx(measure(line, within)["nauc"])
 
 
 @settings(deadline=None, max_examples=80)
@@ -136,7 +135,7 @@ def test_the_draws_of_a_union_are_those_of_one_frontier_and_not_a_mean(setting):
 def test_the_choices_along_the_grid_are_those_of_the_sweep(made):
     utility, cost, pred_utility, pred_cost = made
     policy = Scored(pred_utility, pred_cost)
-    fast = choices(policy)
+    fast = [decisions.choice for decisions in policy.decisions_along(GRID)]
     for g, weight in enumerate(GRID):
         assert fast[g].tolist() == choose(pred_utility, pred_cost, float(weight)).tolist()
     along = along_grid(policy, utility, cost, keep_choices=True)

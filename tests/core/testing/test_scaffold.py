@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, is_normalized_name
 
 from mmr_core.cli import main
-from mmr_core.cli.scaffolding import ScaffoldKind
+from mmr_core.cli.plugin_commands import ScaffoldKind
 from mmr_core.errors import UsageError
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_core.specs import ComponentSpec

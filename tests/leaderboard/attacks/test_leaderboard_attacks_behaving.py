@@ -9,8 +9,8 @@ import pytest
 
 from mmr_leaderboard.board import board_settings, open_board
 from mmr_leaderboard.publish.choices import FILE, choices_text
-from mmr_leaderboard.publish.files import publish
 from mmr_leaderboard.publish.log import append, news, read_log, sign_off
+from mmr_leaderboard.publish.publication import publish
 from mmr_leaderboard.submission.pins import expected_of
 
 STRICT = {

@@ -24,9 +24,10 @@ from mmr_core.runner import Options
 from mmr_core.runner.prepare import Prepared, prepare
 from mmr_core.specs import DatasetSpec
 from mmr_leaderboard.child import driver
-from mmr_leaderboard.jobs.running import Material, material, run_entry
-from mmr_leaderboard.jobs.terms import EntryRun, RouterRequest, Runtime
-from mmr_leaderboard.sandbox.terms import Ended, Limits, Sandbox, View
+from mmr_leaderboard.jobs.entry_run import EntryRun, Material, run_entry
+from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
+from mmr_leaderboard.jobs.material import material
+from mmr_leaderboard.sandbox.contract import Limits, ProcessEnd, Sandbox, View
 
 DATASETS = ("zanzibar", "quokkaset")
 MIXTURE = DatasetSpec(name="both", title="Both", scenario="mixed", modalities=("text", "image"), members=DATASETS)
@@ -73,7 +74,7 @@ class Plain:
 
     method = "unsafe"
 
-    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> Ended:
+    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> ProcessEnd:
         script = ["/bin/sh", "-c", 'exec 3>"$0"; exec "$@"', str(answer), *command]
         started = time.perf_counter()
         done = subprocess.run(script, env={}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, timeout=120)
@@ -88,7 +89,7 @@ class Forked:
 
     method = "bubblewrap"
 
-    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> Ended:
+    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> ProcessEnd:
         said = view.scratch / "said"
         started = time.perf_counter()
         child = os.fork()
@@ -105,8 +106,8 @@ class Forked:
         return _ended(os.waitstatus_to_exitcode(status), said.read_text(errors="replace"), started)
 
 
-def _ended(status: int, said: str, started: float) -> Ended:
-    return Ended(
+def _ended(status: int, said: str, started: float) -> ProcessEnd:
+    return ProcessEnd(
         end="raised" if status else "done", status=status, said=said[-2000:], seconds=time.perf_counter() - started
     )
 

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmr_core.runner.policies import GRID
-from mmr_leaderboard.child.writing import archive
+from mmr_leaderboard.child.driver import archive
 from mmr_leaderboard.findings import Finding
-from mmr_leaderboard.jobs.answers import Answers, Due, read_answers
+from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, read_answers
 
-DUE = (Due(queries=3, each=True), Due(queries=2))
+DUE = (ExpectedReply(queries=3, each=True), ExpectedReply(queries=2))
 MODELS = 2
 LARGEST = 1 << 20
 

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.sandbox.choosing import sandbox as choose
-from mmr_leaderboard.sandbox.interpreter import interpreter
-from mmr_leaderboard.sandbox.running import IsolationError
-from mmr_leaderboard.sandbox.terms import MIB, Ended, Limits, Method, Sandbox, View
+from mmr_leaderboard.sandbox.contract import MIB, IsolationError, Limits, Method, ProcessEnd, Sandbox, View
+from mmr_leaderboard.sandbox.filesystem import interpreter
+from mmr_leaderboard.sandbox.selection import sandbox as choose
 
 PATIENCE_SECONDS = 20.0
 
@@ -50,7 +49,7 @@ class Cell:
         object.__setattr__(self, "answer", self.folder / "answer")
         self.scratch.mkdir(exist_ok=True)
 
-    def run(self, program: str, *told: object, limits: Limits | None = None) -> Ended:
+    def run(self, program: str, *told: object, limits: Limits | None = None) -> ProcessEnd:
         """Runs a Python program; `told` are its arguments."""
         command = [str(interpreter()), "-I", "-S", "-c", program, *map(str, told)]
         return self.sandbox.run(

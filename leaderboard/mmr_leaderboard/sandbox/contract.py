@@ -1,0 +1,84 @@
+"""The contract of a sandbox: what an isolated run is given, how it ends, and the error of one that cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from mmr_core.errors import MMRError
+
+
+class IsolationError(MMRError):
+    """A sandbox could not be made; says nothing about the command that was to run in it."""
+
+
+Method = Literal["bubblewrap", "landlock", "unsafe"]
+End = Literal["done", "raised", "timeout", "cpu-limit", "memory-limit", "killed", "output-too-large"]
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one isolated process may use.
+
+    :param memory: bytes of address space.
+    :param cpu_seconds: processor time.
+    :param wall_seconds: time by the clock, after which everything the run started is killed.
+    :param answer_bytes: the largest file it may write.
+    :param scratch_bytes: what fits into its temporary folder in all.
+    :param open_files: file descriptors.
+    """
+
+    memory: int = 24 * GIB
+    cpu_seconds: int = 3600
+    wall_seconds: float = 3600.0
+    answer_bytes: int = 512 * MIB
+    scratch_bytes: int = 256 * MIB
+    open_files: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What an isolated process sees of the file system; everything else does not exist, or cannot be read.
+
+    :param readable: files and folders that can be read, at their own paths.
+    :param scratch: an existing empty folder, at whose path the process finds a temporary folder of its own.
+    """
+
+    readable: tuple[Path, ...]
+    scratch: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessEnd:
+    """How an isolated run ended.
+
+    :param end: "done" for exit status 0, else what stopped it.
+    :param status: exit status; negative for a signal.
+    :param said: the last lines that it printed.
+    :param seconds: by the clock.
+    """
+
+    end: End
+    status: int
+    said: str
+    seconds: float
+
+
+class Sandbox(Protocol):
+    """A way of isolation."""
+
+    @property
+    def method(self) -> Method: ...
+
+    def run(self, command: Sequence[str], view: View, limits: Limits, answer: Path) -> ProcessEnd:
+        """Runs the command to its end; nothing that it started is left afterwards.
+
+        :param command: an absolute program and its arguments.
+        :param answer: a file that is made anew; the process finds it open for writing at descriptor 3, and can
+            write nowhere else but in its scratch folder.
+        """
