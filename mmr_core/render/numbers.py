@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mmr_core.numerics.metrics import METRICS
-from mmr_core.results.model import Estimate
+from mmr_core.results import QUERIES, Estimate
 
 INFINITY = "∞"
 NOTHING = "–"
 NEVER = "never"
 """What an infinite cost means: the utility is never reached."""
 
-QUERIES = 1000
 UNIT = f"USD per {QUERIES:,} queries"
 SHORT_UNIT = f"USD per {QUERIES:,}"
 """The unit of costs in everything about savings."""
@@ -71,9 +70,12 @@ def significant(value: float, digits: int = 3) -> str:
 
 def interval(estimate: Estimate, show: Show = number) -> str:
     """The 95 % interval, such as "[0.690, 0.712]"; empty where there is none, or all of it is infinite."""
-    if estimate.value is None or estimate.low is None or estimate.high is None or math.isinf(estimate.low):
-        return ""
-    return f"[{show(estimate.low)}, {show(estimate.high)}]"
+    return "" if estimate.value is None else ends(estimate.low, estimate.high, show)
+
+
+def ends(low: float | None, high: float | None, show: Show = number) -> str:
+    """Both ends of an interval, as in `interval`."""
+    return "" if low is None or high is None or math.isinf(low) else f"[{show(low)}, {show(high)}]"
 
 
 def with_interval(estimate: Estimate, show: Show = number) -> str:

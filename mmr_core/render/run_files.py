@@ -16,16 +16,14 @@ from mmr_core.render.run_tables import headline_table, long_table, run_tables
 from mmr_core.render.table import SYNTHETIC, Table, TableColumn, plain_table, titled, words
 from mmr_core.render.together import write_together
 from mmr_core.render.writers import bullets, csv_text, markdown_part, markdown_table
-from mmr_core.results.document import document
-from mmr_core.results.model import FusionEntry, RunResult
-from mmr_core.results.parquet import curves_parquet, draws_parquet
+from mmr_core.results import FusionEntry, RunResult, curves_parquet, draws_parquet
+from mmr_core.results.run_result import CURVES, DRAWS, RESULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESULTS = "results.json"
 PLOTS = ("frontier.png", "frontier.svg")
-FILES = ("draws.parquet", "curves.parquet", "table.md", "table.csv", "table.tex", *PLOTS, RESULTS)
+FILES = (DRAWS, CURVES, "table.md", "table.csv", "table.tex", *PLOTS, RESULTS)
 """What a run leaves, in the order in which it is moved in."""
 
 
@@ -46,8 +44,8 @@ def write_run(
     :raises MMRError: if a file cannot be written.
     """
     contents: dict[str, bytes | str] = {
-        "draws.parquet": draws_parquet(run),
-        "curves.parquet": curves_parquet(run),
+        DRAWS: draws_parquet(run.columns, synthetic=run.data.synthetic),
+        CURVES: curves_parquet(run.columns, run.seeds, synthetic=run.data.synthetic),
         "table.md": run_page(run),
         "table.csv": csv_text(long_table(run)),
         "table.tex": run_latex(run),
@@ -58,7 +56,7 @@ def write_run(
         warn(f"no {' and '.join(PLOTS)}: {error}")
     else:
         contents.update({plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS})
-    contents[RESULTS] = document(run).model_dump_json(indent=2) + "\n"
+    contents[RESULTS] = run.to_json()
     return write_together(out, contents, last=RESULTS, stale=FILES)
 
 

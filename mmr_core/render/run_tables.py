@@ -24,7 +24,8 @@ from mmr_core.render.table import (
     titled,
     words,
 )
-from mmr_core.results.model import Column, Difference, Estimate, MacroRow, Row, RowKind, RunResult, Slice
+from mmr_core.results import Column, Difference, Estimate, MacroRow, Row, RowKind, RunResult, Slice
+from mmr_core.results.paired import Comparison
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX
 from mmr_core.runner.summary import paired_differences
 
@@ -111,9 +112,9 @@ def difference_table(part: Slice, *, synthetic: bool) -> Table:
         if pair.metric == RANKED_BY and best in (pair.first, pair.second)
     ]
     return plain_table(
-        difference_columns(),
+        _difference_columns(),
         (
-            difference_cells(
+            _difference_cells(
                 pair, name(pair.second), "undecided" if not pair.decided else "better" if pair.value > 0 else "worse"
             )
             for pair in sorted(pairs, key=lambda pair: pair.value)
@@ -123,7 +124,32 @@ def difference_table(part: Slice, *, synthetic: bool) -> Table:
     )
 
 
-def difference_columns() -> tuple[TableColumn, ...]:
+def comparison_tables(comparison: Comparison) -> list[Table]:
+    """What `mmr compare` found: the routers, and their differences."""
+    which, synthetic = comparison.metric, comparison.synthetic
+    title = METRICS[which].title
+    return [
+        plain_table(
+            (name_column(), *metric_columns([which])),
+            ((label(entry.label), metric(which, entry.estimate)) for entry in comparison.entries),
+            title=titled(f"{title} on {name(comparison.dataset)}", synthetic=synthetic),
+        ),
+        plain_table(
+            _difference_columns(),
+            (
+                _difference_cells(pair, f"{pair.first} − {pair.second}", "decided" if pair.decided else "undecided")
+                for pair in comparison.differences
+            ),
+            title=titled(f"Differences in {title}", synthetic=synthetic),
+            notes=(
+                f"Pairs on the same {comparison.draws:,} bootstrap draws.",
+                "Decided: the interval excludes 0. Intervals hold for one pair each, not for all pairs at once.",
+            ),
+        ),
+    ]
+
+
+def _difference_columns() -> tuple[TableColumn, ...]:
     """The columns of a table of paired differences."""
     return (
         name_column(),
@@ -133,7 +159,7 @@ def difference_columns() -> tuple[TableColumn, ...]:
     )
 
 
-def difference_cells(pair: Difference, pair_name: str, verdict: str) -> tuple[TableCell, ...]:
+def _difference_cells(pair: Difference, pair_name: str, verdict: str) -> tuple[TableCell, ...]:
     """One pair: the difference and its interval in the four decimals that differences need."""
     found = estimate(Estimate(value=pair.value, low=pair.low, high=pair.high), finer)
     return label(pair_name), figure(pair.value, signed), words(found.interval), words(verdict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmr_core.errors import MissingExtraError
@@ -18,20 +19,31 @@ from mmr_core.render.table import (
     TableColumn,
     TableRow,
     estimate,
+    figure,
     label,
     name_column,
+    plain_table,
     titled,
 )
 from mmr_core.render.together import write_together
-from mmr_core.render.writers import bullets, markdown_escaped, markdown_part
-from mmr_core.results.model import Estimate
-from mmr_core.results.savings import AIMS, Aim, ColumnSavings, RouterSavings, Savings
-from mmr_core.results.savings_document import savings_csv, savings_document
+from mmr_core.render.writers import bullets, csv_text, markdown_escaped, markdown_part
+from mmr_core.results import (
+    AIMS,
+    Against,
+    Aim,
+    Chosen,
+    ColumnSavings,
+    Estimate,
+    RouterSavings,
+    Savings,
+    Single,
+    per_thousand,
+)
+from mmr_core.results.savings_result import DOCUMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCUMENT = "savings.json"
 PLOTS = ("savings.png", "savings.svg")
 FILES = ("savings.md", "savings.csv", *PLOTS, DOCUMENT)
 
@@ -128,6 +140,44 @@ def _savings(cost: Estimate, ratio: Estimate) -> tuple[TableCell, TableCell]:
     return estimate(cost, usd, bounds=usd_interval), estimate(ratio, share, bounds=share_interval)
 
 
+LONG_HEADER = ("dataset", "row", "kind", "at", "model", "figure", "value", "low", "high", "reason", "synthetic")
+"""`at` is "single", "chosen:cost", "chosen:quality" or "frontier"; `model` is what gain and ratio are against. Costs
+are in USD per 1,000 queries; an infinite one ("inf") is one at which the utility is never reached."""
+
+
+def long_savings_table(savings: Savings) -> Table:
+    """Every figure in long form, one per row, for programs."""
+    synthetic = TableCell(text=str(savings.data.synthetic).lower())
+    rows = []
+    for column in savings.columns:
+        for place, found in _places(column):
+            for which in ("utility", "gain", "cost", "ratio"):
+                stored: Estimate = getattr(found, which)
+                shown = per_thousand(stored) if which == "cost" else stored
+                words = (TableCell(text=text) for text in (column.dataset, *place, which))
+                figures = (figure(end) for end in (shown.value, shown.low, shown.high))
+                rows.append((*words, *figures, TableCell(text=shown.reason), synthetic))
+    return plain_table([TableColumn(title=title) for title in LONG_HEADER], rows)
+
+
+def _places(column: ColumnSavings) -> Iterator[tuple[tuple[str, ...], Single | Chosen | Against]]:
+    """Every row, its kind, where it is read and against which model; and what was found there."""
+    for single in column.singles:
+        yield (single.name, "model", "single", column.best), single
+    for row in (*column.routers, *column.references):
+        for aim, chosen in row.chosen.items():
+            yield (row.name, row.kind, f"chosen:{aim}", column.best), chosen
+        for against in row.against:
+            yield (row.name, row.kind, "frontier", against.model), against
+
+
+def with_summaries(savings: Savings) -> Savings:
+    """The same page with the sentences about each column, which `savings.json` has too."""
+    return replace(
+        savings, columns=tuple(replace(column, summary=tuple(summary(column))) for column in savings.columns)
+    )
+
+
 def savings_markdown(savings: Savings) -> str:
     """The page: answer, tables, how they were made, what is left out."""
     synthetic = savings.data.synthetic
@@ -155,14 +205,17 @@ def write_savings(
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.
     """
-    contents: dict[str, bytes | str] = {"savings.md": savings_markdown(savings), "savings.csv": savings_csv(savings)}
+    contents: dict[str, bytes | str] = {
+        "savings.md": savings_markdown(savings),
+        "savings.csv": csv_text(long_savings_table(savings)),
+    }
     try:
-        figure = savings_figure(savings.columns[0], synthetic=savings.data.synthetic, log_cost=log_cost)
+        drawing = savings_figure(savings.columns[0], synthetic=savings.data.synthetic, log_cost=log_cost)
     except MissingExtraError as error:
         warn(f"no plot is written: {error}")
     else:
-        contents.update({plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS})
-    contents[DOCUMENT] = savings_document(savings).model_dump_json(indent=2) + "\n"
+        contents.update({plot: figure_bytes(drawing, plot.rpartition(".")[2]) for plot in PLOTS})
+    contents[DOCUMENT] = with_summaries(savings).to_json()
     return write_together(out, contents, last=DOCUMENT, stale=FILES)
 
 

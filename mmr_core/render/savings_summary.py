@@ -18,8 +18,7 @@ from mmr_core.render.numbers import (
     usd,
     with_interval,
 )
-from mmr_core.results.model import Estimate
-from mmr_core.results.savings import Chosen, ColumnSavings, Mark, RouterSavings
+from mmr_core.results import Chosen, ColumnSavings, Estimate, Mark, RouterSavings
 
 
 def summary(column: ColumnSavings) -> list[str]:

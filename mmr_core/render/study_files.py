@@ -16,8 +16,7 @@ from mmr_core.render.study_page import RunFacts, Shown, data_address, page
 from mmr_core.render.study_tables import exhibit_csv, exhibit_latex, exhibit_markdown, points_table
 from mmr_core.render.together import write_together
 from mmr_core.render.writers import csv_text
-from mmr_core.results.records import Results
-from mmr_core.results.records_parquet import results_bytes
+from mmr_core.results import Results, results_bytes
 from mmr_core.runner.measurement import reason_of
 from mmr_core.studies.exhibits import Exhibit
 from mmr_core.studies.figures import Chart, Drawing, Gallery

@@ -19,9 +19,7 @@ from mmr_core.render.numbers import finer, one_line, with_interval
 from mmr_core.render.study_tables import exhibit_table
 from mmr_core.render.table import SYNTHETIC, Table, TableColumn, plain_table, titled, words
 from mmr_core.render.writers import html_table
-from mmr_core.results.cells import Cell
-from mmr_core.results.model import DataFacts, LineupEntry
-from mmr_core.results.records import Results
+from mmr_core.results import Cell, DataFacts, LineupEntry, Results
 from mmr_core.studies.exhibits import Exhibit
 from mmr_core.studies.terms import Finding, StudyReport
 

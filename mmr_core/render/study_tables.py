@@ -6,7 +6,7 @@ import math
 from itertools import groupby
 
 from mmr_core.render.latex import latex_figure, latex_file, latex_table
-from mmr_core.render.numbers import decimal, interval, one_line
+from mmr_core.render.numbers import decimal, ends, one_line
 from mmr_core.render.table import (
     SYNTHETIC,
     RowKind,
@@ -15,7 +15,6 @@ from mmr_core.render.table import (
     TableCell,
     TableColumn,
     TableRow,
-    estimate,
     figure,
     name_column,
     plain_table,
@@ -23,7 +22,6 @@ from mmr_core.render.table import (
     words,
 )
 from mmr_core.render.writers import csv_text, markdown_escaped, markdown_table
-from mmr_core.results.model import Estimate
 from mmr_core.studies.exhibits import Entry, Exhibit, Sheet
 from mmr_core.studies.figures import Chart, Panel, Series
 
@@ -72,8 +70,15 @@ def entry_cell(entry: Entry) -> TableCell:
     def show(value: float | None) -> str:
         return decimal(value, entry.digits, signed=entry.signed)
 
-    found = Estimate(value=entry.value, low=entry.low, high=entry.high)
-    return estimate(found, show, bounds=lambda found: interval(found, show), mark=entry.mark)
+    return TableCell(
+        text=show(entry.value),
+        interval="" if entry.value is None else ends(entry.low, entry.high, show),
+        mark=entry.mark,
+        value=entry.value,
+        low=entry.low,
+        high=entry.high,
+        figure=True,
+    )
 
 
 def exhibit_table(exhibit: Exhibit, *, synthetic: bool) -> Table:

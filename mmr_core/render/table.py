@@ -12,7 +12,7 @@ from typing import Literal
 
 from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.numbers import interval, metric_format, name, number, one_line
-from mmr_core.results.model import Estimate
+from mmr_core.results import Estimate
 
 Mark = Literal["best", "second", "strong"]
 RowKind = Literal["", "reference", "published"]

@@ -1,4 +1,4 @@
-"""The data that a page's script works on, as JSON that may stand inside a `<script>` element."""
+"""The data for a page's script, as JSON that may stand inside a `<script>` element."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mmr_leaderboard.site.scopes import Bars, Row, Scope, bars, cells, frontier_
 from mmr_leaderboard.wording import METRICS, cost_unit, shown
 
 _LINES = (ORACLE, CONSTANT)
-"""References that are drawn as lines; single models are points."""
+"""References drawn as lines; single models are points."""
 
 _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&'\u2028\u2029"}
 
 
 def embedded(value: Any) -> Markup:
-    """JSON in which nothing can end the element that it stands in, or begin another one."""
+    """JSON that can neither end the element that contains it nor begin another one."""
     return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_ESCAPES))
 
 
 def row_key(row: Row) -> str:
-    """What a row is called in the page and in the data."""
+    """The name of a row in the page and in the data."""
     return f"entry/{row.slug}" if isinstance(row, Entry) else f"reference/{row.name}"
 
 
 def rows(board: Leaderboard) -> tuple[Row, ...]:
-    """All rows in the order in which the table shows them."""
+    """All rows, in the order of the table."""
     return (*board.entries, *references(board))
 
 
@@ -43,7 +43,7 @@ def references(board: Leaderboard) -> tuple[Row, ...]:
     def place(row: Row) -> tuple[int, float]:
         name = getattr(row, "name", "")
         known = order.index(name) if name in order else len(order) + name.startswith(MODEL_PREFIX)
-        nauc = row.metrics.nauc.value
+        nauc = row.metrics["nauc"].value
         return known, 0.0 if nauc is None or known <= len(order) else -nauc
 
     return tuple(sorted(board.references, key=place))
@@ -101,7 +101,7 @@ def page_data(board: Leaderboard, entries: Sequence[Entry], *, table: bool) -> d
     """Everything that the script of a page needs.
 
     :param entries: whose frontiers are drawn.
-    :param table: whether the page has the big table, whose cells change with the scope.
+    :param table: whether the page has the large table, whose cells change with the scope.
     """
     unit = cost_unit(board)
     data: dict[str, Any] = {
@@ -168,11 +168,11 @@ def _bars(scale: Bars) -> dict[str, float | None]:
 
 
 def _chosen(entry: Entry) -> Point | None:
-    if entry.chosen is None or entry.chosen.cost.value is None or entry.chosen.utility.value is None:
+    if entry.chosen is None or entry.chosen["cost"].value is None or entry.chosen["utility"].value is None:
         return None
-    return entry.chosen.cost.value, entry.chosen.utility.value
+    return entry.chosen["cost"].value, entry.chosen["utility"].value
 
 
 def _brief(value: float) -> float:
-    """Seven significant digits: more than a screen can show."""
+    """Rounds to seven significant digits, more than a screen can show."""
     return float(f"{value:.7g}")

@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mmr_core.errors import UsageError
 from mmr_core.numerics.metrics import METRICS, CostRange, Frontier, frontier
-from mmr_core.render.numbers import QUERIES, UNIT, metric_format, name, share
+from mmr_core.render.numbers import UNIT, metric_format, name, share
 from mmr_core.render.plots.axes import AxisScale
 from mmr_core.render.plots.chart import SCREEN, chart_figure
 from mmr_core.render.plots.palette import Palette
 from mmr_core.render.run_tables import RANKED_BY, ROUTERS, SINGLE_MODELS, UNIFORM, standings
 from mmr_core.render.table import titled
-from mmr_core.results.model import Column, Row
-from mmr_core.results.savings import ColumnSavings, RouterSavings
+from mmr_core.results import QUERIES, Column, ColumnSavings, RouterSavings, Row
 from mmr_core.runner.references import CONSTANT, ORACLE
 from mmr_core.studies.figures import Axis, Chart, Panel, Series
 
@@ -97,6 +97,7 @@ def savings_figure(column: ColumnSavings, *, synthetic: bool = False, log_cost: 
 
     :param log_cost: as in `frontier_figure`.
     :raises MissingExtraError: if matplotlib is not installed.
+    :raises UsageError: if the savings were read from a file, which has no curves.
     """
     return draw_frontiers(savings_frontiers(column, synthetic=synthetic), log_cost=log_cost, synthetic=synthetic)
 
@@ -169,7 +170,12 @@ def run_frontiers(column: Column, *, synthetic: bool, title: str | None = None) 
 
 
 def savings_frontiers(column: ColumnSavings, *, synthetic: bool) -> Frontiers:
-    """What the plot of a page on savings shows, in USD per thousand queries."""
+    """What the plot of a page on savings shows, in USD per thousand queries.
+
+    :raises UsageError: if the savings were read from a file, which has no curves.
+    """
+    if column.within is None:
+        raise UsageError("savings read from a file have no curves to draw", fix="run 'mmr savings --out' again")
     within = replace(
         column.within,
         low=column.within.low * QUERIES,
@@ -180,6 +186,8 @@ def savings_frontiers(column: ColumnSavings, *, synthetic: bool) -> Frontiers:
     def drawn(row: RouterSavings, *, reference: bool) -> FrontierLine:
         chosen = row.chosen.get("cost")
         points = () if chosen is None else _point(chosen.cost.value, chosen.utility.value, QUERIES)
+        if row.curve is None:
+            raise UsageError(f"router {row.name!r} has no curve to draw", fix="run 'mmr savings --out' again")
         line = frontier(row.curve.cost * QUERIES, row.curve.utility, within)
         note = share(row.against[0].ratio.value)
         return FrontierLine(name=row.name, line=line, points=points, note=note, reference=reference)

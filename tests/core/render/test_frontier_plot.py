@@ -24,7 +24,7 @@ from mmr_core.render.plots.frontier import frontier_figure
 from mmr_core.render.plots.labels import LABEL
 from mmr_core.render.plots.palette import PALETTE, Palette, own_style
 from mmr_core.render.plots.placement import Box, place_labels
-from mmr_core.results.model import RunResult
+from mmr_core.results import RunResult
 
 ROUTERS = ("kmeans", "knn", "linear", "random")
 

@@ -27,7 +27,7 @@ from mmr_core.render.run_tables import (
 )
 from mmr_core.render.terminal import show_tables
 from mmr_core.render.writers import csv_text
-from mmr_core.results.model import Estimate, Row, RunResult
+from mmr_core.results import Estimate, Row, RunResult
 
 INFINITY = float("inf")
 ODD = ("[bold]x", "a|b", "50%_&{}$#~^\\<", "`*_code_*`", "x" * 60)

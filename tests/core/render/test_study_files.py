@@ -22,8 +22,7 @@ from mmr_core.render import study_files, together
 from mmr_core.render.plots import chart as charts
 from mmr_core.render.study_files import write_exhibits
 from mmr_core.render.study_page import RunFacts, duration
-from mmr_core.results.model import DataFacts, Estimate, FusionEntry, LineupEntry
-from mmr_core.results.records import CellFailure
+from mmr_core.results import CellFailure, DataFacts, Estimate, FusionEntry, LineupEntry
 from mmr_core.studies import (
     Axis,
     Cell,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError
 from mmr_leaderboard.audit.excess import LIMITS, Excess
 from mmr_leaderboard.audit.placebo import PlaceboTest
-from mmr_leaderboard.audit.report import AuditReport, Gap
+from mmr_leaderboard.audit.report import AuditReport, OracleGap
 from mmr_leaderboard.audit.revision import SignTest
 from mmr_leaderboard.schema import Leaderboard, SourceFacts
 from mmr_leaderboard.site.facts import audit_tests, is_known
@@ -255,7 +255,7 @@ def test_every_audit_statistic_has_words_and_stands_with_its_test() -> None:
         points=5,
         residual=excess,
         permutation=excess,
-        gap=Gap(overall=0.1, cost=1e-3, at_cost=None),
+        gap=OracleGap(overall=0.1, cost=1e-3, at_cost=None),
         placebo=PlaceboTest(skill=0.0, low=-0.1, high=0.1, excess=excess, blocks=False),
         revision=SignTest(changed=3, better=2, worse=1, share=0.5, share_low=0.1, p=0.5),
         limits=LIMITS,

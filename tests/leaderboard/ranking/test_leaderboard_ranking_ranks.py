@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmr_leaderboard.ranking.ranks import holm, paired, standings
+from mmr_leaderboard.ranking.ranks import compare_pairs, holm, rank_entries
 
 DRAWS = 400
 
@@ -46,7 +46,7 @@ def test_holm_never_makes_a_difference_surer(p):
 
 def test_a_clear_leader_is_first_alone_and_the_others_share_the_second_place():
     values, draws = board(0.80, 0.70, 0.701)
-    places = standings(values, draws, paired(values, draws))
+    places = rank_entries(values, draws, compare_pairs(values, draws))
     assert [place.rank for place in places] == [1, 2, 2]
     assert places[0].ties == ()
     assert places[1].ties == (2,)
@@ -56,10 +56,10 @@ def test_a_clear_leader_is_first_alone_and_the_others_share_the_second_place():
 def test_what_all_entries_find_hard_cancels_in_pairs():
     values, draws = board(0.75, 0.72)
     assert draws[0].std() > 0.03 > abs(values[0] - values[1]) - 1e-9
-    (pair,) = paired(values, draws)
+    (pair,) = compare_pairs(values, draws)
     assert pair.decided is False or pair.low > 0
     values, draws = board(0.80, 0.70)
-    (pair,) = paired(values, draws)
+    (pair,) = compare_pairs(values, draws)
     assert pair.decided
     assert 0 < pair.low < pair.difference < pair.high
 
@@ -67,14 +67,14 @@ def test_what_all_entries_find_hard_cancels_in_pairs():
 def test_identical_entries_are_tied_for_certain():
     values, draws = board(0.7, 0.6)
     same = np.array([draws[0], draws[0], draws[1]])
-    pairs = paired([values[0], values[0], values[1]], same)
+    pairs = compare_pairs([values[0], values[0], values[1]], same)
     assert pairs[0].p == 1.0
-    assert [place.rank for place in standings([values[0], values[0], values[1]], same, pairs)] == [1, 1, 3]
+    assert [place.rank for place in rank_entries([values[0], values[0], values[1]], same, pairs)] == [1, 1, 3]
 
 
 def test_a_difference_without_any_spread_is_certain():
     draws = np.array([np.full(DRAWS, 0.7), np.full(DRAWS, 0.6)])
-    (pair,) = paired([0.7, 0.6], draws)
+    (pair,) = compare_pairs([0.7, 0.6], draws)
     assert pair.p == 0.0
     assert pair.decided
 
@@ -82,26 +82,26 @@ def test_a_difference_without_any_spread_is_certain():
 def test_draws_without_a_figure_are_left_out():
     values, draws = board(0.80, 0.70)
     draws[:, :10] = np.nan
-    (pair,) = paired(values, draws)
+    (pair,) = compare_pairs(values, draws)
     assert pair.decided
-    assert [(place.low, place.high) for place in standings(values, draws, [pair])] == [(1, 1), (2, 2)]
+    assert [(place.low, place.high) for place in rank_entries(values, draws, [pair])] == [(1, 1), (2, 2)]
 
 
 def test_a_single_entry_is_first():
     values, draws = board(0.5)
-    assert paired(values, draws) == ()
-    (place,) = standings(values, draws, ())
+    assert compare_pairs(values, draws) == ()
+    (place,) = rank_entries(values, draws, ())
     assert (place.rank, place.low, place.high, place.ties) == (1, 1, 1, ())
 
 
 def test_no_entries_have_no_places():
-    assert standings([], np.empty((0, DRAWS)), paired([], np.empty((0, DRAWS)))) == ()
+    assert rank_entries([], np.empty((0, DRAWS)), compare_pairs([], np.empty((0, DRAWS)))) == ()
 
 
 @given(st.lists(st.floats(0.4, 0.9), min_size=2, max_size=6), st.integers(0, 50))
 def test_rank_intervals_are_those_of_places_counted_one_by_one(means, seed):
     values, draws = board(*means, spread=0.05, seed=seed)
-    places = standings(values, draws, paired(values, draws))
+    places = rank_entries(values, draws, compare_pairs(values, draws))
     for entry, place in enumerate(places):
         counted = sorted(
             1 + sum(draws[other, b] > draws[entry, b] for other in range(len(means))) for b in range(DRAWS)
@@ -113,8 +113,8 @@ def test_rank_intervals_are_those_of_places_counted_one_by_one(means, seed):
 @given(st.lists(st.floats(0.4, 0.9), min_size=2, max_size=6), st.integers(0, 50))
 def test_ties_are_mutual(means, seed):
     values, draws = board(*means, spread=0.02, seed=seed)
-    pairs = paired(values, draws)
-    places = standings(values, draws, pairs)
+    pairs = compare_pairs(values, draws)
+    places = rank_entries(values, draws, pairs)
     told_apart = {frozenset((pair.better, pair.worse)) for pair in pairs if pair.decided}
     for i, j in combinations(range(len(means)), 2):
         tied = frozenset((i, j)) not in told_apart
@@ -124,8 +124,8 @@ def test_ties_are_mutual(means, seed):
 @given(st.lists(st.floats(0.4, 0.9), min_size=2, max_size=7, unique=True), st.integers(0, 50))
 def test_a_rank_is_shared_with_the_best_entry_that_one_cannot_be_told_apart_from(means, seed):
     values, draws = board(*means, spread=0.02, seed=seed)
-    pairs = paired(values, draws)
-    places = standings(values, draws, pairs)
+    pairs = compare_pairs(values, draws)
+    places = rank_entries(values, draws, pairs)
     clearly = {(pair.better, pair.worse) for pair in pairs if pair.decided}
     waiting = sorted(range(len(means)), key=lambda i: -values[i])
     done = 0

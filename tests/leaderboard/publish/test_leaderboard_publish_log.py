@@ -70,7 +70,7 @@ def test_a_line_taken_out_is_found(tmp_path):
 
 def test_a_line_that_is_no_event_is_named(tmp_path):
     (tmp_path / FILE).write_text('{"event": "added"}\n')
-    with pytest.raises(DataError, match=r"line 1.*no event"):
+    with pytest.raises(DataError, match=r"line 1.*not an event"):
         read_log(tmp_path)
 
 

@@ -120,7 +120,7 @@ def test_what_the_temporary_folder_would_cover_is_refused(place):
 def test_links_that_go_round_are_refused(place):
     (place / "one").symlink_to("two")
     (place / "two").symlink_to("one")
-    with pytest.raises(DataError, match="goes round"):
+    with pytest.raises(DataError, match="cycle"):
         layout_of(place, place / "one")
 
 

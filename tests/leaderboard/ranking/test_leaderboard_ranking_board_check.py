@@ -144,8 +144,10 @@ def test_hardly_a_leaf_escapes_the_mutations(plain):
         for place, value in leaves(plain)
         if not in_curve(place) and not any(accepted(put(plain, place, other)) for other in others(plain, place, value))
     }
-    # A version that has one value alone, and lists that have to agree with the figures beside them.
-    assert {str(place[-1]) for place in untried} == {"schema_version", "infinite"}
+    # A version that has one value alone, lists that have to agree with the figures beside them, and the ends of an
+    # interval that is not there, or infinite: one of them cannot change alone.
+    assert {str(place[-1]) for place in untried} == {"schema_version", "infinite", "low", "high"}
+    assert not {place for place, value in leaves(plain) if place[-1] in ("low", "high") and value is not None} & untried
 
 
 def test_a_figure_that_became_infinite_is_noticed(plain):
@@ -310,9 +312,9 @@ def test_a_published_folder_is_stale_where_a_file_is_changed_gone_or_more(board,
     (tmp_path / "audit.jsonl").write_text("")
     assert stale_files(tmp_path, rendered) == [
         f"{PAGE} is not what leaderboard.json gives",
-        "site/index.html is not there",
-        "site/link is there and leaderboard.json gives no such file",
-        "site/more.html is there and leaderboard.json gives no such file",
+        "site/index.html is missing",
+        "site/link does not belong: leaderboard.json gives no such file",
+        "site/more.html does not belong: leaderboard.json gives no such file",
     ]
 
 
@@ -367,4 +369,4 @@ def test_an_entry_that_has_no_choices_in_a_fresh_run_is_noticed(choices):
 
 
 def test_absent_choices_are_a_difference(choices):
-    assert choice_differences(None, choices()) == ["choices.json is not there, or cannot be read"]
+    assert choice_differences(None, choices()) == ["choices.json is missing, or cannot be read"]

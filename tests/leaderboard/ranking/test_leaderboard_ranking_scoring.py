@@ -14,18 +14,17 @@ from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import PointSet
 from mmr_core.numerics.metrics import CostRange, frontier
 from mmr_core.registry import Registry
-from mmr_core.results.document import metrics_document
 from mmr_core.runner import Entrant, Options, evaluate
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
-from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, Ruler, corners, uniform_policy
+from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, BoardScorer, corners, uniform_policy
 
 DRAWS = 25
 
 
 @pytest.fixture(scope="module")
-def ruler(opened):
-    return Ruler(opened.column, draws=DRAWS, draw_seed=0)
+def scorer(opened):
+    return BoardScorer(opened.column, draws=DRAWS, draw_seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +43,20 @@ def row_of(part, name):
 @pytest.mark.parametrize(
     "name", ["oracle", "oracle-cost-unaware", "constant", "best-single", "random", "model:model-2"]
 )
-def test_every_reference_has_the_figures_that_the_engine_gives_it(ruler, evaluated, name):
-    figures = ruler.reference(name)
+def test_every_reference_has_the_figures_that_the_engine_gives_it(scorer, evaluated, name):
+    figures = scorer.reference(name)
     theirs = row_of(evaluated.whole, name)
-    assert figures.metrics == metrics_document(theirs.metrics)
+    assert figures.metrics == theirs.metrics
     assert figures.chosen is None
     np.testing.assert_array_equal(np.array(figures.draws, dtype=float), np.asarray(theirs.draws["nauc"], dtype=float))
     for part in evaluated.slices:
         if name in {row.name for row in part.rows}:
-            assert figures.datasets[part.name] == metrics_document(row_of(part, name).metrics)
+            assert figures.datasets[part.name] == row_of(part, name).metrics
 
 
-def test_the_uniform_reference_is_the_built_in_random_router(ruler, evaluated):
-    figures = ruler.reference(UNIFORM)
-    assert figures.metrics.nauc.value == row_of(evaluated.whole, "random").metrics["nauc"].value
+def test_the_uniform_reference_is_the_built_in_random_router(scorer, evaluated):
+    figures = scorer.reference(UNIFORM)
+    assert figures.metrics["nauc"].value == row_of(evaluated.whole, "random").metrics["nauc"].value
 
 
 def test_uniform_rows_are_scored_by_exact_expectation():
@@ -78,14 +77,14 @@ def test_a_macro_average_is_the_mean_over_the_datasets_of_a_scenario(opened, sha
     table = opened.column.table
     names = ("math", "math" if shared else "ocr")
     specs = tuple(replace(spec, scenario=name) for spec, name in zip(table.datasets, names, strict=True))
-    ruler = Ruler(replace(opened.column, table=replace(table, datasets=specs)), draws=DRAWS, draw_seed=0)
-    figures = ruler.entry("mine", choices(*ruler.tested.utility.shape, seed=0), None, validated=False)
+    scorer = BoardScorer(replace(opened.column, table=replace(table, datasets=specs)), draws=DRAWS, draw_seed=0)
+    figures = scorer.entry("mine", choices(*scorer.tested.utility.shape, seed=0), None, validated=False)
     assert figures.scenarios.keys() == set(names)
     for scenario in set(names):
         parts = [figures.datasets[spec.name] for spec in specs if spec.scenario == scenario]
         for metric in ("nauc", "peak", "skill"):
-            mean = np.mean([getattr(part, metric).value for part in parts])
-            assert getattr(figures.scenarios[scenario], metric).value == pytest.approx(mean)
+            mean = np.mean([part[metric].value for part in parts])
+            assert figures.scenarios[scenario][metric].value == pytest.approx(mean)
 
 
 def area(line, within):
@@ -97,15 +96,15 @@ def area(line, within):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_area_under_the_published_corners_is_the_published_nauc(ruler, seed):
-    n, models = ruler.tested.utility.shape
-    figures = ruler.entry("mine", choices(n, models, seed), None, validated=False)
-    within = ruler.whole.within
+def test_the_area_under_the_published_corners_is_the_published_nauc(scorer, seed):
+    n, models = scorer.tested.utility.shape
+    figures = scorer.entry("mine", choices(n, models, seed), None, validated=False)
+    within = scorer.whole.within
     assert len(figures.frontier) < POINTS
     assert figures.frontier[0][0] == within.low
     assert figures.frontier[-1][0] == within.high
-    assert area(figures.frontier, within) == pytest.approx(figures.metrics.nauc.value, abs=1e-12)
-    assert max(u for _, u in figures.frontier) == pytest.approx(figures.metrics.peak.value, abs=1e-12)
+    assert area(figures.frontier, within) == pytest.approx(figures.metrics["nauc"].value, abs=1e-12)
+    assert max(u for _, u in figures.frontier) == pytest.approx(figures.metrics["peak"].value, abs=1e-12)
 
 
 @given(m=st.integers(1, 700), seed=st.integers(0, 100))
@@ -122,38 +121,38 @@ def test_no_curve_has_more_than_the_points_that_are_published(m, seed):
     assert shown[-1] == (line.cost[-1], line.utility[-1])
 
 
-def test_operating_points_that_are_published_rise_in_cost_and_utility(ruler):
-    n, models = ruler.tested.utility.shape
-    points = ruler.entry("mine", choices(n, models, 0, points=9), None, validated=False).points
+def test_operating_points_that_are_published_rise_in_cost_and_utility(scorer):
+    n, models = scorer.tested.utility.shape
+    points = scorer.entry("mine", choices(n, models, 0, points=9), None, validated=False).points
     assert all(c0 < c1 and u0 < u1 for (c0, u0), (c1, u1) in pairwise(points))
 
 
 def test_a_dataset_on_which_nothing_can_be_measured_is_left_out(opened):
     table = opened.column.table
     flat = np.where((table.dataset == "mmstar")[:, None], 1e-3, table.cost)  # all models cost the same there
-    ruler = Ruler(replace(opened.column, table=replace(table, cost=flat)), draws=DRAWS, draw_seed=0)
-    assert ruler.datasets == ("mathvista",)
-    figures = ruler.reference("oracle")
+    scorer = BoardScorer(replace(opened.column, table=replace(table, cost=flat)), draws=DRAWS, draw_seed=0)
+    assert scorer.datasets == ("mathvista",)
+    figures = scorer.reference("oracle")
     assert figures.datasets.keys() == figures.dataset_frontiers.keys() == {"mathvista"}
     assert figures.scenarios.keys() == {"math"}
-    assert len(ruler.models_of("mmstar")) == 4
+    assert len(scorer.models_of("mmstar")) == 4
 
 
 def test_a_column_on_which_nothing_can_be_measured_is_told(opened):
     table = opened.column.table
     column = replace(opened.column, table=replace(table, cost=np.full(table.cost.shape, 1e-3)))
     with pytest.raises(DegenerateError):
-        Ruler(column, draws=DRAWS, draw_seed=0)
+        BoardScorer(column, draws=DRAWS, draw_seed=0)
 
 
-def test_the_point_chosen_on_validation_is_given_for_those_that_could_choose(ruler):
-    n, models = ruler.tested.utility.shape
+def test_the_point_chosen_on_validation_is_given_for_those_that_could_choose(scorer):
+    n, models = scorer.tested.utility.shape
     policy = choices(n, models, 0)
-    chosen = ruler.entry("mine", policy, 1.0, validated=True).chosen
-    utility, cost = policy.outcome(1.0, ruler.tested.utility, ruler.tested.cost)
-    assert chosen.utility.value == pytest.approx(utility.mean())
-    assert chosen.cost.value == pytest.approx(cost.mean())
-    assert ruler.entry("mine", policy, 1.0, validated=False).chosen is None
-    nothing = ruler.entry("mine", policy, None, validated=True).chosen
-    assert nothing.utility.value is None
-    assert nothing.utility.reason
+    chosen = scorer.entry("mine", policy, 1.0, validated=True).chosen
+    utility, cost = policy.outcome(1.0, scorer.tested.utility, scorer.tested.cost)
+    assert chosen["utility"].value == pytest.approx(utility.mean())
+    assert chosen["cost"].value == pytest.approx(cost.mean())
+    assert scorer.entry("mine", policy, 1.0, validated=False).chosen is None
+    nothing = scorer.entry("mine", policy, None, validated=True).chosen
+    assert nothing["utility"].value is None
+    assert nothing["utility"].reason

@@ -83,9 +83,9 @@ def test_a_submission_without_a_row_makes_the_run_fail_with_its_reason_and_publi
             lambda folder: (folder / "LEADERBOARD.md").write_text("x"),
             "LEADERBOARD.md is not what leaderboard.json gives",
         ),
-        (lambda folder: (folder / "leaderboard.csv").unlink(), "leaderboard.csv is not there"),
-        (lambda folder: (folder / "site" / "evil.html").write_text("x"), "site/evil.html is there"),
-        (lambda folder: (folder / "choices.json").unlink(), "choices.json is not there"),
+        (lambda folder: (folder / "leaderboard.csv").unlink(), "leaderboard.csv is missing"),
+        (lambda folder: (folder / "site" / "evil.html").write_text("x"), "site/evil.html does not belong"),
+        (lambda folder: (folder / "choices.json").unlink(), "choices.json is missing"),
         (lambda folder: (folder / "audit.jsonl").unlink(), "added is not in the record: by-hand"),
     ],
 )
@@ -288,7 +288,10 @@ def test_an_interruption_leaves_what_was_published_and_says_so_in_one_line(mmr, 
     assert held(ground.published) == before
     assert out == ""
     assert "Traceback" not in err
-    assert err.strip() == "warning: interrupted: what was running was stopped, and what is published is as it was"
+    assert (
+        err.strip()
+        == "warning: interrupted: everything that was running was stopped, and what is published is unchanged"
+    )
 
 
 def test_a_kill_between_publication_and_record_is_mended_by_the_next_run(mmr, ground, monkeypatch):

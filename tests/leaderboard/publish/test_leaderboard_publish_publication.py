@@ -82,7 +82,7 @@ def test_a_failure_to_write_is_one_line(board: Leaderboard, tmp_path: Path, monk
 def test_a_slug_that_would_leave_the_folder_is_refused(
     make_entry: Callable[..., Any], make_board: Callable[..., Leaderboard]
 ) -> None:
-    with pytest.raises(DataError, match="is no slug"):
+    with pytest.raises(DataError, match="is not a slug"):
         render(make_board(entries=(make_entry("../../evil", "Evil", 0.0, 1),), comparisons=()))
 
 

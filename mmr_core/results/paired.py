@@ -18,16 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, UnknownNameError, UsageError
-from mmr_core.numerics.metrics import METRICS
 from mmr_core.plugins import did_you_mean
-from mmr_core.render.numbers import name
-from mmr_core.render.run_tables import difference_cells, difference_columns
-from mmr_core.render.table import Table, label, metric, metric_columns, name_column, plain_table, titled
-from mmr_core.results.document import read_results
-from mmr_core.results.model import Difference, Estimate, RowKind
-from mmr_core.results.parquet import read_draws
-from mmr_core.results.schema import ColumnDocument, ResultsDocument
-from mmr_core.runner.summary import PAIRED_METRICS, difference_of
+from mmr_core.results.estimates import Estimate, RowKind
+from mmr_core.results.evaluation import PAIRED_METRICS, Column, Difference, difference_of
+from mmr_core.results.run_result import DRAWS, RunResult
+from mmr_core.results.sidecar import AGAIN, place_of, read_draws
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +36,7 @@ class RecordedRun:
 
     label: str
     folder: Path
-    results: ResultsDocument
+    results: RunResult
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,6 +70,38 @@ class Comparison:
     entries: tuple[ComparedRow, ...]
     differences: tuple[Difference, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as plain data: the chosen routers with their figures, then all pairs."""
+        return {
+            "dataset": self.dataset,
+            "metric": self.metric,
+            "draws": self.draws,
+            "synthetic": self.synthetic,
+            "routers": [
+                {
+                    "name": entry.label,
+                    "run": entry.run,
+                    "router": entry.name,
+                    "kind": entry.kind,
+                    "value": entry.estimate.value,
+                    "low": entry.estimate.low,
+                    "high": entry.estimate.high,
+                }
+                for entry in self.entries
+            ],
+            "differences": [
+                {
+                    "first": pair.first,
+                    "second": pair.second,
+                    "value": pair.value,
+                    "low": pair.low,
+                    "high": pair.high,
+                    "decided": pair.decided,
+                }
+                for pair in self.differences
+            ],
+        }
+
 
 def open_runs(paths: Sequence[Path]) -> list[RecordedRun]:
     """Reads the results of some runs, given by their folders.
@@ -89,7 +116,7 @@ def open_runs(paths: Sequence[Path]) -> list[RecordedRun]:
     if twice:
         raise UsageError(f"run {twice[0]!r} is given twice", fix="name it once")
     return [
-        RecordedRun(label=label, folder=place, results=read_results(path))
+        RecordedRun(label=label, folder=place, results=RunResult.from_disk(path, arrays=False))
         for label, place, path in zip(_labels(places), places, paths, strict=True)
     ]
 
@@ -108,7 +135,7 @@ def compare_runs(
     """
     if metric not in PAIRED_METRICS:
         raise UsageError(f"metric {metric!r} cannot be compared", fix=f"use one of {', '.join(PAIRED_METRICS)}")
-    wanted = dataset or runs[0].results.headline
+    wanted = dataset or runs[0].results.headline.dataset
     columns = [_column(run, wanted) for run in runs]
     for (first, one), (second, other) in pairwise(zip(runs, columns, strict=True)):
         _demand_comparable((first, one), (second, other))
@@ -123,69 +150,11 @@ def compare_runs(
     return Comparison(
         dataset=wanted,
         metric=metric,
-        draws=runs[0].results.intervals.draws,
+        draws=runs[0].results.draws,
         synthetic=runs[0].results.data.synthetic,
         entries=tuple(entries),
         differences=tuple(pair for pair in pairs if pair is not None),
     )
-
-
-def comparison_tables(comparison: Comparison) -> list[Table]:
-    """The routers, and their differences."""
-    which, synthetic = comparison.metric, comparison.synthetic
-    title = METRICS[which].title
-    return [
-        plain_table(
-            (name_column(), *metric_columns([which])),
-            ((label(entry.label), metric(which, entry.estimate)) for entry in comparison.entries),
-            title=titled(f"{title} on {name(comparison.dataset)}", synthetic=synthetic),
-        ),
-        plain_table(
-            difference_columns(),
-            (
-                difference_cells(pair, f"{pair.first} − {pair.second}", "decided" if pair.decided else "undecided")
-                for pair in comparison.differences
-            ),
-            title=titled(f"Differences in {title}", synthetic=synthetic),
-            notes=(
-                f"Pairs on the same {comparison.draws:,} bootstrap draws.",
-                "Decided: the interval excludes 0. Intervals hold for one pair each, not for all pairs at once.",
-            ),
-        ),
-    ]
-
-
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as plain data: the chosen routers with their figures, then all pairs."""
-    return {
-        "dataset": comparison.dataset,
-        "metric": comparison.metric,
-        "draws": comparison.draws,
-        "synthetic": comparison.synthetic,
-        "routers": [
-            {
-                "name": entry.label,
-                "run": entry.run,
-                "router": entry.name,
-                "kind": entry.kind,
-                "value": entry.estimate.value,
-                "low": entry.estimate.low,
-                "high": entry.estimate.high,
-            }
-            for entry in comparison.entries
-        ],
-        "differences": [
-            {
-                "first": pair.first,
-                "second": pair.second,
-                "value": pair.value,
-                "low": pair.low,
-                "high": pair.high,
-                "decided": pair.decided,
-            }
-            for pair in comparison.differences
-        ],
-    }
 
 
 def _labels(places: Sequence[Path]) -> list[str]:
@@ -194,7 +163,7 @@ def _labels(places: Sequence[Path]) -> list[str]:
     return next(labels for labels in ends if len(set(labels)) == len(labels))
 
 
-def _column(run: RecordedRun, dataset: str) -> ColumnDocument:
+def _column(run: RecordedRun, dataset: str) -> Column:
     column = run.results.column(dataset)
     if column is None:
         known = ", ".join(column.dataset for column in run.results.columns)
@@ -205,14 +174,14 @@ def _column(run: RecordedRun, dataset: str) -> ColumnDocument:
     return column
 
 
-def _demand_comparable(one: tuple[RecordedRun, ColumnDocument], other: tuple[RecordedRun, ColumnDocument]) -> None:
+def _demand_comparable(one: tuple[RecordedRun, Column], other: tuple[RecordedRun, Column]) -> None:
     facts = [
         {
             "price sheet": run.results.data.price_sheet or "none",
             "table digest": run.results.data.digest,
             "split digest": column.split_digest,
             "number of draws": column.whole.draws,
-            "draw seed": run.results.intervals.draw_seed,
+            "draw seed": run.results.draw_seed,
             "number of instances": column.whole.instances,
         }
         for run, column in (one, other)
@@ -225,23 +194,23 @@ def _demand_comparable(one: tuple[RecordedRun, ColumnDocument], other: tuple[Rec
         )
 
 
-def _entries(
-    runs: Sequence[RecordedRun], columns: Sequence[ColumnDocument], dataset: str, metric: str
-) -> list[ComparedRow]:
+def _entries(runs: Sequence[RecordedRun], columns: Sequence[Column], dataset: str, metric: str) -> list[ComparedRow]:
     """Every row of every run; references, which are the same in all runs, of the first alone."""
     counts = Counter(row.name for column in columns for row in column.whole.rows if row.kind == "router")
     references = {row.name for row in columns[0].whole.rows if row.kind == "reference"}
     found = []
     for run, column in zip(runs, columns, strict=True):
-        draws = read_draws(run.folder / "draws.parquet", dataset, metric, column.whole.draws)
-        for row in column.whole.rows:
+        file, whole = run.folder / DRAWS, column.whole
+        kept = read_draws(file, dataset=dataset, metric=metric)
+        for row in whole.rows:
             if row.kind == "reference" and run is not runs[0]:
                 continue
-            if (row.kind, row.name, metric) not in draws:
+            draws = kept.get(place_of(column, whole, row), {}).get(metric, np.empty(0))
+            if len(draws) != whole.draws:
                 raise DataError(
-                    f"has no draws of {row.name!r} on {dataset!r}",
-                    where=str(run.folder / "draws.parquet"),
-                    fix="run 'mmr run --out' again",
+                    f"has {len(draws)} draws of row {row.name!r} on {dataset!r} where results.json has {whole.draws}",
+                    where=str(file),
+                    fix=AGAIN,
                 )
             clashes = row.kind == "router" and (counts[row.name] > 1 or row.name in references)
             found.append(
@@ -250,8 +219,8 @@ def _entries(
                     run=run.label,
                     name=row.name,
                     kind=row.kind,
-                    estimate=getattr(row.metrics, metric).estimate(),
-                    draws=draws[row.kind, row.name, metric],
+                    estimate=row.metrics[metric],
+                    draws=draws,
                 )
             )
     return found

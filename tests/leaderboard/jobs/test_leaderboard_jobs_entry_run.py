@@ -250,7 +250,7 @@ FAILING = {
     "is no array": (
         "def predict(self, queries): return Prediction(utility=[[1], [1, 2]], cost=0)",
         "wrong-shape",
-        "utility is no array of numbers",
+        "utility is not an array of numbers",
     ),
     "is no prediction": ("def predict(self, queries): return 7", "wrong-shape", "int, not a Prediction"),
     "writes more than it may": (
