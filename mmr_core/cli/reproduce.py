@@ -37,7 +37,7 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 if TYPE_CHECKING:
     from mmr_core.registry import ComponentShelf
     from mmr_core.render.exhibits import RunFacts
-    from mmr_core.results.records import CellFailure
+    from mmr_core.results import CellFailure
     from mmr_core.studies import Results
     from mmr_core.studies.plan import Conducted
 
@@ -84,7 +84,7 @@ def reproduce(
     from mmr_core.cli.inputs import check_out_folder, feature_choice, lineup, prepared_table, price_sheet_version
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.render.exhibits import RunFacts
-    from mmr_core.results.records import cell_key
+    from mmr_core.results import cell_key
     from mmr_core.runner import Options, columns_of
     from mmr_core.runner.executor import processors
     from mmr_core.runner.grid import run_cells

@@ -37,7 +37,7 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 
 if TYPE_CHECKING:
     from mmr_core.authors.authors_run import AuthorsRun
-    from mmr_core.results.model import LeftOut, RunResult
+    from mmr_core.results import LeftOut, RunResult
 
 PAPER_SEED, AUTHORS_SEED = 0, 42
 
@@ -183,12 +183,11 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
     """Prints and writes; ends with exit code 1 if a router failed."""
     from mmr_core.render.files import write_run
     from mmr_core.render.tables import run_tables
-    from mmr_core.results.document import document
 
     for line in _remarks(result):
         warn(line)
     if json:
-        print_json(document(result).model_dump(mode="json"))
+        print_json(result.to_dict())
     else:
         for part in run_tables(result):
             console().print(part)

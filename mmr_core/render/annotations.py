@@ -16,7 +16,7 @@ from mmr_core.render.axes import CostAxis, UtilityAxis
 from mmr_core.render.labels import COVERED, Box, place_labels
 from mmr_core.render.numbers import name, number
 from mmr_core.render.styles import GREY, INK, NORMAL, SMALL
-from mmr_core.results.model import SingleModel, Slice
+from mmr_core.results import SingleModel, Slice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

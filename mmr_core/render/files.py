@@ -14,16 +14,14 @@ from mmr_core.render.markdown import markdown
 from mmr_core.render.plots import figure_bytes, frontier_figure
 from mmr_core.render.spreadsheet import csv_text
 from mmr_core.render.together import write_together
-from mmr_core.results.document import document
-from mmr_core.results.model import RunResult
-from mmr_core.results.parquet import curves_parquet, draws_parquet
+from mmr_core.results import RunResult, curves_parquet, draws_parquet
+from mmr_core.results.run_result import CURVES, DRAWS, RESULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESULTS = "results.json"
 PLOTS = ("frontier.png", "frontier.svg")
-FILES = ("draws.parquet", "curves.parquet", "table.md", "table.csv", "table.tex", *PLOTS, RESULTS)
+FILES = (DRAWS, CURVES, "table.md", "table.csv", "table.tex", *PLOTS, RESULTS)
 """What a run leaves, in the order in which it is moved in."""
 
 
@@ -49,8 +47,8 @@ def write_run(
 
 def _contents(run: RunResult, log_cost: bool | None, warn: Callable[[str], None]) -> dict[str, bytes | str]:
     contents: dict[str, bytes | str] = {
-        "draws.parquet": draws_parquet(run),
-        "curves.parquet": curves_parquet(run),
+        DRAWS: draws_parquet(run.columns, synthetic=run.data.synthetic),
+        CURVES: curves_parquet(run.columns, run.seeds, synthetic=run.data.synthetic),
         "table.md": markdown(run),
         "table.csv": csv_text(run),
         "table.tex": latex(run),
@@ -66,5 +64,5 @@ def _contents(run: RunResult, log_cost: bool | None, warn: Callable[[str], None]
         warn(f"no {' and '.join(PLOTS)}: {error}")
     else:
         contents.update({plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS})
-    contents[RESULTS] = document(run).model_dump_json(indent=2) + "\n"
+    contents[RESULTS] = run.to_json()
     return contents

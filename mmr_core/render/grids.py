@@ -11,18 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mmr_core.render.numbers import CostUnit, finer, interval, name, number, ratio, signed, with_interval
-from mmr_core.results.model import (
-    METRIC_NAMES,
-    Column,
-    Difference,
-    Estimate,
-    Macro,
-    MacroRow,
-    Row,
-    RowKind,
-    RunResult,
-    Slice,
-)
+from mmr_core.results import METRIC_NAMES, Column, Difference, Estimate, Macro, MacroRow, Row, RowKind, RunResult, Slice
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_core.runner.summary import paired_differences
 

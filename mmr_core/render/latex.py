@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mmr_core.render.grids import Grid, headline_grid
 from mmr_core.render.tex import escaped, figure
-from mmr_core.results.model import RunResult
+from mmr_core.results import RunResult
 
 
 def latex(run: RunResult) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from mmr_core.render.grids import Grid, run_grids, titled
 from mmr_core.render.numbers import name
-from mmr_core.results.model import Column, FusionEntry, RunResult
+from mmr_core.results import Column, FusionEntry, RunResult
 
 _SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]#|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mmr_core.results.model import Estimate
+from mmr_core.results import Estimate
 
 INFINITY = "∞"
 NOTHING = "–"

@@ -21,7 +21,7 @@ from mmr_core.render.grids import ROUTERS, UNIFORM, standings, titled
 from mmr_core.render.legends import draw_legend
 from mmr_core.render.numbers import number
 from mmr_core.render.styles import GREY, INK, NORMAL, line_style
-from mmr_core.results.model import Column, Row, Slice
+from mmr_core.results import Column, Row, Slice
 from mmr_core.runner.references import CONSTANT, ORACLE
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 
-from mmr_core.results.model import Column, Estimate, RunResult, Slice
+from mmr_core.results import Column, Estimate, RunResult, Slice
 
 HEADER = ("dataset", "slice", "slice_kind", "row", "kind", "metric", "value", "low", "high", "reason", "synthetic")
 """`dataset` is the column of the run; empty for averages, whose `slice_kind` is "macro". Infinity is "inf"."""

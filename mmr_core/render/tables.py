@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmr_core.render.grids import Grid, run_grids
-from mmr_core.results.model import RunResult
+from mmr_core.results import RunResult
 
 _GAP = 2
 """Cells of space between two columns."""

@@ -143,8 +143,8 @@ def _environment() -> Environment:
         "row_key": payload.row_key,
         "dashes": dash_lengths,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
-        "with_interval": lambda document: with_interval(document.estimate()),
-        "per_second": lambda document: with_interval(document.estimate(), _whole),
+        "with_interval": with_interval,
+        "per_second": lambda estimate: with_interval(estimate, _whole),
     }
     environment.globals |= {
         "words": wording,

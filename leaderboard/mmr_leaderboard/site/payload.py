@@ -42,7 +42,7 @@ def references(board: Leaderboard) -> tuple[Row, ...]:
     def place(row: Row) -> tuple[int, float]:
         name = getattr(row, "name", "")
         known = order.index(name) if name in order else len(order) + name.startswith(MODEL_PREFIX)
-        nauc = row.metrics.nauc.value
+        nauc = row.metrics["nauc"].value
         return known, 0.0 if nauc is None or known <= len(order) else -nauc
 
     return tuple(sorted(board.references, key=place))
@@ -150,9 +150,9 @@ def _bars(scale: Bars) -> dict[str, float | None]:
 
 
 def _chosen(entry: Entry) -> Point | None:
-    if entry.chosen is None or entry.chosen.cost.value is None or entry.chosen.utility.value is None:
+    if entry.chosen is None or entry.chosen["cost"].value is None or entry.chosen["utility"].value is None:
         return None
-    return entry.chosen.cost.value, entry.chosen.utility.value
+    return entry.chosen["cost"].value, entry.chosen["utility"].value
 
 
 def _brief(value: float) -> float:

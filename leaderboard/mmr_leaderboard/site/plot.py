@@ -16,7 +16,8 @@ from mmr_core.numerics.metrics import Frontier
 from mmr_core.render.axes import LONG, UtilityAxis
 from mmr_core.render.numbers import CostUnit, number
 from mmr_core.render.styles import DASHES, PALETTE, line_style
-from mmr_leaderboard.schema import ModelFacts, Point
+from mmr_core.results import SingleModel
+from mmr_leaderboard.schema import Point
 
 Tick = tuple[float, str]
 
@@ -111,7 +112,7 @@ def dash_lengths(dash: int, width: float = 1.8) -> str:
 
 
 def axes(
-    routers: Sequence[tuple[Point, ...]], oracle: tuple[Point, ...], models: Sequence[ModelFacts], unit: CostUnit
+    routers: Sequence[tuple[Point, ...]], oracle: tuple[Point, ...], models: Sequence[SingleModel], unit: CostUnit
 ) -> Axes | None:
     """The axes for these frontiers; None where there is nothing to draw."""
     lines = [line for line in routers if len(line) > 1]
@@ -146,12 +147,12 @@ class Picture:
 
     axes: Axes
     series: tuple[tuple[Series, str, Point | None], ...]
-    models: tuple[tuple[ModelFacts, Point, bool], ...]
+    models: tuple[tuple[SingleModel, Point, bool], ...]
     cost_ticks: tuple[Tick, ...]
     utility_ticks: tuple[Tick, ...]
 
 
-def picture(series: Iterable[Series], models: Sequence[ModelFacts], found: Axes) -> Picture:
+def picture(series: Iterable[Series], models: Sequence[SingleModel], found: Axes) -> Picture:
     """The plot with its default cost axis."""
     ticks = found.log_ticks if found.logarithmic else found.linear_ticks
     drawn = []

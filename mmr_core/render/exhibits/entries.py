@@ -7,7 +7,7 @@ from itertools import groupby
 
 from mmr_core.render.grids import titled
 from mmr_core.render.numbers import decimal, interval, one_line
-from mmr_core.results.model import Estimate
+from mmr_core.results import Estimate
 from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 
 BROAD = 7
@@ -25,7 +25,7 @@ def figure_text(entry: Entry) -> str:
 
 def interval_text(entry: Entry) -> str:
     """The interval, such as "[0.690, 0.712]"; empty where there is none."""
-    if entry.text:
+    if entry.text or entry.value is None:
         return ""
     estimate = Estimate(value=entry.value, low=entry.low, high=entry.high)
     return interval(estimate, lambda end: decimal(end, entry.digits, signed=entry.signed))

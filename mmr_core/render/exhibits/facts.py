@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mmr_core.results.model import DataFacts, LineupEntry
+from mmr_core.results import DataFacts, LineupEntry
 
 
 @dataclass(frozen=True, kw_only=True)

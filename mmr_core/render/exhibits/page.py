@@ -28,8 +28,7 @@ from mmr_core.render.exhibits.entries import (
 from mmr_core.render.exhibits.facts import RunFacts
 from mmr_core.render.grids import titled
 from mmr_core.render.numbers import finer, name, one_line, with_interval
-from mmr_core.results.cells import Cell
-from mmr_core.results.records import Results
+from mmr_core.results import Cell, Results
 from mmr_core.studies.exhibits import Exhibit
 from mmr_core.studies.terms import Finding, StudyReport
 

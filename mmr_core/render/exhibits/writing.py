@@ -16,8 +16,7 @@ from mmr_core.render.exhibits.page import Shown, data_address, page
 from mmr_core.render.exhibits.palette import Palette
 from mmr_core.render.exhibits.spreadsheet import points_csv, sheet_csv
 from mmr_core.render.together import write_together
-from mmr_core.results.records import Results
-from mmr_core.results.records_parquet import results_bytes
+from mmr_core.results import Results, results_bytes
 from mmr_core.runner.measurement import reason_of
 from mmr_core.studies.exhibits import Exhibit
 from mmr_core.studies.figures import Chart, Gallery

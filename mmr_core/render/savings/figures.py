@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from mmr_core.render.numbers import NOTHING, decimal, finer, significant, with_interval
-from mmr_core.results.model import Estimate
+from mmr_core.results import QUERIES, Estimate
 
-QUERIES = 1000
 UNIT = f"USD per {QUERIES:,} queries"
 SHORT_UNIT = f"USD per {QUERIES:,}"
 NEVER = "never"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mmr_core.render.grids import Grid, Section, titled
 from mmr_core.render.numbers import name
 from mmr_core.render.savings.figures import SHORT_UNIT, UNIT, cost_text, gain_text, saving_text, utility_text
-from mmr_core.results.savings import AIMS, Aim, ColumnSavings, RouterSavings, Single
+from mmr_core.results import AIMS, Aim, ColumnSavings, RouterSavings, Single
 
 AIM_TITLES: dict[Aim, str] = {
     "cost": "as good, at least cost",

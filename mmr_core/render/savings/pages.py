@@ -8,7 +8,7 @@ from mmr_core.render.grids import Grid, titled
 from mmr_core.render.markdown import escaped, pipe_table
 from mmr_core.render.savings.grids import savings_grids
 from mmr_core.render.savings.words import left_out, summary
-from mmr_core.results.savings import Savings
+from mmr_core.results import Savings
 
 SYNTHETIC = "The outcomes are synthetic: generated, not observed. They say nothing about real models."
 

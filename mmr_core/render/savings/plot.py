@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.errors import MissingExtraError
+from mmr_core.errors import MissingExtraError, UsageError
 from mmr_core.numerics.metrics import CostRange, Frontier, frontier
 from mmr_core.render.annotations import draw_names, marks, on_screen, shortened
 from mmr_core.render.axes import CostAxis, UtilityAxis
 from mmr_core.render.grids import titled
 from mmr_core.render.legends import draw_legend
 from mmr_core.render.plots import DPI, SIZE
-from mmr_core.render.savings.figures import QUERIES, UNIT, share
+from mmr_core.render.savings.figures import UNIT, share
 from mmr_core.render.styles import GREY, INK, NORMAL, line_style
-from mmr_core.results.savings import ColumnSavings, RouterSavings
+from mmr_core.results import QUERIES, ColumnSavings, RouterSavings
 from mmr_core.runner.references import CONSTANT, ORACLE
 
 if TYPE_CHECKING:
@@ -38,12 +38,15 @@ def savings_figure(column: ColumnSavings, *, synthetic: bool = False, log_cost: 
 
     :param log_cost: None takes a logarithmic axis where the dearest model costs over 30 times the cheapest.
     :raises MissingExtraError: if matplotlib is not installed.
+    :raises UsageError: if the savings were read from a file, which has no curves.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("plots need matplotlib", fix="pip install 'mmr-bench[plots]'") from error
+    if column.within is None:
+        raise UsageError("savings read from a file have no curves to draw", fix="run 'mmr savings --out' again")
     within = _thousandfold(column.within)
     points = np.array([[(s.cost.value or 0.0) * QUERIES, s.utility.value or 0.0] for s in column.singles])
     lines = {router.name: _line(router, within) for router in (*column.routers, *column.references)}
@@ -83,6 +86,8 @@ def _thousandfold(within: CostRange) -> CostRange:
 
 
 def _line(router: RouterSavings, within: CostRange) -> Frontier:
+    if router.curve is None:
+        raise UsageError(f"router {router.name!r} has no curve to draw", fix="run 'mmr savings --out' again")
     return frontier(router.curve.cost * QUERIES, router.curve.utility, within)
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from mmr_core.render.numbers import decimal, name
 from mmr_core.render.savings.figures import UNIT, cost_text, gain_text, saving_text, share, usd, utility_text
-from mmr_core.results.model import Estimate
-from mmr_core.results.savings import Chosen, ColumnSavings, Mark, RouterSavings
+from mmr_core.results import Chosen, ColumnSavings, Estimate, Mark, RouterSavings
 
 
 def summary(column: ColumnSavings) -> list[str]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isinf
 
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import averaged
+from mmr_core.results import Estimate, averaged
 from mmr_core.studies import Cell, Exhibit, Finding, Record, Results, Setting, StudyReport
 from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import learners

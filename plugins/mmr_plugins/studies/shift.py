@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import difference
+from mmr_core.results import Estimate, difference
 from mmr_core.runner.references import BEST_SINGLE
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Finding, Gap, Results, Setting, StudyReport

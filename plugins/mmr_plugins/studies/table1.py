@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mmr_core.results.model import METRIC_NAMES
+from mmr_core.results import METRIC_NAMES
 from mmr_core.runner.references import BEST_SINGLE, ORACLE, ORACLE_UNAWARE
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Results, Setting, Sheet, StudyReport
 from mmr_plugins.published import rows

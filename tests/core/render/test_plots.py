@@ -23,7 +23,7 @@ from mmr_core.render.axes import CostAxis, UtilityAxis
 from mmr_core.render.labels import Box, place_labels
 from mmr_core.render.plots import figure_bytes, frontier_figure
 from mmr_core.render.styles import DASHES, MARKERS, PALETTE, line_style
-from mmr_core.results.model import RunResult
+from mmr_core.results import RunResult
 
 ROUTERS = ("kmeans", "knn", "linear", "random")
 

@@ -21,8 +21,7 @@ from mmr_core.errors import MMRError, UsageError
 from mmr_core.render import together
 from mmr_core.render.exhibits import RunFacts, drawing, write_exhibits, writing
 from mmr_core.render.exhibits.page import duration
-from mmr_core.results.model import DataFacts, Estimate, FusionEntry, LineupEntry
-from mmr_core.results.records import CellFailure
+from mmr_core.results import CellFailure, DataFacts, Estimate, FusionEntry, LineupEntry
 from mmr_core.studies import (
     Axis,
     Cell,

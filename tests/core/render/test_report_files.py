@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from mmr_core.errors import DataError, MissingExtraError, MMRError, UsageError
-from mmr_core.numerics.metrics import frontier
 from mmr_core.render import files, together
 from mmr_core.render.files import FILES, RESULTS, write_run
-from mmr_core.results.document import document, read_results
-from mmr_core.results.model import METRIC_NAMES, RunResult
-from mmr_core.results.parquet import read_draws
+from mmr_core.results import RunResult
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -44,7 +37,7 @@ def test_a_run_leaves_all_its_files_and_nothing_else(result: Callable[..., RunRe
     assert [path.name for path in written] == list(FILES)
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
     assert written[-1].name == RESULTS
-    assert read_results(out) == document(run)
+    assert RunResult.from_disk(out).to_json() == run.to_json()
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (out / "frontier.svg").read_bytes()
 
@@ -54,50 +47,6 @@ def test_the_same_run_gives_the_same_bytes(result: Callable[..., RunResult], tmp
     write_run(run, tmp_path / "a")
     write_run(run, tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
-
-
-@pytest.mark.usefixtures("quick_plots")
-def test_draws_are_all_there_and_exact(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    run = result(datasets=("alpha", "beta"), mixture=True, categories=True)
-    write_run(run, tmp_path)
-    table = pq.read_table(tmp_path / "draws.parquet").to_pandas()
-    keys = ["dataset", "slice", "slice_kind", "row", "kind", "metric"]
-    assert list(table.columns) == [*keys, "draw", "value"]
-    stored = {key: group["value"].to_numpy() for key, group in table.groupby(keys, observed=True)}
-    parts = [(column, part) for column in run.columns for part in (column.whole, *column.slices)]
-    for column, part in parts:
-        for row in part.rows:
-            for metric in METRIC_NAMES:
-                own = stored.pop((column.dataset, part.name, part.kind, row.name, row.kind, metric))
-                np.testing.assert_array_equal(own, row.draws[metric])
-    assert not stored
-
-
-@pytest.mark.usefixtures("quick_plots")
-def test_curves_hold_every_seed_and_mark_the_frontier(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    run = result(seeds=3)
-    write_run(run, tmp_path)
-    table = pq.read_table(tmp_path / "curves.parquet").to_pandas()
-    whole = run.headline.whole
-    row = whole.row("wise")
-    for seed, curve in enumerate(row.curves):
-        own = table[(table["row"] == "wise") & (table["seed"] == seed)]
-        np.testing.assert_array_equal(own["cost"], curve.cost)
-        np.testing.assert_array_equal(own["utility"], curve.utility)
-        np.testing.assert_array_equal(own["trade_off"], curve.trade_off)
-        corners = own[own["on_frontier"]]
-        alone = frontier(corners["cost"].to_numpy(), corners["utility"].to_numpy(), whole.within)
-        every = frontier(curve.cost, curve.utility, whole.within)
-        assert np.interp(every.cost, alone.cost, alone.utility) == pytest.approx(every.utility)
-    assert table[table["row"] == "oracle"]["seed"].isna().all()
-
-
-@pytest.mark.usefixtures("quick_plots")
-def test_files_for_programs_say_that_data_are_synthetic(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    write_run(result(synthetic=True), tmp_path)
-    for name in ("draws.parquet", "curves.parquet"):
-        assert pq.read_schema(tmp_path / name).metadata[b"mmr.synthetic"] == b"true"
-    assert json.loads((tmp_path / RESULTS).read_text())["data"]["synthetic"] is True
 
 
 def test_without_matplotlib_there_is_one_warning_and_no_old_plot(
@@ -153,7 +102,7 @@ def test_a_run_that_is_cut_off_while_moving_in_has_no_results_file(
         write_run(result(seed=1), tmp_path)
     assert set(contents(tmp_path)) <= set(FILES) - {RESULTS}
     with pytest.raises(DataError, match="no such file"):
-        read_results(tmp_path)
+        RunResult.from_disk(tmp_path)
 
 
 @pytest.mark.usefixtures("quick_plots")
@@ -165,32 +114,3 @@ def test_a_file_in_place_of_the_folder_is_named(result: Callable[..., RunResult]
     assert out.read_text() == "mine"
     with pytest.raises(MMRError, match="cannot be written"):
         write_run(result(), out / "below")
-
-
-@pytest.mark.usefixtures("quick_plots")
-def test_draws_that_are_missing_cut_or_foreign_are_named(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    path = tmp_path / "draws.parquet"
-    with pytest.raises(DataError, match="no such file"):
-        read_draws(path, "alpha", "nauc", 40)
-    write_run(result(), tmp_path)
-    assert len(read_draws(path, "alpha", "nauc", 40)["router", "wise", "nauc"]) == 40
-    with pytest.raises(DataError, match=r"has 40 draws where results\.json has 50"):
-        read_draws(path, "alpha", "nauc", 50)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(DataError, match="is not a file of draws"):
-        read_draws(path, "alpha", "nauc", 40)
-    pq.write_table(pq.read_table(tmp_path / "curves.parquet"), path)
-    with pytest.raises(DataError, match="is not a file of draws"):
-        read_draws(path, "alpha", "nauc", 40)
-
-
-@pytest.mark.usefixtures("quick_plots")
-def test_a_category_named_like_its_dataset_is_not_taken_for_the_whole(
-    result: Callable[..., RunResult], tmp_path: Path
-) -> None:
-    run = result(categories=True)
-    column = run.headline
-    part = replace(column.slices[0], name=column.dataset)
-    write_run(replace(run, columns=(replace(column, slices=(part,)),)), tmp_path)
-    draws = read_draws(tmp_path / "draws.parquet", column.dataset, "nauc", 40)
-    np.testing.assert_array_equal(draws["router", "wise", "nauc"], column.whole.row("wise").draws["nauc"])

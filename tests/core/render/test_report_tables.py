@@ -19,7 +19,7 @@ from mmr_core.render.markdown import markdown
 from mmr_core.render.numbers import CostUnit, interval, name, number, ratio, signed, significant, with_interval
 from mmr_core.render.spreadsheet import HEADER, csv_rows, csv_text
 from mmr_core.render.tables import run_tables
-from mmr_core.results.model import Estimate, Row, RunResult
+from mmr_core.results import Estimate, Row, RunResult
 
 INFINITY = float("inf")
 ODD = ("[bold]x", "a|b", "50%_&{}$#~^\\<", "`*_code_*`", "x" * 60)

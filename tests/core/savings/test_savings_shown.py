@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import replace
 
 import pytest
 
 from mmr_core.render.plots import figure_bytes
 from mmr_core.render.savings.figures import cost_text, saving_text, usd
-from mmr_core.render.savings.files import FILES, write_savings
+from mmr_core.render.savings.files import FILES, savings_csv, with_summaries, write_savings
 from mmr_core.render.savings.grids import savings_grids
 from mmr_core.render.savings.pages import savings_page
 from mmr_core.render.savings.plot import savings_figure
 from mmr_core.render.savings.words import left_out, summary
-from mmr_core.results.model import Estimate
-from mmr_core.results.savings_document import savings_csv, savings_document
-from mmr_core.results.savings_schema import SavingsDocument
+from mmr_core.results import Estimate, Savings
 
 INFINITY = float("inf")
 
@@ -120,14 +117,13 @@ def test_the_document_gives_costs_per_thousand_and_names_what_is_infinite(result
     contrary = result.columns[0].router("contrary")
     never = replace(contrary.against[0], cost=Estimate(value=INFINITY, low=0.002, high=INFINITY))
     column = replace(result.columns[0], routers=(replace(contrary, against=(never,)),), recommended=None)
-    text = savings_document(replace(result, columns=(column,))).model_dump_json()
-    read = SavingsDocument.model_validate_json(text)
-    cost = read.columns[0].routers[0].against[0].cost
-    assert (cost.value, cost.low, cost.infinite) == (None, 2.0, ("value", "high"))
+    shown = replace(result, columns=(column,)).to_dict()
+    cost = shown["columns"][0]["routers"][0]["against"][0]["cost"]
+    assert (cost["value"], cost["low"], cost["infinite"]) == (None, 2.0, ["value", "high"])
     single = result.columns[0].singles[0]
-    assert read.columns[0].singles[0].cost.value == pytest.approx(single.cost.value * 1000)
-    assert json.loads(text)["unit"] == "USD per 1,000 queries"
-    assert read.schema_version == 1
+    assert shown["columns"][0]["singles"][0]["cost"]["value"] == pytest.approx(single.cost.value * 1000)
+    assert shown["unit"] == "USD per 1,000 queries"
+    assert shown["schema_version"] == 1
 
 
 def test_the_sheet_has_every_figure_in_long_form(result):
@@ -155,4 +151,6 @@ def test_files_are_written_together_with_the_document_last(result, tmp_path):
     written = write_savings(result, tmp_path / "out")
     assert written[-1].name == "savings.json"
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
-    SavingsDocument.model_validate_json(written[-1].read_bytes())
+    read = Savings.from_disk(tmp_path / "out")
+    assert read.to_json() == written[-1].read_text() == with_summaries(result).to_json()
+    assert read.columns[0].summary == tuple(summary(result.columns[0]))

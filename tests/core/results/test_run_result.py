@@ -10,12 +10,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from mmr_core.errors import DataError
-from mmr_core.results.document import document, read_results
-from mmr_core.results.model import METRIC_NAMES, Estimate, RunResult
-from mmr_core.results.schema import EstimateDocument, MetricsDocument, json_schema
+from mmr_core.results import METRIC_NAMES, Estimate, RunResult, json_schema
 
 INFINITY = float("inf")
 
@@ -33,46 +30,57 @@ def with_metric(run: RunResult, metric: str, estimate: Estimate) -> RunResult:
     return replace(run, columns=(replace(column, whole=whole), *run.columns[1:]))
 
 
+def read(path: Path) -> RunResult:
+    return RunResult.from_disk(path, arrays=False)
+
+
 def test_a_run_reads_back_as_it_was_written(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    written = document(result(datasets=("alpha", "beta"), mixture=True, categories=True))
-    path = tmp_path / "results.json"
-    path.write_text(written.model_dump_json())
-    assert read_results(path) == written
-    assert read_results(tmp_path) == written, "the folder names the file too"
-
-
-def test_the_document_is_complete(result: Callable[..., RunResult]) -> None:
     run = result(datasets=("alpha", "beta"), mixture=True, categories=True)
-    made = document(run)
-    assert made.headline == "everything"
-    assert made.versions == run.versions
-    assert made.data.digest == run.data.digest
-    assert [entry.canonical_id for entry in made.lineup] == ["mmr-test/wise", "mmr-test/dull", "mmr-test/random"]
-    assert (made.intervals.level, made.intervals.draws, made.intervals.draw_seed) == (0.95, 40, 0)
-    assert made.seeds == (0, 1)
-    assert len(made.differences) == len(run.differences)
-    assert [macro.name for macro in made.macros] == [macro.name for macro in run.macros]
-    column, of_run = made.columns[0], run.columns[0]
-    assert (column.train, column.validation, column.test) == (20, 4, of_run.whole.instances + 2)
-    assert column.left_out[0].models == {"model-0": 2}
-    assert column.split_digest == "split of alpha"
-    assert column.features == {"encoder": "lite", "width": 64, "parameters": {"ngrams": [1, 2]}}
-    assert column.skipped == {"tiny": "all models cost the same on average"}
-    assert column.failures[0].traceback == "Traceback ..."
-    assert [timing.router for timing in column.timings] == ["wise", "dull", "random"]
-    assert len(column.slices) == len(of_run.slices) > 1
-    assert (column.whole.c_min, column.whole.c_max) == (of_run.whole.within.low, of_run.whole.within.high)
-    assert [model.name for model in column.whole.models] == list(run.data.models)
-    row, of_row = column.whole.rows[0], of_run.whole.rows[0]
-    assert {metric: getattr(row.metrics, metric).estimate() for metric in METRIC_NAMES} == dict(of_row.metrics)
-    assert row.pareto.nauc == of_row.pareto["nauc"]
-    assert row.chosen is not None
-    assert row.chosen.cost.estimate() == of_row.chosen["cost"]
-    assert column.whole.rows[-1].chosen is None
+    path = tmp_path / "results.json"
+    path.write_text(run.to_json())
+    assert read(path).to_json() == run.to_json()
+    assert read(tmp_path).to_dict() == run.to_dict(), "the folder names the file too"
+    assert json.loads(run.to_json()) == run.to_dict()
 
 
-def test_the_schema_names_every_metric_of_the_engine() -> None:
-    assert tuple(MetricsDocument.model_fields) == METRIC_NAMES
+def test_the_file_is_complete(result: Callable[..., RunResult]) -> None:
+    run = result(datasets=("alpha", "beta"), mixture=True, categories=True)
+    made = run.to_dict()
+    assert (made["schema_version"], made["protocol"]) == (1, "paper")
+    assert made["headline"] == "everything"
+    assert made["versions"] == run.versions
+    assert made["data"]["digest"] == run.data.digest
+    assert [entry["canonical_id"] for entry in made["lineup"]] == ["mmr-test/wise", "mmr-test/dull", "mmr-test/random"]
+    assert {name: made["intervals"][name] for name in ("level", "draws", "draw_seed")} == {
+        "level": 0.95,
+        "draws": 40,
+        "draw_seed": 0,
+    }
+    assert made["seeds"] == [0, 1]
+    assert len(made["differences"]) == len(run.differences)
+    assert [pair["decided"] for pair in made["differences"]] == [pair.decided for pair in run.differences]
+    assert [macro["name"] for macro in made["macros"]] == [macro.name for macro in run.macros]
+    column, of_run = made["columns"][0], run.columns[0]
+    assert (column["train"], column["validation"], column["test"]) == (20, 4, of_run.whole.instances + 2)
+    assert column["left_out"][0]["models"] == {"model-0": 2}
+    assert column["split_digest"] == "split of alpha"
+    assert column["features"] == {"encoder": "lite", "width": 64, "parameters": {"ngrams": [1, 2]}}
+    assert column["skipped"] == {"tiny": "all models cost the same on average"}
+    assert column["failures"][0]["traceback"] == "Traceback ..."
+    assert [timing["router"] for timing in column["timings"]] == ["wise", "dull", "random"]
+    assert len(column["slices"]) == len(of_run.slices) > 1
+    assert (column["whole"]["c_min"], column["whole"]["c_max"]) == (of_run.whole.within.low, of_run.whole.within.high)
+    assert [model["name"] for model in column["whole"]["models"]] == list(run.data.models)
+    row, of_row = column["whole"]["rows"][0], of_run.whole.rows[0]
+    assert list(row["metrics"]) == list(METRIC_NAMES)
+    for metric in METRIC_NAMES:
+        assert row["metrics"][metric]["low"] == of_row.metrics[metric].low
+    assert row["pareto"]["nauc"] == of_row.pareto["nauc"]
+    assert list(row["chosen"]) == ["utility", "cost", "trade_off"]
+    assert row["chosen"]["cost"]["value"] == of_row.chosen["cost"].value
+    assert column["whole"]["rows"][-1]["chosen"] is None
+    assert "draws" not in row
+    assert "curves" not in row
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_the_schema_names_every_metric_of_the_engine() -> None:
 def test_infinity_is_null_in_json_and_infinity_again_when_read(
     result: Callable[..., RunResult], tmp_path: Path, estimate: Estimate
 ) -> None:
-    text = document(with_metric(result(), "qnc", estimate)).model_dump_json()
+    text = with_metric(result(), "qnc", estimate).to_json()
     row = json.loads(text, parse_constant=refuse)["columns"][0]["whole"]["rows"][0]
     reached = None if estimate.value is None else estimate.value != INFINITY
     assert row["qnc_reached"] is reached
@@ -97,8 +105,9 @@ def test_infinity_is_null_in_json_and_infinity_again_when_read(
         assert row["metrics"]["qnc"]["value"] is None
         assert row["pareto"]["qnc"] is None
     (tmp_path / "results.json").write_text(text)
-    read = read_results(tmp_path).columns[0].whole.rows[0]
-    assert read.metrics.qnc.estimate() == estimate
+    found = read(tmp_path).columns[0].whole.rows[0]
+    assert found.metrics["qnc"] == estimate
+    assert found.pareto["qnc"] == estimate.value
 
 
 def test_what_plugins_state_about_themselves_becomes_json_whatever_it_is(result: Callable[..., RunResult]) -> None:
@@ -113,7 +122,7 @@ def test_what_plugins_state_about_themselves_becomes_json_whatever_it_is(result:
         3: None,
     }
     run = replace(run, lineup=(replace(run.lineup[0], parameters=parameters),))
-    stated = json.loads(document(run).model_dump_json(), parse_constant=refuse)["lineup"][0]["parameters"]
+    stated = json.loads(run.to_json(), parse_constant=refuse)["lineup"][0]["parameters"]
     assert stated == {
         "path": "weights.bin",
         "limit": "inf",
@@ -125,16 +134,15 @@ def test_what_plugins_state_about_themselves_becomes_json_whatever_it_is(result:
     }
 
 
-def test_an_estimate_cannot_be_infinite_and_a_number() -> None:
-    with pytest.raises(ValidationError, match="called infinite"):
-        EstimateDocument(value=1.0, infinite=("value",))
-
-
 def test_the_json_schema_explains_its_fields() -> None:
     schema = json_schema()
     assert schema["properties"]["schema_version"]["const"] == 1
     assert schema["additionalProperties"] is False
-    assert "+infinity" in schema["$defs"]["EstimateDocument"]["properties"]["infinite"]["description"]
+    assert "+infinity" in schema["$defs"]["Estimate"]["properties"]["infinite"]["description"]
+    row = schema["$defs"]["Row"]
+    assert row["properties"].keys() == {"name", "kind", "metrics", "qnc_reached", "pareto", "chosen"}
+    assert tuple(row["properties"]["metrics"]["properties"]) == METRIC_NAMES
+    assert all(figure["description"] for figure in row["properties"]["metrics"]["properties"].values())
 
 
 def changed(text: str, **fields: Any) -> str:
@@ -142,13 +150,13 @@ def changed(text: str, **fields: Any) -> str:
 
 
 def test_files_that_are_no_results_are_refused_in_one_line(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    text = document(result()).model_dump_json()
+    text = result().to_json()
     path = tmp_path / "results.json"
 
     def complaint(content: str) -> str:
         path.write_text(content)
         with pytest.raises(DataError) as caught:
-            read_results(path)
+            read(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
         return str(caught.value)
@@ -165,22 +173,22 @@ def test_files_that_are_no_results_are_refused_in_one_line(result: Callable[...,
 
 
 def test_a_row_that_contradicts_itself_is_refused(result: Callable[..., RunResult], tmp_path: Path) -> None:
-    content = json.loads(document(result()).model_dump_json())
+    content = json.loads(result().to_json())
     row = content["columns"][0]["whole"]["rows"][0]
     row["qnc_reached"] = not row["qnc_reached"]
     (tmp_path / "results.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="disagree"):
-        read_results(tmp_path)
+        read(tmp_path)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "results.json").mkdir()
     with pytest.raises(DataError, match=r"results\.json: cannot be read"):
-        read_results(tmp_path)
+        read(tmp_path)
 
 
 def test_a_missing_file_says_what_to_name_instead(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"mmr run --out"):
-        read_results(tmp_path)
+        read(tmp_path)
     with pytest.raises(DataError, match=r"no such file"):
-        read_results(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")

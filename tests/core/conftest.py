@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mmr_core.numerics.means import training_means
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results.model import (
+from mmr_core.results import (
     Column,
     DataFacts,
     FusionEntry,
+    Intervals,
     LeftOut,
     LineupEntry,
     RouterFailure,
@@ -163,8 +164,7 @@ def result(table: Callable[..., OutcomeTable]) -> Callable[..., RunResult]:
             seeds=tuple(range(seeds)),
             modality="multimodal",
             train_modality="multimodal",
-            draws=draws,
-            draw_seed=facts.pop("draw_seed", 0),
+            intervals=Intervals(draws=draws, draw_seed=facts.pop("draw_seed", 0)),
             columns=tuple(columns),
             macros=macro_averages(columns),
             differences=tuple(d for column in columns for d in paired_differences(column.whole)),
