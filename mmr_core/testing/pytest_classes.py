@@ -1,12 +1,12 @@
-"""The checks as test classes for pytest, one per kind; inherit one and say what is to be tested.
+"""The checks as test classes for pytest, one per kind; inherit from one and say what to test.
 
     from mmr_core.testing import RouterConformance
 
     class TestMine(RouterConformance):
         name = "mine"
 
-Every check becomes a test of its own: `TestMine.test_finite_answers`, and so on. Override one to replace it. pytest
-itself is not imported here, and the classes work with anything that calls `setup_class` and `test_*` methods.
+Every check becomes a test: `TestMine.test_finite_answers`, and so on. Override one to replace it. pytest itself is not
+imported; the classes work with anything that calls `setup_class` and `test_*` methods.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any, ClassVar, TypeVar
 
 from mmr_core.errors import UsageError
 from mmr_core.registry import Registry
-from mmr_core.testing.checks import Check, NotApplicable, run_check
-from mmr_core.testing.running import CHECKS, FACTS, fact, targets
+from mmr_core.testing.contract_check import Check, NotApplicable, run_check
 from mmr_core.testing.subjects import FactSubject, Subject, named, of_class
+from mmr_core.testing.targets import CHECKS, FACTS, fact, targets
 
 Class = TypeVar("Class", bound="type[Conformance]")
 
 
 class Conformance:
-    """What the classes have in common.
+    """The base of all the classes.
 
     :cvar name: the short name or canonical id of an installed component.
-    :cvar parameters: what it is made with, beside its defaults: small sizes, so that tests are quick.
+    :cvar parameters: parameters to create it with, besides its defaults: small sizes keep the tests quick.
     """
 
     word: ClassVar[str]
@@ -41,9 +41,9 @@ class Conformance:
 
     @classmethod
     def setup_class(cls) -> None:
-        """Finds the component and makes a folder for what the checks write.
+        """Finds the component and creates a folder for the checks to write to.
 
-        :raises UsageError: if the class names neither a component nor a class of one.
+        :raises UsageError: if the test class sets neither a component's name nor its class.
         """
         cls._workspace = Path(tempfile.mkdtemp(prefix="mmr-conformance-"))
         cls._subject = cls._made(Registry.discover())
@@ -61,7 +61,7 @@ class Conformance:
             return of_class(cls.word, own, registry, cls._workspace, parameters=cls.parameters, example=example)
         if cls.name is None:
             raise UsageError(
-                "nothing says what is to be tested",
+                "does not say what to test",
                 where=f"class {cls.__name__}",
                 fix=f"set name to that of an installed {cls.word}"
                 + ("" if cls.word in FACTS else f", or {cls.word} to its class"),
@@ -97,7 +97,7 @@ def _with_checks(kind: Class) -> Class:
 class RouterConformance(Conformance):
     """The checks of a router.
 
-    :cvar router: its class, where it is not installed; `name` otherwise.
+    :cvar router: its class, if it is not installed; otherwise set `name`.
     """
 
     word = "router"
@@ -108,7 +108,7 @@ class RouterConformance(Conformance):
 class EncoderConformance(Conformance):
     """The checks of an encoder.
 
-    :cvar encoder: its class, where it is not installed; `name` otherwise.
+    :cvar encoder: its class, if it is not installed; otherwise set `name`.
     """
 
     word = "encoder"
@@ -119,7 +119,7 @@ class EncoderConformance(Conformance):
 class FusionConformance(Conformance):
     """The checks of a fusion.
 
-    :cvar fusion: its class, where it is not installed; `name` otherwise.
+    :cvar fusion: its class, if it is not installed; otherwise set `name`.
     """
 
     word = "fusion"
@@ -130,7 +130,7 @@ class FusionConformance(Conformance):
 class ImporterConformance(Conformance):
     """The checks of an importer.
 
-    :cvar importer: its class, where it is not installed; `name` otherwise.
+    :cvar importer: its class, if it is not installed; otherwise set `name`.
     :cvar example: a small file or folder in the format; without it, most checks are skipped.
     """
 

@@ -15,13 +15,10 @@ from mmr_core.features import View
 from mmr_core.runner.agreement import compare, identical
 from mmr_core.runner.fit import learn
 from mmr_core.runner.policies import Policy
-from mmr_core.testing.burden import measured
-from mmr_core.testing.checks import Broken, Check
-from mmr_core.testing.listing import LISTING_CHECK
-from mmr_core.testing.parameters import look_at_parameters
-from mmr_core.testing.practice import practice
-from mmr_core.testing.saving import restored
-from mmr_core.testing.secrets import look_for_outcomes
+from mmr_core.testing.contract_check import Broken, Check
+from mmr_core.testing.outcome_leaks import check_no_outcomes
+from mmr_core.testing.practice_data import practice
+from mmr_core.testing.shared_checks import LISTING_CHECK, check_parameters, measured_job, restored_copy
 from mmr_core.testing.subjects import SEED, RouterSubject
 
 SCORING = "mmr_core.contracts.ScoringRouter"
@@ -33,7 +30,7 @@ def _interface(subject: RouterSubject) -> str:
     router = subject.make(seed=SEED)
     if not isinstance(router, ScoringRouter | PolicyRouter):
         has = [name for name in ("default_fusion", "fit", "predict", "decide") if hasattr(router, name)]
-        raise Broken(f"it has {', '.join(has) or 'none of them'}")
+        raise Broken(f"it has {', '.join(has) or 'none of these'}")
     wanted = router.default_fusion
     if wanted is not None:
         subject.registry.fusions.find(wanted)
@@ -57,7 +54,7 @@ def _seeds(subject: RouterSubject) -> None:
     with other_randomness():
         second = subject.ask(subject.fit(subject.data), subject.data)
     if not identical(first, second):
-        raise Broken(f"two fits with seed={SEED} gave other numbers ({_differences(first, second)})")
+        raise Broken(f"two fits with seed={SEED} gave different numbers ({_differences(first, second)})")
 
 
 def _order(subject: RouterSubject) -> None:
@@ -72,10 +69,12 @@ def _batch(subject: RouterSubject) -> None:
     data, count = subject.data, len(subject.data.asked)
     together = subject.ask(subject.fitted, data)
     for half in (np.arange(count // 2), np.arange(count // 2, count)):
-        _demand_same(together.take(half), subject.ask(subject.fitted, data, half), "when only half were asked")
+        _demand_same(
+            together.take(half), subject.ask(subject.fitted, data, half), "when only half of the queries were given"
+        )
     for i in range(count):
         alone = subject.ask(subject.fitted, data, np.array([i]))
-        _demand_same(together.take(np.array([i])), alone, "when a query was asked alone")
+        _demand_same(together.take(np.array([i])), alone, "when a query came alone")
 
 
 def _ids(subject: RouterSubject) -> None:
@@ -95,7 +94,7 @@ def _modalities(subject: RouterSubject) -> str | None:
     try:
         fitted = subject.fit(table)
     except (UsageError, FeatureError) as refusal:
-        return f"refuses a table without images: {refusal}"
+        return f"rejects a table without images: {refusal}"
     subject.ask(fitted, table)
     return None
 
@@ -113,24 +112,24 @@ def _missing_outcomes(subject: RouterSubject) -> None:
 
 
 def _saving(subject: RouterSubject) -> None:
-    again = restored(subject.fitted.router, lambda: subject.made_from_json(seed=SEED), subject.label)
+    again = restored_copy(subject.fitted.router, lambda: subject.made_from_json(seed=SEED), subject.label)
     data = subject.data
     queries = subject.fitted.queries(data.asked, data.asked_ids)
     before, after = (subject.answer(router, queries, data) for router in (subject.fitted.router, again))
     if not identical(before, after):
-        raise Broken(f"the restored router answers otherwise ({_differences(before, after)})")
+        raise Broken(f"the restored router answers differently ({_differences(before, after)})")
 
 
 def _job(subject: RouterSubject) -> str:
     data = practice(subject.workspace, train=JOB["train"], asked=JOB["asked"], models=JOB["models"])
-    return measured(lambda: subject.ask(subject.fit(data), data)).within_limits(
-        f"{JOB['train']} training queries, {JOB['asked']:,} asked, {JOB['models']} models"
+    return measured_job(lambda: subject.ask(subject.fit(data), data)).within_limits(
+        f"{JOB['train']} training queries, {JOB['asked']:,} test queries, {JOB['models']} models"
     )
 
 
 @contextmanager
 def other_randomness() -> Iterator[None]:
-    """The random numbers of this process stand elsewhere within, and where they stood afterwards."""
+    """Within the context, the global random states of this process differ; afterwards they are restored."""
     torch = sys.modules.get("torch")
     kept = random.getstate(), np.random.get_state(), None if torch is None else torch.get_rng_state()  # noqa: NPY002
     random.seed(99)
@@ -156,10 +155,10 @@ def _demand_same(first: Policy, second: Policy, when: str) -> None:
 
 
 def _differences(first: Policy, second: Policy) -> str:
-    """How far the numbers of two answers are apart, where they have the same shapes."""
+    """How far two answers are apart, if they have the same shapes."""
     one, other = first.arrays, second.arrays
     if [array.shape for array in one] != [array.shape for array in other]:
-        return "other decisions"
+        return "different decisions"
     return f"up to {max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(one, other, strict=True)):.2g} apart"
 
 
@@ -172,7 +171,7 @@ ROUTER_CHECKS: tuple[Check[RouterSubject], ...] = (
     ),
     Check(
         name="finite-answers",
-        rule="predict gives a finite Prediction [n, K]; decide gives one model or one row of probabilities per query",
+        rule="predict returns a finite Prediction [n, K]; decide returns a model or a row of probabilities per query",
         contract="mmr_core.contracts.Prediction",
         look=_answers,
     ),
@@ -190,7 +189,7 @@ ROUTER_CHECKS: tuple[Check[RouterSubject], ...] = (
     ),
     Check(
         name="batch-does-not-matter",
-        rule="a query is decided alike alone, among some, and among all",
+        rule="the decision for a query is the same alone, among some, and among all queries",
         contract=SCORING,
         look=_batch,
     ),
@@ -202,38 +201,38 @@ ROUTER_CHECKS: tuple[Check[RouterSubject], ...] = (
     ),
     Check(
         name="missing-modalities",
-        rule="queries without text, without image, and without both get finite answers, and so does a text-only table "
-        "(which a router may refuse by a UsageError or FeatureError)",
+        rule="queries without text, image or both get finite answers, and so does a text-only table "
+        "(which a router may reject with a UsageError or FeatureError)",
         contract=SCORING,
         look=_modalities,
     ),
     Check(
         name="pool-of-one-and-of-a-hundred",
-        rule="a pool of one model and one of a hundred get finite answers [n, K]",
+        rule="pools of one and of a hundred models get finite answers [n, K]",
         contract=SCORING,
         look=_pools,
     ),
     Check(
         name="missing-outcomes",
-        rule="it learns from outcomes of which some are NaN, and of a model all, and answers finite numbers",
+        rule="it can be fitted if some outcomes are NaN, or all of one model, and its answers are finite",
         contract="mmr_core.contracts.TrainingData",
         look=_missing_outcomes,
     ),
     Check(
         name="no-access-to-outcomes",
-        rule="nothing depends on, leads to, or reads outcomes that it was not handed",
+        rule="it neither depends on, keeps nor reads outcomes that it was not given",
         contract=SCORING,
-        look=look_for_outcomes,
+        look=check_no_outcomes,
     ),
     Check(
         name="parameters",
-        rule="every parameter goes by keyword, has a default that can be given, and is named in the docstring",
+        rule="every parameter can be set by keyword, has a usable default, and is named in the docstring",
         contract=SCORING,
-        look=look_at_parameters,
+        look=check_parameters,
     ),
     Check(
         name="save-and-load",
-        rule="state() gives arrays and JSON, from which restore() makes a router that answers the same bits",
+        rule="state() returns arrays and JSON, from which restore() makes a router with bit-identical answers",
         contract="mmr_core.contracts.Saveable",
         look=_saving,
     ),
@@ -241,7 +240,7 @@ ROUTER_CHECKS: tuple[Check[RouterSubject], ...] = (
     Check(
         name="standard-job",
         rule="a standard job takes at most ten minutes and 8 GB",
-        contract="mmr_core.testing.burden",
+        contract="mmr_core.testing.shared_checks",
         look=_job,
     ),
 )

@@ -1,7 +1,7 @@
-"""What a check is, and what comes of making it: one list of checks per kind, for pytest and for `mmr plugins check`.
+"""A check, its outcome, and how to run it; used by pytest and by `mmr plugins check` alike.
 
-A check looks at one demand of a contract. It returns a remark or nothing, raises `Broken` where the demand is not met,
-and `NotApplicable` where it makes none of this component. Whatever else it raises came out of the component.
+A check tests one requirement of a contract. It returns a remark or None, raises `Broken` if the requirement is not met,
+and `NotApplicable` if it does not apply to this component. Any other exception came from the component.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SubjectT = TypeVar("SubjectT", contravariant=True)
 
 
 class Broken(AssertionError):
-    """A demand that is not met.
+    """A requirement that is not met.
 
     :param came: what the component did, in one clause.
-    :param expected: what was due, where the check's own rule does not say it closely enough.
+    :param expected: what it should have done, if the check's rule is not specific enough.
     """
 
     def __init__(self, came: str, *, expected: str = "") -> None:
@@ -36,17 +36,17 @@ class Broken(AssertionError):
 
 
 class NotApplicable(SkipTest):
-    """A demand that is not made of this component, with the reason; pytest and unittest report a skipped test."""
+    """A requirement that does not apply, with the reason; pytest and unittest report a skipped test."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Generic[SubjectT]):
-    """One demand.
+    """One requirement.
 
     :param name: stable across versions; words joined by hyphens.
-    :param rule: the demand, in a sentence without its full stop.
-    :param contract: where it is written: the dotted name of a class or module whose docstring says so.
-    :param look: makes the check; gives a remark for the report, or None.
+    :param rule: the requirement, as a sentence without its full stop.
+    :param contract: where it is documented: the dotted name of a class or module.
+    :param look: runs the check; returns a remark for the report, or None.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Check(Generic[SubjectT]):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one check.
+    """The outcome of one check.
 
-    :param expected, came: filled where it failed.
-    :param note: a remark of a check that passed, or why one was skipped.
+    :param expected, came: filled if it failed.
+    :param note: a remark if it passed, the reason if it was skipped.
     :param seconds: by the wall clock.
-    :param details: the component's own traceback, where it raised something.
+    :param details: the component's own traceback, if it raised an exception.
     """
 
     name: str
@@ -76,16 +76,16 @@ class Outcome:
     details: str = ""
 
     def explanation(self) -> str:
-        """What was expected, what came, and where the contract is written, a line each."""
+        """What was expected, what came, and where the contract is documented, one line each."""
         return f"expected: {self.expected}\ncame: {self.came}\ncontract: {self.contract}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The outcome as JSON has it."""
+        """The outcome as JSON."""
         return asdict(self)
 
 
 def run_check(check: Check[SubjectT], subject: SubjectT) -> Outcome:
-    """Makes one check; nothing that the component raises gets past this, an attempt to exit included."""
+    """Runs one check; catches everything that the component raises, including an attempt to exit."""
     started = time.perf_counter()
     verdict: Verdict = "failed"
     expected = came = note = details = ""
@@ -116,7 +116,7 @@ def run_check(check: Check[SubjectT], subject: SubjectT) -> Outcome:
 
 
 def _own_traceback(error: BaseException) -> str:
-    """The traceback from where the engine calls the component; empty where the component's code has no part in it."""
+    """The traceback from where the engine calls the component; empty if the component's code is not part of it."""
     step = error.__traceback__
     while step is not None and Path(step.tb_frame.f_code.co_filename).is_relative_to(ENGINE):
         step = step.tb_next

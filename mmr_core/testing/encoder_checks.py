@@ -11,13 +11,16 @@ import numpy as np
 from mmr_core.contracts import Encoder
 from mmr_core.errors import FeatureError
 from mmr_core.specs import MODALITIES
-from mmr_core.testing.burden import measured
-from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import LISTING_CHECK
-from mmr_core.testing.parameters import look_at_parameters
-from mmr_core.testing.practice import pictures, questions
-from mmr_core.testing.rows import demand_rows, demand_same_rows
-from mmr_core.testing.saving import restored
+from mmr_core.testing.contract_check import Broken, Check, NotApplicable
+from mmr_core.testing.practice_data import pictures, questions
+from mmr_core.testing.shared_checks import (
+    LISTING_CHECK,
+    check_parameters,
+    checked_rows,
+    measured_job,
+    require_same_rows,
+    restored_copy,
+)
 from mmr_core.testing.subjects import EncoderSubject
 
 CONTRACT = "mmr_core.contracts.Encoder"
@@ -43,7 +46,7 @@ def _interface(subject: EncoderSubject) -> str:
         raise Broken(f"modalities is {modalities!r}", expected="modalities, a tuple of 'text' and 'image'")
     absent = [f"encode_{one}" for one in modalities if not callable(getattr(encoder, f"encode_{one}", None))]
     if absent:
-        raise Broken(f"it has modalities {modalities} and no {absent[0]}")
+        raise Broken(f"it has modalities {modalities} but no {absent[0]}")
     if "fit" in dir(encoder) and subject.ready(questions(20)) is None:
         raise Broken("fit returned None", expected="fit returns the fitted encoder, self")
     return " and ".join(modalities)
@@ -53,19 +56,19 @@ def _fingerprint(subject: EncoderSubject) -> str:
     texts = questions(30)
     first, second = subject.ready(texts).fingerprint, subject.ready(texts).fingerprint
     if not isinstance(first, str) or not first:
-        raise Broken(f"fingerprint is {first!r}", expected="a text that is not empty")
+        raise Broken(f"fingerprint is {first!r}", expected="a non-empty string")
     if first != second:
-        raise Broken(f"two encoders made alike have {first!r:.60} and {second!r:.60}")
+        raise Broken(f"two identical encoders have {first!r:.60} and {second!r:.60}")
     if hasattr(subject.make(), "fit"):
         other = subject.ready([*questions(30, seed=1), "another vocabulary altogether"]).fingerprint
         if other == first:
-            raise Broken("it was fitted on other texts and has the same fingerprint")
+            raise Broken("fitted on other texts, it has the same fingerprint")
     return first if len(first) <= 100 else f"{first[:97]}..."
 
 
 def _rows(subject: EncoderSubject) -> str:
     widths = [
-        f"{what} {demand_rows(encode(items), len(items), f'encode_{what}').shape[1]} wide"
+        f"{what} {checked_rows(encode(items), len(items), f'encode_{what}').shape[1]} wide"
         for what, encode, items in _ways(subject)
     ]
     return ", ".join(widths)
@@ -79,18 +82,18 @@ def _determinism(subject: EncoderSubject) -> None:
 
 def _independence(subject: EncoderSubject) -> None:
     for what, encode, items in _ways(subject):
-        together = demand_rows(encode(items), len(items), f"encode_{what}")
+        together = checked_rows(encode(items), len(items), f"encode_{what}")
         order = np.random.default_rng(0).permutation(len(items))
-        demand_same_rows(together[order], encode([items[i] for i in order]), f"when the {what}s were shuffled")
-        alone = np.concatenate([demand_rows(encode([item]), 1, f"encode_{what}") for item in items])
-        demand_same_rows(together, alone, f"when each {what} was encoded alone")
+        require_same_rows(together[order], encode([items[i] for i in order]), f"when the {what}s were shuffled")
+        alone = np.concatenate([checked_rows(encode([item]), 1, f"encode_{what}") for item in items])
+        require_same_rows(together, alone, f"when each {what} was encoded alone")
 
 
 def _strange_texts(subject: EncoderSubject) -> None:
     encode = _able(subject, "text")
     for text in STRANGE_TEXTS:
         try:
-            demand_rows(encode([text]), 1, "encode_text")
+            checked_rows(encode([text]), 1, "encode_text")
         except Broken as broken:
             raise Broken(f"for the text {text[:20]!r} ({len(text)} characters): {broken.came}") from broken
 
@@ -99,7 +102,7 @@ def _strange_images(subject: EncoderSubject) -> None:
     encode = _able(subject, "image")
     for path in _odd_pictures(subject.workspace):
         try:
-            demand_rows(encode([path]), 1, "encode_image")
+            checked_rows(encode([path]), 1, "encode_image")
         except Broken as broken:
             raise Broken(f"for {path.name}: {broken.came}") from broken
 
@@ -124,17 +127,17 @@ def _broken_images(subject: EncoderSubject) -> None:
 
 def _saving(subject: EncoderSubject) -> None:
     if not hasattr(subject.make(), "fit"):
-        raise NotApplicable("it is not fitted, so its parameters are all there is to it")
+        raise NotApplicable("it has no fit, so there is nothing but its parameters to save")
     texts = questions(40)
     fitted = subject.ready(texts)
-    again = restored(fitted, subject.made_from_json, subject.label)
+    again = restored_copy(fitted, subject.made_from_json, subject.label)
     if again.fingerprint != fitted.fingerprint:
-        raise Broken("the restored encoder has another fingerprint")
+        raise Broken("the restored encoder has a different fingerprint")
     for modality in fitted.modalities:
         items = _items(subject, modality)
         encode = f"encode_{modality}"
         if not np.array_equal(getattr(fitted, encode)(items), getattr(again, encode)(items)):
-            raise Broken(f"the restored encoder gives other rows for the same {modality}s")
+            raise Broken(f"the restored encoder gives different rows for the same {modality}s")
 
 
 def _job(subject: EncoderSubject) -> str:
@@ -150,7 +153,7 @@ def _job(subject: EncoderSubject) -> str:
             encoder.encode_image(list(pictures(subject.workspace, JOB_IMAGES, 224)))
             done.append(f"{JOB_IMAGES} images of 224 x 224")
 
-    burden = measured(job)
+    burden = measured_job(job)
     return burden.within_limits(", ".join(done))
 
 
@@ -168,13 +171,13 @@ def _items(subject: EncoderSubject, modality: str) -> list[Any]:
 def _able(subject: EncoderSubject, modality: str) -> Encode:
     encoder: Any = subject.ready(questions(40))
     if modality not in encoder.modalities:
-        raise NotApplicable(f"it encodes no {modality}s")
+        raise NotApplicable(f"it does not encode {modality}s")
     encode: Encode = getattr(encoder, f"encode_{modality}")
     return encode
 
 
 def _odd_pictures(workspace: Path) -> list[Path]:
-    """Images of one pixel, of one line, without colour, with a palette, with transparency, and as a JPEG."""
+    """Images of one pixel, of one line, in grey, with a palette, with transparency, and as JPEG."""
     from PIL import Image
 
     folder = workspace / "odd"
@@ -202,7 +205,7 @@ ENCODER_CHECKS: tuple[Check[EncoderSubject], ...] = (
     ),
     Check(
         name="fingerprint",
-        rule="encoders made alike have one fingerprint, and what was fitted is part of it",
+        rule="identical encoders have the same fingerprint, which also covers what was fitted",
         contract=CONTRACT,
         look=_fingerprint,
     ),
@@ -214,13 +217,13 @@ ENCODER_CHECKS: tuple[Check[EncoderSubject], ...] = (
     ),
     Check(
         name="same-rows-again",
-        rule="encoders made alike give the same bits for the same input",
+        rule="identical encoders give bit-identical rows for the same input",
         contract=CONTRACT,
         look=_determinism,
     ),
     Check(
         name="batch-does-not-matter",
-        rule="a row depends on its own input alone: not on its place or the rest of the batch",
+        rule="a row depends only on its own input, not on its position or on the rest of the batch",
         contract=CONTRACT,
         look=_independence,
     ),
@@ -238,19 +241,19 @@ ENCODER_CHECKS: tuple[Check[EncoderSubject], ...] = (
     ),
     Check(
         name="broken-images",
-        rule="an image that cannot be read raises FeatureError that names the file",
+        rule="an unreadable image raises a FeatureError that names the file",
         contract=CONTRACT,
         look=_broken_images,
     ),
     Check(
         name="parameters",
-        rule="every parameter goes by keyword, has a default that can be given, and is named in the docstring",
+        rule="every parameter can be set by keyword, has a usable default, and is named in the docstring",
         contract="mmr_core.contracts.Encoder",
-        look=look_at_parameters,
+        look=check_parameters,
     ),
     Check(
         name="save-and-load",
-        rule="what fit learned goes through state() and restore(), and rows stay the same bits",
+        rule="after state() and restore(), rows are bit-identical",
         contract="mmr_core.contracts.Saveable",
         look=_saving,
     ),
@@ -258,7 +261,7 @@ ENCODER_CHECKS: tuple[Check[EncoderSubject], ...] = (
     Check(
         name="standard-job",
         rule="a standard job takes at most ten minutes and 8 GB",
-        contract="mmr_core.testing.burden",
+        contract="mmr_core.testing.shared_checks",
         look=_job,
     ),
 )

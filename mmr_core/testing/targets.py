@@ -1,4 +1,4 @@
-"""From a name to the checks of what it names: the front end of `mmr plugins check`, without pytest.
+"""From a name to the checks of what it names: the implementation of `mmr plugins check`.
 
 A name is that of a component, or of a distribution, which stands for everything that it provides.
 """
@@ -15,22 +15,21 @@ from mmr_core.errors import PluginError, UnknownNameError, UsageError
 from mmr_core.plugins import Contribution, did_you_mean
 from mmr_core.registry import Registry, Shelf
 from mmr_core.specs import Kind
-from mmr_core.testing.checks import Check, Outcome, run_check
-from mmr_core.testing.encoders import ENCODER_CHECKS
-from mmr_core.testing.facts import DATASET_CHECKS, MODEL_CHECKS
-from mmr_core.testing.fusions import FUSION_CHECKS
-from mmr_core.testing.importers import IMPORTER_CHECKS
-from mmr_core.testing.listing import LISTING_CHECK
-from mmr_core.testing.parameters import look_at_parameters
-from mmr_core.testing.routers import ROUTER_CHECKS
+from mmr_core.testing.contract_check import Check, Outcome, run_check
+from mmr_core.testing.encoder_checks import ENCODER_CHECKS
+from mmr_core.testing.fusion_checks import FUSION_CHECKS
+from mmr_core.testing.importer_checks import IMPORTER_CHECKS
+from mmr_core.testing.router_checks import ROUTER_CHECKS
+from mmr_core.testing.shared_checks import LISTING_CHECK, check_parameters
+from mmr_core.testing.spec_checks import DATASET_CHECKS, MODEL_CHECKS
 from mmr_core.testing.subjects import FactSubject, Subject, named
 
 _STUDY_CHECKS: tuple[Check[Subject], ...] = (
     Check(
         name="parameters",
-        rule="every parameter goes by keyword, has a default that can be given, and is named in the docstring",
+        rule="every parameter can be set by keyword, has a usable default, and is named in the docstring",
         contract="mmr_core.studies.Study",
-        look=look_at_parameters,
+        look=check_parameters,
     ),
     LISTING_CHECK,
 )
@@ -44,7 +43,7 @@ CHECKS: Mapping[str, tuple[Check[Any], ...]] = {
     "model": MODEL_CHECKS,
     "study": _STUDY_CHECKS,
 }
-"""The checks of each kind, in the order in which they are made; what comes first explains what fails behind it."""
+"""The checks of each kind, in the order they run in: an early failure explains later ones."""
 
 FACTS = ("dataset", "model")
 
@@ -61,33 +60,35 @@ class Target:
 
     @property
     def checks(self) -> tuple[Check[Any], ...]:
-        """Those of its kind."""
+        """The checks for its kind."""
         return CHECKS[self.word]
 
 
 def targets(name: str, registry: Registry, kind: str | None = None) -> list[Target]:
-    """What a name means: one component, or all that a distribution provides.
+    """What a name stands for: one component, or everything that a distribution provides.
 
-    :param kind: where a name is that of a router and of a dataset, say, which is meant.
-    :raises UsageError: if there is no such kind, or it must be said.
+    :param kind: needed if a name belongs to several kinds, for instance to a router and to a dataset.
+    :raises UsageError: if there is no such kind, or it is needed and not given.
     :raises UnknownNameError: if nothing has the name.
-    :raises PluginError: if it belongs to a plugin that failed.
+    :raises PluginError: if the name belongs to a plugin that failed.
     """
     if kind is not None and kind not in CHECKS:
         raise UsageError(
-            f"{kind!r} is no kind that can be checked{did_you_mean(kind, CHECKS)}",
+            f"{kind!r} is not a kind that can be checked{did_you_mean(kind, CHECKS)}",
             fix=f"use one of {', '.join(CHECKS)}",
         )
     words = tuple(CHECKS) if kind is None else (kind,)
     found = [Target(word=word, contribution=one) for word in words for one in _named(word, name, registry)]
     if len({target.word for target in found}) > 1:
         kinds = ", ".join(target.word for target in found)
-        raise UsageError(f"{name!r} names several things: {kinds}", fix=f"say which: --kind {found[0].word}")
+        raise UsageError(
+            f"{name!r} exists in several kinds: {kinds}", fix=f"choose one, such as --kind {found[0].word}"
+        )
     return found or _of_distribution(name, registry, words)
 
 
 def _named(word: str, name: str, registry: Registry) -> Iterator[Contribution]:
-    """The contribution of this kind that a person means; none, or one."""
+    """The contribution of this kind with this name, if there is one."""
     mine = [one for one in registry.discovery.contributions if one.word == word and _protocol(one) == "paper"]
     if not any(name in (one.spec.name, one.canonical_id) for one in mine):
         return
@@ -125,7 +126,7 @@ def _of_distribution(name: str, registry: Registry, words: tuple[str, ...]) -> l
     left_out = ", ".join(one.provider.distribution for one in registry.failures)
     what = "component" if len(words) > 1 else words[0]
     raise UnknownNameError(
-        f"no {what} and no distribution {name!r}{did_you_mean(name, dict.fromkeys(known))}",
+        f"no {what} or distribution {name!r}{did_you_mean(name, dict.fromkeys(known))}",
         fix="see 'mmr plugins list'" + (f"; plugins of {left_out} failed to load" if left_out else ""),
     )
 
@@ -138,16 +139,16 @@ def check_target(
     parameters: Mapping[str, Any] | None = None,
     example: Path | None = None,
 ) -> Iterator[Outcome]:
-    """Makes the checks of one component, in turn.
+    """Runs the checks of one component, in turn.
 
-    :param parameters: to make it with, beside its defaults.
+    :param parameters: to create it with, besides its defaults.
     :param example: a file or folder in an importer's format.
-    :raises UsageError: if parameters are given to what has none, an example is absent, or an extra is missing.
+    :raises UsageError: if it takes no parameters, the example does not exist, or an extra is missing.
     """
     if target.word in FACTS and parameters:
         raise UsageError(f"a {target.word} has no parameters", fix="leave --set out")
     if example is not None and not example.exists():
-        raise UsageError("there is no such file or folder", where=f"example {example}", fix="give a path that exists")
+        raise UsageError("no such file or folder", where=f"example {example}", fix="give a path that exists")
     subject: Subject | FactSubject
     if target.word in FACTS:
         subject = fact(target.contribution, registry, workspace)
@@ -161,24 +162,18 @@ def check_target(
             example=example,
         )
         if parameters:
-            # What the person asked for cannot be meant: that is no fault of the component's, and is said once.
-            _demand_meant(subject)
+            try:
+                subject.make()
+            except UsageError:
+                raise  # the parameters are wrong, which is not the component's fault
+            except Exception:
+                pass  # the checks will find it
     for check in target.checks:
         yield run_check(check, subject)
 
 
-def _demand_meant(subject: Subject) -> None:
-    try:
-        subject.make()
-    except UsageError:
-        raise
-    except Exception:
-        # Whatever else goes wrong is for the checks to find.
-        return
-
-
 def fact(contribution: Contribution, registry: Registry, workspace: Path) -> FactSubject:
-    """The subject of a dataset or a model."""
+    """The subject for a dataset or a model."""
     return FactSubject(
         word=contribution.word,
         label=contribution.canonical_id,

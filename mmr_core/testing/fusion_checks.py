@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Embeddings
 from mmr_core.errors import FeatureError, UsageError
-from mmr_core.testing.burden import measured
-from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import LISTING_CHECK
-from mmr_core.testing.parameters import look_at_parameters
-from mmr_core.testing.practice import Presence, practice
-from mmr_core.testing.rows import demand_rows, demand_same_rows
-from mmr_core.testing.saving import restored
+from mmr_core.testing.contract_check import Broken, Check, NotApplicable
+from mmr_core.testing.practice_data import Presence, practice
+from mmr_core.testing.shared_checks import (
+    LISTING_CHECK,
+    check_parameters,
+    checked_rows,
+    measured_job,
+    require_same_rows,
+    restored_copy,
+)
 from mmr_core.testing.subjects import Subject
 
 CONTRACT = "mmr_core.contracts.Fusion"
@@ -30,16 +33,16 @@ def _interface(subject: Subject) -> str | None:
         raise Broken(f"it has no {absent[0]}")
     if fusion.fit(_training(subject)) is None:
         raise Broken("fit returned None", expected="fit returns the fitted fusion, self")
-    return "transductive: refused in ranking" if _transductive(fusion) else None
+    return "transductive: not allowed in rankings" if _transductive(fusion) else None
 
 
 def _rows(subject: Subject) -> str:
     training, asked = _training(subject), _asked(subject)
     fitted = subject.make().fit(training)
-    rows = demand_rows(fitted.transform(asked), len(asked), "transform")
-    width = demand_rows(fitted.transform(training), len(training), "transform").shape[1]
+    rows = checked_rows(fitted.transform(asked), len(asked), "transform")
+    width = checked_rows(fitted.transform(training), len(training), "transform").shape[1]
     if width != rows.shape[1]:
-        raise Broken(f"features of {width} and of {rows.shape[1]} dimensions from one fit")
+        raise Broken(f"features of {width} and of {rows.shape[1]} dimensions from the same fit")
     return f"{width} wide"
 
 
@@ -50,7 +53,7 @@ def _determinism(subject: Subject) -> None:
     fitted.transform(training)
     for again in (fitted, subject.make().fit(training)):
         if not np.array_equal(again.transform(asked), first):
-            raise Broken("the same rows became other features the second time")
+            raise Broken("the same rows gave different features the second time")
 
 
 def _untouched(subject: Subject) -> None:
@@ -60,19 +63,19 @@ def _untouched(subject: Subject) -> None:
     for now, before in zip((training, asked), kept, strict=True):
         for side in ("text", "image", "norms", "mask"):
             if not np.array_equal(getattr(now, side), getattr(before, side)):
-                raise Broken(f"it changed {side} of the embeddings that it was handed")
+                raise Broken(f"it changed {side} of the embeddings that it was given")
 
 
 def _independence(subject: Subject) -> None:
     fitted = subject.make().fit(_training(subject))
     if _transductive(fitted):
-        raise NotApplicable("it says that it is transductive, and is refused in ranking")
+        raise NotApplicable("it declares itself transductive, and is not allowed in rankings")
     asked = _asked(subject)
     together = fitted.transform(asked)
     order = np.random.default_rng(0).permutation(len(asked))
-    demand_same_rows(together[order], fitted.transform(_take(asked, order)), "when the rows were shuffled")
+    require_same_rows(together[order], fitted.transform(_take(asked, order)), "when the rows were shuffled")
     alone = np.concatenate([fitted.transform(_take(asked, np.array([i]))) for i in range(len(asked))])
-    demand_same_rows(together, alone, "when each row came alone")
+    require_same_rows(together, alone, "when each row came alone")
 
 
 def _one_modality(subject: Subject) -> str | None:
@@ -81,11 +84,11 @@ def _one_modality(subject: Subject) -> str | None:
     for absent in ("image", "text"):
         parts = [_without(each, absent) for each in (training, asked)]
         try:
-            demand_rows(subject.make().fit(parts[0]).transform(parts[1]), len(asked), "transform")
+            checked_rows(subject.make().fit(parts[0]).transform(parts[1]), len(asked), "transform")
         except (UsageError, FeatureError) as refusal:
-            refused.append(f"refuses a table without {absent}s: {refusal}")
+            refused.append(f"rejects a table without {absent}s: {refusal}")
     if len(refused) == 2:
-        raise Broken("it refuses text alone and images alone", expected="features of at least one of them")
+        raise Broken("it rejects text alone and images alone", expected="features for at least one of them")
     return refused[0] if refused else None
 
 
@@ -93,23 +96,23 @@ def _masked(subject: Subject) -> None:
     training, asked = _training(subject, "both"), _asked(subject, "both")
     fitted = subject.make().fit(training)
     for side in (0, 1):
-        demand_rows(fitted.transform(_masking(asked, side)), len(asked), "transform")
-    demand_rows(fitted.transform(_masking(_masking(asked, 0), 1)), len(asked), "transform")
+        checked_rows(fitted.transform(_masking(asked, side)), len(asked), "transform")
+    checked_rows(fitted.transform(_masking(_masking(asked, 0), 1)), len(asked), "transform")
     learned_without = subject.make().fit(_masking(training, 1))
-    demand_rows(learned_without.transform(asked), len(asked), "transform")
+    checked_rows(learned_without.transform(asked), len(asked), "transform")
 
 
 def _saving(subject: Subject) -> None:
     fitted = subject.make().fit(_training(subject))
-    again = restored(fitted, subject.made_from_json, subject.label)
+    again = restored_copy(fitted, subject.made_from_json, subject.label)
     asked = _asked(subject)
     if not np.array_equal(fitted.transform(asked), again.transform(asked)):
-        raise Broken("the restored fusion gives other features")
+        raise Broken("the restored fusion gives different features")
 
 
 def _job(subject: Subject) -> str:
     embeddings = practice(subject.workspace, train=JOB, asked=1).lesson.features.embeddings
-    return measured(lambda: subject.make().fit(embeddings).transform(embeddings)).within_limits(f"{JOB:,} rows")
+    return measured_job(lambda: subject.make().fit(embeddings).transform(embeddings)).within_limits(f"{JOB:,} rows")
 
 
 def _training(subject: Subject, presence: Presence = "mixed") -> Embeddings:
@@ -138,7 +141,7 @@ def _copy(embeddings: Embeddings) -> Embeddings:
 
 
 def _masking(embeddings: Embeddings, side: int) -> Embeddings:
-    """The same rows, of which none has the modality; it was encoded all the same."""
+    """The same rows, none of which has the modality, although it was encoded."""
     copy = _copy(embeddings)
     rows = copy.image if side else copy.text
     if rows is not None:
@@ -149,7 +152,7 @@ def _masking(embeddings: Embeddings, side: int) -> Embeddings:
 
 
 def _without(embeddings: Embeddings, absent: str) -> Embeddings:
-    """The same rows of a table of which one modality was not encoded at all."""
+    """The same rows of a table in which one modality was not encoded at all."""
     masked = _masking(embeddings, 1 if absent == "image" else 0)
     return replace(masked, image=None) if absent == "image" else replace(masked, text=None)
 
@@ -163,49 +166,49 @@ FUSION_CHECKS: tuple[Check[Subject], ...] = (
     ),
     Check(
         name="finite-rows",
-        rule="transform gives finite float32 [n, p], of one width for one fit",
+        rule="transform returns finite float32 [n, p], with the same p for the same fit",
         contract=CONTRACT,
         look=_rows,
     ),
     Check(
         name="same-rows-again",
-        rule="the same training rows and the same rows give the same features, whatever was transformed between",
+        rule="the same training rows and the same rows give the same features, whatever was transformed in between",
         contract=CONTRACT,
         look=_determinism,
     ),
     Check(
         name="batch-does-not-matter",
-        rule="a feature depends on its own row and on what fit kept, unless the fusion says transductive = True",
+        rule="features depend only on their own row and on what fit kept, unless transductive = True",
         contract=CONTRACT,
         look=_independence,
     ),
     Check(
         name="missing-modalities",
-        rule="rows without text, without image and without both become finite features",
+        rule="rows without text, image or both give finite features",
         contract=CONTRACT,
         look=_masked,
     ),
     Check(
         name="one-modality-encoded",
-        rule="where only texts or only images were encoded, there are features, or a UsageError or FeatureError",
+        rule="if only texts or only images were encoded, it gives features, or a UsageError or FeatureError",
         contract=CONTRACT,
         look=_one_modality,
     ),
     Check(
         name="inputs-stay-as-they-are",
-        rule="the arrays that it is handed are not written to",
+        rule="it does not write to the arrays that it is given",
         contract=CONTRACT,
         look=_untouched,
     ),
     Check(
         name="parameters",
-        rule="every parameter goes by keyword, has a default that can be given, and is named in the docstring",
+        rule="every parameter can be set by keyword, has a usable default, and is named in the docstring",
         contract=CONTRACT,
-        look=look_at_parameters,
+        look=check_parameters,
     ),
     Check(
         name="save-and-load",
-        rule="what fit learned goes through state() and restore(), and features stay the same bits",
+        rule="after state() and restore(), features are bit-identical",
         contract="mmr_core.contracts.Saveable",
         look=_saving,
     ),
@@ -213,7 +216,7 @@ FUSION_CHECKS: tuple[Check[Subject], ...] = (
     Check(
         name="standard-job",
         rule="a standard job takes at most ten minutes and 8 GB",
-        contract="mmr_core.testing.burden",
+        contract="mmr_core.testing.shared_checks",
         look=_job,
     ),
 )

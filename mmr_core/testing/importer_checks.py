@@ -1,6 +1,6 @@
 """The checks of an importer: what `mmr_core.contracts.Importer` promises.
 
-Most of them need a small file or folder in the importer's format, the example; only who wrote the importer has one.
+Most of them need an example, a small file or folder in the importer's format, which only its author can provide.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from mmr_core.errors import MMRError
 from mmr_core.features import cache_root
 from mmr_core.outcomes import OutcomeTable, Status
 from mmr_core.store import OutcomeStore
-from mmr_core.testing.burden import measured
-from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import LISTING_CHECK
-from mmr_core.testing.parameters import look_at_parameters
+from mmr_core.testing.contract_check import Broken, Check, NotApplicable
+from mmr_core.testing.shared_checks import LISTING_CHECK, check_parameters, measured_job
 from mmr_core.testing.subjects import Subject
 
 CONTRACT = "mmr_core.contracts.Importer"
@@ -32,14 +30,14 @@ FOREIGN = {
     "half.json": b'{"results": [',
 }
 DAMAGED_AT_MOST = 4
-"""How many files of an example folder are damaged, one at a time."""
+"""Number of files of an example folder that are damaged, one at a time."""
 
 
 def _interface(subject: Subject) -> str:
     importer = subject.make()
     if not isinstance(importer, Importer):
         has = [name for name in ("embedded", "sniff", "read") if hasattr(importer, name)]
-        raise Broken(f"it has {', '.join(has) or 'none of them'}")
+        raise Broken(f"it has {', '.join(has) or 'none of these'}")
     if not isinstance(importer.embedded, bool):
         raise Broken(f"embedded is {importer.embedded!r}")
     return "needs no path" if importer.embedded else "reads a path"
@@ -50,19 +48,19 @@ def _foreign(subject: Subject) -> None:
     for path in _foreign_paths(subject.workspace):
         answer = importer.sniff(path)
         if answer:
-            raise Broken(f"sniff took {path.name} for its own: {answer!r}", expected="False for what is foreign")
+            raise Broken(f"sniff accepted {path.name}: {answer!r}", expected="False for foreign files")
 
 
 def _nothing_there(subject: Subject) -> None:
     importer = subject.make()
     if importer.embedded:
-        raise NotApplicable("it reads no path")
+        raise NotApplicable("it does not read files")
     for path in (subject.workspace / "there-is-no-such-file", None):
         try:
             importer.read(path, _context(subject))
         except MMRError:
             continue
-        raise Broken(f"read({'a path where nothing is' if path else None}) raised nothing")
+        raise Broken(f"read({'a path that does not exist' if path else None}) raised nothing")
 
 
 def _reads(subject: Subject) -> str:
@@ -71,10 +69,10 @@ def _reads(subject: Subject) -> str:
         raise Broken(f"a table of {len(table)} instances and {len(table.models)} models")
     importer = subject.make()
     if not importer.embedded and not importer.sniff(_example(subject)):
-        raise Broken("sniff does not take the example for its own")
+        raise Broken("sniff does not accept the example")
     again = _table(subject)
     if again.digest() != table.digest():
-        raise Broken("reading twice gave two tables")
+        raise Broken("reading twice gave different tables")
     return f"{len(table)} instances, {len(table.models)} models, {len(table.datasets)} datasets"
 
 
@@ -85,7 +83,7 @@ def _missing(subject: Subject) -> str:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise Broken(
-            f"model {table.models[column].name!r} on instance {table.instance_id[row]!r} has status ok, and its "
+            f"model {table.models[column].name!r} on instance {table.instance_id[row]!r} has status ok, but its "
             f"utility is {table.utility[row, column]}, its cost {table.cost[row, column]}"
         )
     return f"{unknown.mean():.1%} of the outcomes are missing"
@@ -98,12 +96,12 @@ def _stored(subject: Subject) -> None:
     OutcomeStore(folder).add(table)
     stored = OutcomeStore.open(folder).table()
     if stored.digest() != table.digest():
-        raise Broken("the table comes out of a store as another")
+        raise Broken("the table changed when it was stored")
 
 
 def _damaged(subject: Subject) -> None:
     if subject.make().embedded:
-        raise NotApplicable("it reads no path")
+        raise NotApplicable("it does not read files")
     for path, what in _damaged_examples(_example(subject), subject.workspace / "damaged"):
         try:
             table = subject.make().read(path, _context(subject))
@@ -116,20 +114,20 @@ def _damaged(subject: Subject) -> None:
 
 
 def _job(subject: Subject) -> str:
-    return measured(lambda: _table(subject)).within_limits("reading the example")
+    return measured_job(lambda: _table(subject)).within_limits("reading the example")
 
 
 def _table(subject: Subject) -> OutcomeTable:
     importer = subject.make()
     table: Any = importer.read(None if importer.embedded else _example(subject), _context(subject))
     if not isinstance(table, OutcomeTable):
-        raise Broken(f"read gave a {type(table).__name__}", expected="read gives an OutcomeTable")
+        raise Broken(f"read returned {type(table).__name__}", expected="read returns an OutcomeTable")
     return table
 
 
 def _example(subject: Subject) -> Path:
     if subject.example is None:
-        raise NotApplicable("there is no example to read: give a small file or folder in the format (--example PATH)")
+        raise NotApplicable("no example: give a small file or folder in the format (--example PATH)")
     return subject.example
 
 
@@ -171,51 +169,51 @@ IMPORTER_CHECKS: tuple[Check[Subject], ...] = (
     Check(name="interface", rule="it has embedded, sniff and read", contract=CONTRACT, look=_interface),
     Check(
         name="sniffs-foreign-files",
-        rule="sniff answers False about what is foreign, empty, broken or absent, and raises nothing",
+        rule="sniff returns False for foreign, empty, broken and absent files, and raises nothing",
         contract=CONTRACT,
         look=_foreign,
     ),
     Check(
         name="nothing-there",
-        rule="read raises DataError or UsageError where there is nothing to read",
+        rule="read raises DataError or UsageError if there is nothing to read",
         contract=CONTRACT,
         look=_nothing_there,
     ),
     Check(
         name="reads-its-format",
-        rule="sniff takes the example for its own, and read gives the same table each time",
+        rule="sniff accepts the example, and read returns the same table each time",
         contract=CONTRACT,
         look=_reads,
     ),
     Check(
         name="missing-is-missing",
-        rule="an outcome without utility or cost has another status than ok",
+        rule="an outcome without utility or cost does not have the status ok",
         contract="mmr_core.outcomes.OutcomeTable",
         look=_missing,
     ),
     Check(
         name="goes-through-a-store",
-        rule="the table is the same after it was stored",
+        rule="the table is the same after being stored and read back",
         contract="mmr_core.store.OutcomeStore",
         look=_stored,
     ),
     Check(
         name="damaged-files",
-        rule="a file that is cut, empty or foreign raises DataError, or leaves a table of what is whole",
+        rule="a truncated, empty or foreign file raises DataError, or gives a table of what is intact",
         contract=CONTRACT,
         look=_damaged,
     ),
     Check(
         name="parameters",
-        rule="every parameter goes by keyword, has a default that can be given, and is named in the docstring",
+        rule="every parameter can be set by keyword, has a usable default, and is named in the docstring",
         contract=CONTRACT,
-        look=look_at_parameters,
+        look=check_parameters,
     ),
     LISTING_CHECK,
     Check(
         name="standard-job",
         rule="reading the example takes at most ten minutes and 8 GB",
-        contract="mmr_core.testing.burden",
+        contract="mmr_core.testing.shared_checks",
         look=_job,
     ),
 )

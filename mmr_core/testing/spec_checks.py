@@ -1,6 +1,6 @@
-"""The checks of what is only described: datasets and models.
+"""The checks of datasets and models, which are only described.
 
-A spec is valid once it exists; here it meets the specs of everybody else, the splits and the store.
+A spec is valid once it exists; here it is checked against all other specs, the splits and the store.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from mmr_core.outcomes import OutcomeTable, Status, object_array
 from mmr_core.specs import DatasetSpec, ModelSpec
 from mmr_core.splits import train_mask
 from mmr_core.store import OutcomeStore
-from mmr_core.testing.checks import Broken, Check, NotApplicable
-from mmr_core.testing.listing import LISTING_CHECK
-from mmr_core.testing.practice import pool
+from mmr_core.testing.contract_check import Broken, Check, NotApplicable
+from mmr_core.testing.practice_data import pool
+from mmr_core.testing.shared_checks import LISTING_CHECK
 from mmr_core.testing.subjects import FactSubject
 
 DATASET = "mmr_core.specs.DatasetSpec"
@@ -28,14 +28,14 @@ INSTANCES = 200
 def _dataset(subject: FactSubject) -> DatasetSpec:
     spec = subject.contribution.spec
     if not isinstance(spec, DatasetSpec):
-        raise Broken(f"a {type(spec).__name__}", expected="a DatasetSpec")
+        raise Broken(type(spec).__name__, expected="a DatasetSpec")
     return spec
 
 
 def _model(subject: FactSubject) -> ModelSpec:
     spec = subject.contribution.spec
     if not isinstance(spec, ModelSpec):
-        raise Broken(f"a {type(spec).__name__}", expected="a ModelSpec")
+        raise Broken(type(spec).__name__, expected="a ModelSpec")
     return spec
 
 
@@ -46,7 +46,7 @@ def _dataset_described(subject: FactSubject) -> str:
     if spec.expected_instances is not None and spec.expected_instances < 1:
         raise Broken(f"expected_instances is {spec.expected_instances}", expected="a number above 0, or None")
     unsaid = [name for name in ("licence", "homepage") if getattr(spec, name) in ("", "unknown")]
-    return f"does not say its {' and '.join(unsaid)}" if unsaid and not spec.members else ""
+    return f"does not state its {' and '.join(unsaid)}" if unsaid and not spec.members else ""
 
 
 def _dataset_found(subject: FactSubject) -> None:
@@ -63,16 +63,16 @@ def _prefixes(subject: FactSubject) -> None:
         raise NotApplicable("a mixture has no instances of its own")
     for other in _others(subject, subject.registry.datasets.specs()):
         if other.spec.id_prefix and other.spec.id_prefix.casefold() == spec.id_prefix.casefold():
-            raise Broken(f"{other.canonical_id} has the id prefix {spec.id_prefix!r} too")
+            raise Broken(f"{other.canonical_id} also has the id prefix {spec.id_prefix!r}")
 
 
 def _members(subject: FactSubject) -> str:
     spec = _dataset(subject)
     if not spec.members:
-        raise NotApplicable("it is no mixture")
+        raise NotApplicable("it is not a mixture")
     for name in spec.members:
         if subject.registry.datasets.find(name).spec.members:
-            raise Broken(f"its member {name!r} is a mixture itself")
+            raise Broken(f"its member {name!r} is itself a mixture")
     return f"{len(spec.members)} members"
 
 
@@ -83,7 +83,7 @@ def _dataset_table(subject: FactSubject) -> str:
     table = _table(spec, pool(3))
     train = train_mask(table.dataset, table.instance_id)
     _through_a_store(subject, table)
-    return f"{int(train.sum())} of {INSTANCES} invented instances are in its training split"
+    return f"{int(train.sum())} of {INSTANCES} made-up instances are in its training split"
 
 
 def _model_described(subject: FactSubject) -> str:
@@ -93,8 +93,8 @@ def _model_described(subject: FactSubject) -> str:
     for name in ("parameters_b", "context_length"):
         value = getattr(spec, name)
         if value is not None and not value > 0:
-            raise Broken(f"{name} is {value}", expected="a number above 0, or None where it is not known")
-    return "" if spec.price.output is not None else "its price is not known, so costs cannot be computed from tokens"
+            raise Broken(f"{name} is {value}", expected="a number above 0, or None if unknown")
+    return "" if spec.price.output is not None else "its price is unknown, so costs cannot be computed from tokens"
 
 
 def _model_columns(subject: FactSubject) -> None:
@@ -105,7 +105,7 @@ def _model_columns(subject: FactSubject) -> None:
     for other in _others(subject, subject.registry.models.specs()):
         shared = own & {column.casefold() for column in other.spec.csv_columns}
         if shared:
-            raise Broken(f"{other.canonical_id} has the columns {min(shared)!r} too")
+            raise Broken(f"{other.canonical_id} also has the column {min(shared)!r}")
 
 
 def _model_found(subject: FactSubject) -> None:
@@ -133,7 +133,7 @@ def _through_a_store(subject: FactSubject, table: OutcomeTable) -> None:
     OutcomeStore(folder).add(table)
     stored = OutcomeStore.open(folder).table()
     if (stored.models, stored.datasets) != (table.models, table.datasets) or stored.digest() != table.digest():
-        raise Broken("it comes out of a store as another")
+        raise Broken("it changed when it was stored")
 
 
 def _table(dataset: DatasetSpec, models: tuple[ModelSpec, ...]) -> OutcomeTable:
@@ -167,13 +167,13 @@ DATASET_CHECKS: tuple[Check[FactSubject], ...] = (
     Check(name="described", rule="it has a title, and counts are above 0", contract=DATASET, look=_dataset_described),
     Check(
         name="found-by-its-names",
-        rule="its name and its aliases find it, and not another dataset",
+        rule="its name and its aliases find it and no other dataset",
         contract=DATASET,
         look=_dataset_found,
     ),
     Check(
         name="own-id-prefix",
-        rule="no other dataset has its id prefix, whose case does not count",
+        rule="no other dataset has its id prefix (ignoring case)",
         contract=DATASET,
         look=_prefixes,
     ),
@@ -196,13 +196,13 @@ MODEL_CHECKS: tuple[Check[FactSubject], ...] = (
     ),
     Check(
         name="found-by-its-names",
-        rule="its name finds it, and not another model",
+        rule="its name finds it and no other model",
         contract=MODEL,
         look=_model_found,
     ),
     Check(
         name="own-columns",
-        rule="no other model has its csv_columns, whose case does not count",
+        rule="no other model has any of its csv_columns (ignoring case)",
         contract=MODEL,
         look=_model_columns,
     ),

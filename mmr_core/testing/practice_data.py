@@ -1,7 +1,7 @@
-"""Practice data: small tables, drawn from a seed, on which components are put through their checks.
+"""Practice data: small random tables, drawn from a seed, to check components on.
 
-They have everything that real ones have: texts, images that can be opened, missing modalities, missing outcomes, and
-outcomes of a test split that no component is ever handed. Nothing in them is worth learning in earnest.
+They have what real tables have: texts, images that can be opened, missing modalities, missing outcomes, and outcomes
+of a test split that no component is ever given.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ SCENARIOS = ("math", "ocr")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Practice:
-    """What a router learns from, what it is asked, and what it must not know.
+    """Training rows, test queries, and the outcomes that a router must not know.
 
     :param lesson: the training rows.
     :param asked: features of m queries of the test split.
     :param asked_ids: their opaque ids.
-    :param hidden: float64 [m, 2 K], their utilities and costs, each number a different one; empty unless asked for.
+    :param hidden: float64 [m, 2 K], their utilities and costs, all distinct; empty unless a `secret` is given.
     """
 
     lesson: Lesson
@@ -57,15 +57,15 @@ def practice(
     presence: Presence = "mixed",
     secret: int | None = None,
 ) -> Practice:
-    """Practice data of some shape; the same arguments give the same data.
+    """Practice data of the given shape; the same arguments give the same data.
 
-    :param folder: where pictures are drawn.
-    :param train, asked: how many instances there are in each split.
+    :param folder: where images are drawn.
+    :param train, asked: number of instances in each split.
     :param missing: the share of training outcomes that are missing, cell by cell.
-    :param unobserved: how many models have no training outcome at all.
-    :param presence: what instances have: text and image; each of the two with probability 3/4; or text alone, in a
-        table in which no image was encoded.
-    :param secret: draws the outcomes of the test split, and changes nothing else; without it they are not there.
+    :param unobserved: number of models without any training outcome.
+    :param presence: what instances have: text and image; each of the two with probability 3/4; or only text, in a
+        table without encoded images.
+    :param secret: seed of the test outcomes, which changes nothing else; without it there are none.
     """
     rng = np.random.default_rng((7, train, asked, models))
     features, topic = _features(rng, train + asked, presence, folder)
@@ -91,7 +91,7 @@ def practice(
 
 
 def pool(models: int) -> tuple[ModelSpec, ...]:
-    """Candidate models, each next one dearer; of some, metadata is not known."""
+    """Candidate models of increasing price; some lack metadata."""
     return tuple(
         ModelSpec(
             name=f"practice-{j}",
@@ -105,14 +105,14 @@ def pool(models: int) -> tuple[ModelSpec, ...]:
 
 
 def questions(count: int, seed: int = 0) -> list[str]:
-    """Questions, no two alike."""
+    """Distinct questions."""
     rng = np.random.default_rng((17, seed))
     return [_question(int(topic), i) for i, topic in enumerate(rng.integers(0, len(TOPICS), count))]
 
 
 @cache
 def pictures(folder: Path, count: int = PICTURES, pixels: int = PIXELS) -> tuple[Path, ...]:
-    """Files of images, drawn on first use."""
+    """Image files, drawn on first use."""
     from PIL import Image
 
     rng = np.random.default_rng((19, pixels))
@@ -175,7 +175,7 @@ def _features(
 def _outcomes(
     rng: np.random.Generator, topic: NDArray[np.intp], models: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Dearer models are more often right, least so on the last topics."""
+    """Dearer models are right more often, and the last topics are the hardest."""
     skill = (np.arange(models) + 1) / (models + 1)
     chance = np.clip(skill[None, :] + 0.3 - 0.2 * topic[:, None], 0.02, 0.98)  # [n, K]
     utility = (rng.random(chance.shape) < chance).astype(np.float64)

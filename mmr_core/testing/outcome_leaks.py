@@ -1,13 +1,13 @@
-"""Whether a router has ways to outcomes that it was not handed: as far as one process can tell.
+"""Whether a router can reach outcomes that it was not given, as far as one process can tell.
 
-Three things are looked at. The outcomes of the test split, which the check itself holds in this process, are replaced
-by others: no answer may change. What the router keeps is searched for them, by attributes, containers and the bases of
-arrays. And files are watched while it learns and answers: none may be a store of outcomes, or something that an
-installed importer takes for an outcome table.
+Three tests. The outcomes of the test split, which the check holds in this process, are replaced by others: no answer
+may change. Everything reachable from the router (attributes, containers, bases of arrays) is searched for them. And
+the files opened while it fits and answers are recorded: none may belong to a store of outcomes, or be recognised as an
+outcome table by an installed importer.
 
-What cannot be seen from here: files that compiled code opens by itself (readers of Parquet do), what another process
-or a server is asked, arrays of other libraries, and outcomes that the plugin's package brings along. The leaderboard
-therefore runs routers in a process of their own that holds no outcomes.
+Out of sight are files that compiled code opens (Parquet readers do), other processes and servers, arrays of other
+libraries, and outcomes packaged with the plugin. The leaderboard therefore runs routers in a separate process that
+holds no outcomes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from mmr_core.registry import Registry
 from mmr_core.runner.agreement import identical
 from mmr_core.runner.policies import Policy
 from mmr_core.store import OutcomeStore
-from mmr_core.testing.checks import Broken
-from mmr_core.testing.practice import practice
+from mmr_core.testing.contract_check import Broken
+from mmr_core.testing.practice_data import practice
 from mmr_core.testing.subjects import RouterSubject
 
 OUTWARD = {
@@ -36,17 +36,17 @@ OUTWARD = {
     "os.posix_spawn": "starts a process",
     "os.system": "starts a process",
 }
-UNSEEN = "not seen from here: files that compiled code opens, other processes, packaged outcomes"
+UNSEEN = "not visible here: files opened by compiled code, other processes, packaged outcomes"
 
 STORE_DEPTH = 3
-"""How far above a file of a store its manifest lies."""
+"""Levels from a file in a store up to its manifest."""
 
 CODE = (".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".pth", ".egg-link")
 
 
 @dataclass
 class Watch:
-    """What happened while a router worked."""
+    """What a router did while it was watched."""
 
     opened: set[Path] = field(default_factory=set)
     outward: set[str] = field(default_factory=set)
@@ -55,23 +55,23 @@ class Watch:
 _WATCHING: list[Watch] = []
 
 
-def look_for_outcomes(subject: RouterSubject) -> str:
-    """The check."""
+def check_no_outcomes(subject: RouterSubject) -> str:
+    """The check `no-access-to-outcomes`."""
     answers = []
     with watched() as watch:
         for secret in (1, 2):
             answers.append(_answered(subject, secret))
     if not identical(*answers):
-        raise Broken("its answers changed when the outcomes of the test split did, which it was never handed")
+        raise Broken("its answers changed with the outcomes of the test split, which it was never given")
     telling = [path for path in sorted(watch.opened) if holds_outcomes(path, subject.registry)]
     if telling:
         raise Broken(f"it opened {telling[0]}, which holds outcomes")
-    remarks = [f"it {what}, whose doings are not seen" for what in sorted(watch.outward)]
+    remarks = [f"it {what}, which cannot be followed" for what in sorted(watch.outward)]
     return "; ".join([*remarks, UNSEEN])
 
 
 def _answered(subject: RouterSubject, secret: int) -> Policy:
-    """The answer in a process that holds these outcomes of the test split, and no others.
+    """The answer in a process that holds these outcomes of the test split and no others.
 
     :raises Broken: if the router keeps one of them.
     """
@@ -81,13 +81,13 @@ def _answered(subject: RouterSubject, secret: int) -> Policy:
     secrets = np.concatenate([world.hidden.ravel(), world.hidden.astype(np.float32).ravel()])
     kept = np.isin(np.array(sorted(numbers_in(fitted.router))), secrets)
     if kept.any():
-        raise Broken(f"it keeps {int(kept.sum())} outcomes of the test split, which it was never handed")
+        raise Broken(f"it keeps {int(kept.sum())} outcomes of the test split, which it was never given")
     return answer
 
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Files that Python opens, and what leaves this process, within."""
+    """Records the files that Python opens in this context, and what leaves the process."""
     _hook_once()
     watch = Watch()
     _WATCHING.append(watch)
@@ -98,7 +98,7 @@ def watched() -> Iterator[Watch]:
 
 
 def _hook_once(installed: list[bool] = []) -> None:  # noqa: B006
-    """An audit hook cannot be taken away again, so there is one, which does nothing while nobody watches."""
+    """An audit hook cannot be removed, so there is one, which does nothing while nothing is watched."""
     if not installed:
         sys.addaudithook(_audited)
         installed.append(True)
@@ -117,7 +117,7 @@ def _audited(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def holds_outcomes(path: Path, registry: Registry) -> bool:
-    """Whether a file is part of a store of outcomes, or an outcome table to an installed importer."""
+    """Whether a file is part of a store, or is recognised as an outcome table by an installed importer."""
     if path.suffix in CODE or not path.is_file():
         return False
     above = list(path.resolve().parents)[:STORE_DEPTH]
@@ -131,12 +131,12 @@ def _takes(name: str, path: Path, registry: Registry) -> bool:
         importer = registry.importers.create(name)
         return not importer.embedded and bool(importer.sniff(path))
     except Exception:
-        # An importer that cannot be made or asked is found out by its own check, and is no reason to blame a router.
+        # A broken importer fails its own check; the router is not to blame.
         return False
 
 
 def numbers_in(root: Any) -> set[float]:
-    """Every float that can be reached from something by attributes, containers and the bases of arrays."""
+    """Every float reachable from an object through attributes, containers and the bases of arrays."""
     found: set[float] = set()
     seen: set[int] = set()
     kept: list[Any] = []
@@ -146,7 +146,7 @@ def numbers_in(root: Any) -> set[float]:
         if id(thing) in seen or isinstance(thing, type | types.ModuleType | types.FunctionType | str | bytes | Path):
             continue
         seen.add(id(thing))
-        kept.append(thing)  # so that no id is used again
+        kept.append(thing)  # so that no id is reused
         if isinstance(thing, float | np.floating):
             found.add(float(thing))
         elif isinstance(thing, np.ndarray):
