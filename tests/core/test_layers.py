@@ -66,9 +66,6 @@ TO_MEND_NAMES = {
     "savings.py of mmr_core",
     "spreadsheet.py of mmr_core",
     "writing.py of mmr_core",
-    "encoders.py of mmr_plugins",
-    "fusions.py of mmr_plugins",
-    "routers.py of mmr_plugins",
     "class Refused of mmr_leaderboard",
     "class Wheel of mmr_leaderboard",
 }
