@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from mmr_core.render.numbers import CostUnit, interval, name, number, ratio
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.schema import Entry, Leaderboard
@@ -90,21 +90,21 @@ def safe_link(url: str) -> str | None:
     return url if allowed else None
 
 
-def metric(metrics: MetricsDocument, which: str) -> EstimateDocument:
+def metric(metrics: Metrics, which: str) -> Estimate:
     """One metric of a row by its name in `METRICS`."""
     found = getattr(metrics, which)
-    assert isinstance(found, EstimateDocument)
+    assert isinstance(found, Estimate)
     return found
 
 
-def figure(document: EstimateDocument, which: str = "") -> str:
+def figure(estimate: Estimate, which: str = "") -> str:
     """A metric's value, formatted."""
-    return (ratio if which == "qnc" else number)(document.estimate().value)
+    return (ratio if which == "qnc" else number)(estimate.value)
 
 
-def figure_interval(document: EstimateDocument, which: str = "") -> str:
+def figure_interval(estimate: Estimate, which: str = "") -> str:
     """A metric's interval, formatted; empty if there is none."""
-    return interval(document.estimate(), ratio if which == "qnc" else number)
+    return interval(estimate, ratio if which == "qnc" else number)
 
 
 def cost_unit(board: Leaderboard) -> CostUnit:
@@ -112,9 +112,9 @@ def cost_unit(board: Leaderboard) -> CostUnit:
     return CostUnit.for_costs(model.cost for model in board.table.models)
 
 
-def cost_interval(document: EstimateDocument, unit: CostUnit) -> str:
+def cost_interval(estimate: Estimate, unit: CostUnit) -> str:
     """The interval of a cost in a unit; empty if there is none."""
-    return interval(document.estimate(), unit.show)
+    return interval(estimate, unit.show)
 
 
 def rank_range(entry: Entry) -> str:

@@ -166,14 +166,14 @@ def _table(board: Leaderboard) -> Table:
         table.add_row(
             _rank(entry),
             escape(printable(entry.display_name, 24)),
-            with_interval(metrics.nauc.estimate()),
-            number(metrics.skill.estimate().value),
-            number(metrics.peak.estimate().value),
-            number(metrics.qnc.estimate().value),
+            with_interval(metrics["nauc"]),
+            number(metrics["skill"].value),
+            number(metrics["peak"].value),
+            number(metrics["qnc"].value),
         )
     for reference in board.references:
         if ":" not in reference.name:
-            values = [getattr(reference.metrics, name).estimate() for name in ("nauc", "skill", "peak", "qnc")]
+            values = [reference.metrics[name] for name in ("nauc", "skill", "peak", "qnc")]
             figures = [with_interval(values[0]), *(number(value.value) for value in values[1:])]
             table.add_row("", escape(reference.name), *figures, style="dim")
     return table

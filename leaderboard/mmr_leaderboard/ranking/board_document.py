@@ -19,9 +19,8 @@ from mmr_leaderboard.schema import (
     Comparison,
     DatasetFacts,
     Entry,
-    FindingDocument,
     Leaderboard,
-    ModelFacts,
+    PublishedFinding,
     Reference,
     Refused,
     RouterFacts,
@@ -114,23 +113,16 @@ def _table(board: Board, scorer: BoardScorer) -> TableFacts:
                 title=spec.title,
                 scenario=spec.scenario,
                 test=tested.count(spec.name),
-                models=_models(scorer, spec.name),
+                models=scorer.models_of(spec.name),
             )
             for spec in specs
         ),
-        models=_models(scorer, column.spec.name),
+        models=scorer.models_of(column.spec.name),
         cheapest=names[whole.singles.cheapest],
         dearest=names[whole.singles.dearest],
         best=names[whole.singles.best],
         cost_low=whole.within.low,
         cost_high=whole.within.high,
-    )
-
-
-def _models(scorer: BoardScorer, dataset: str) -> tuple[ModelFacts, ...]:
-    return tuple(
-        ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
-        for model in scorer.models_of(dataset)
     )
 
 
@@ -203,7 +195,7 @@ def _failed(one: JudgedSubmission) -> Refused:
     return Refused(slug=one.slug, display_name=one.manifest.display_name, findings=one.verdict.findings)
 
 
-def refusal(slug: str, display_name: str, findings: Sequence[FindingDocument]) -> Refused:
+def refusal(slug: str, display_name: str, findings: Sequence[PublishedFinding]) -> Refused:
     """A submission that was refused before anything ran."""
     return Refused(slug=slug, display_name=display_name, findings=tuple(findings))
 
@@ -235,7 +227,7 @@ def _comparison(pair: Pair, slugs: Sequence[str]) -> Comparison:
 
 
 def _nauc(one: JudgedSubmission) -> float:
-    value = None if one.verdict.figures is None else one.verdict.figures.metrics.nauc.value
+    value = None if one.verdict.figures is None else one.verdict.figures.metrics["nauc"].value
     if value is None:
         raise ValueError(f"{one.slug} has no nAUC")
     return value

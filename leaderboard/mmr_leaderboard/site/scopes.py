@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
-from mmr_leaderboard.schema import Entry, Leaderboard, ModelFacts, Point, Reference
-from mmr_leaderboard.wording import METRICS, figure, figure_interval, metric, scenario_title, scenarios, shown
+from mmr_leaderboard.schema import Entry, Leaderboard, Point, Reference
+from mmr_leaderboard.wording import METRICS, figure, figure_interval, scenario_title, scenarios, shown
 
 Row = Entry | Reference
 
@@ -31,7 +31,7 @@ class Scope:
     title: str
     kind: Literal["board", "dataset", "scenario"]
     test: int
-    models: tuple[ModelFacts, ...]
+    models: tuple[SingleModel, ...]
     members: tuple[str, ...] = ()
 
 
@@ -107,7 +107,7 @@ def scopes(board: Leaderboard) -> list[Scope]:
     return found
 
 
-def metrics_on(row: Row, scope: Scope) -> MetricsDocument | None:
+def metrics_on(row: Row, scope: Scope) -> Metrics | None:
     """A row's metrics on a scope; None if it has none."""
     if scope.kind == "board":
         return row.metrics
@@ -121,13 +121,12 @@ def frontier_on(row: Row, scope: Scope) -> tuple[Point, ...]:
     return row.dataset_frontiers.get(scope.name, ()) if scope.kind == "dataset" else ()
 
 
-def cell(document: EstimateDocument, name: str = "") -> Cell:
+def cell(estimate: Estimate, name: str = "") -> Cell:
     """A figure with its interval."""
-    estimate = document.estimate()
     return Cell(
         value=estimate.value,
-        text=figure(document, name),
-        interval=figure_interval(document, name),
+        text=figure(estimate, name),
+        interval=figure_interval(estimate, name),
         low=estimate.low,
         high=estimate.high,
     )
@@ -138,7 +137,7 @@ def cells(row: Row, scope: Scope) -> dict[str, Cell]:
     found = metrics_on(row, scope)
     if found is None:
         return {name: Cell(value=None, text=_NO_FIGURE) for name in METRICS}
-    return {name: cell(metric(found, name), name) for name in METRICS}
+    return {name: cell(found[name], name) for name in METRICS}
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results.model import METRIC_NAMES
+from mmr_core.results import METRIC_NAMES
 from mmr_core.runner.prepare import select
 from mmr_core.runner.references import BEST_SINGLE, ORACLE, ORACLE_UNAWARE
 from mmr_core.specs import DatasetSpec, ModelSpec

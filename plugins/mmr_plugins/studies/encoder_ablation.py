@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mmr_core.errors import MMRError
-from mmr_core.results.records import averaged, cell_key
+from mmr_core.results import averaged, cell_key
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isinf
 
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import averaged
+from mmr_core.results import Estimate, averaged
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import Cell, Exhibit, Finding, Line, Record, Results, Setting, Sheet, StudyReport
 from mmr_core.studies.exhibits import Better, marked

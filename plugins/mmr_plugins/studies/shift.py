@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import permutations
 
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import difference
+from mmr_core.results import Estimate, difference
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (

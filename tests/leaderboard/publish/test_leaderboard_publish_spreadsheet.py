@@ -24,9 +24,9 @@ def test_there_is_one_row_per_entry_and_reference(rows: dict[str, dict[str, str]
 
 def test_figures_are_full_numbers(rows: dict[str, dict[str, str]], board: Leaderboard) -> None:
     for entry in board.entries:
-        assert float(rows[entry.slug]["nauc"]) == entry.metrics.nauc.value
-        assert float(rows[entry.slug]["mathvision:peak_high"]) == entry.datasets["mathvision"].peak.high
-        assert float(rows[entry.slug]["scenario/ocr:skill_low"]) == entry.scenarios["ocr"].skill.low
+        assert float(rows[entry.slug]["nauc"]) == entry.metrics["nauc"].value
+        assert float(rows[entry.slug]["mathvision:peak_high"]) == entry.datasets["mathvision"]["peak"].high
+        assert float(rows[entry.slug]["scenario/ocr:skill_low"]) == entry.scenarios["ocr"]["skill"].low
 
 
 def test_infinity_is_a_number_and_what_is_not_there_is_empty(rows: dict[str, dict[str, str]]) -> None:

@@ -10,7 +10,7 @@ from mmr_core.errors import MissingExtraError
 from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner.options import Options
 from mmr_core.runner.sources import Sources, view_of
 from mmr_core.studies import Cell, EncoderPair, Unavailable, run_cells

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmr_core.numerics.metrics import Frontier, nauc
-from mmr_core.results.records import averaged, cell_key
+from mmr_core.results import averaged, cell_key
 from mmr_core.splits import train_mask
 from mmr_core.studies import Unavailable
 from mmr_plugins.studies.frontiers import SINGLE_MODELS, Figure4, FigureS1, frontier_points, in_domain, standing
