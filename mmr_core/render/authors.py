@@ -13,7 +13,7 @@ from rich.table import Table
 
 from mmr_core.authors.run import AuthorsRun
 from mmr_core.authors.scoring import AuthorsMetrics
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 from mmr_core.store.atomic import write_atomically
 
 METRICS = ("nauc", "peak", "qnc")

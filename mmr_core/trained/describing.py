@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import PluginError, UsageError
 from mmr_core.features.encoded import fitted_encoder
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 from mmr_core.splits import SPLIT_NAME
 from mmr_core.trained.manifest import (
     SCHEMA_VERSION,
