@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmr_core.cli.arguments import ALL, listed
-from mmr_core.cli.options import AlignOption, BadImages
+from mmr_core.cli.shared_options import AlignOption, BadImages
 from mmr_core.contracts import Progress
 from mmr_core.errors import UsageError
 from mmr_core.features import cache_root

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mmr_core.logs.log_importer import LogImporter
+from mmr_core.logs.log_records import Record, Records, canonical_id, gather
 from mmr_core.logs.log_source import Aggregate, Fault, LogSource, Question
-from mmr_core.logs.records import Record, Records, canonical_id, gather
 
 __all__ = [
     "Aggregate",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmr_core.logs.records import TOKEN_SOURCES
+from mmr_core.logs.log_records import TOKEN_SOURCES
 from mmr_core.logs.survey import WORDS, Cells, Group
 from mmr_core.store.outcome_files import Origins
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmr_core.logs.records import AXES
-from mmr_core.logs.selection import NONE
+from mmr_core.logs.log_records import AXES
+from mmr_core.logs.log_selection import NONE
 
 if TYPE_CHECKING:
     from mmr_core.logs.log_importer import ImportedLog, Inspection
+    from mmr_core.logs.log_selection import Pair
     from mmr_core.logs.log_source import Question
-    from mmr_core.logs.selection import Pair
     from mmr_core.logs.survey import Found
 
 _ROWS = 100

@@ -10,9 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmr_core.logs.log_names import Names
+    from mmr_core.logs.log_names import LogNames
+    from mmr_core.logs.log_selection import ChosenGroups
     from mmr_core.logs.log_source import Aggregate
-    from mmr_core.logs.selection import ChosenGroups
     from mmr_core.outcomes import OutcomeTable
 
 _AXES = ("run", "judge", "filter", "metric", "scorer")
@@ -57,7 +57,7 @@ class Agreement:
 
 
 def compare(
-    table: OutcomeTable, aggregates: Sequence[Aggregate], names: Names, chosen: ChosenGroups
+    table: OutcomeTable, aggregates: Sequence[Aggregate], names: LogNames, chosen: ChosenGroups
 ) -> tuple[Agreement, ...]:
     """Every mean of the kit that is about what was chosen, beside the mean of the known utilities of the table."""
     columns = {model.name: j for j, model in enumerate(table.models)}

@@ -14,7 +14,7 @@ import numpy as np
 from mmr_core.errors import DataError
 from mmr_core.logs.cell_origins import Traces
 from mmr_core.logs.log_names import with_images
-from mmr_core.logs.records import AMOUNTS, STATUS_OF
+from mmr_core.logs.log_records import AMOUNTS, STATUS_OF
 from mmr_core.logs.survey import EMPTY, OK, UNSCORED, WORDS, Cells, each_batch
 from mmr_core.outcomes import OutcomeTable, Status
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.contracts import Progress
-    from mmr_core.logs.log_names import Names
+    from mmr_core.logs.log_names import LogNames
+    from mmr_core.logs.log_selection import ChosenGroups
     from mmr_core.logs.log_source import LogReader, LogSource
-    from mmr_core.logs.selection import ChosenGroups
     from mmr_core.logs.survey import Survey
     from mmr_core.store.outcome_files import OriginsOf
 
@@ -48,7 +48,7 @@ def assemble(
     importer: LogReader,
     source: LogSource,
     survey: Survey,
-    names: Names,
+    names: LogNames,
     chosen: ChosenGroups,
     progress: Progress,
 ) -> Assembled:
@@ -76,7 +76,7 @@ def assemble(
 class _Filling:
     """Arrays of the table on their way: [N] for instances, [N, K] for outcomes."""
 
-    def __init__(self, survey: Survey, names: Names, chosen: ChosenGroups, source: LogSource) -> None:
+    def __init__(self, survey: Survey, names: LogNames, chosen: ChosenGroups, source: LogSource) -> None:
         self._survey, self._names, self._source = survey, names, source
         datasets = list(dict.fromkeys(pair[0] for pair in chosen.groups))
         models = list(dict.fromkeys(pair[1] for pair in chosen.groups))
@@ -245,7 +245,7 @@ class _Averages:
 
 
 def _rows_of(
-    survey: Survey, names: Names, chosen: ChosenGroups, datasets: list[str]
+    survey: Survey, names: LogNames, chosen: ChosenGroups, datasets: list[str]
 ) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.object_], NDArray[np.object_]]:
     """Per dataset of the kit the row of each place (-1 if nothing chosen is about it), and [N] datasets and ids."""
     rows: dict[str, NDArray[np.int64]] = {}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from mmr_core.errors import DataError, UsageError
 from mmr_core.logs.kit_means import Agreement, compare
 from mmr_core.logs.log_assembly import Assembled, assemble
-from mmr_core.logs.log_names import Names, names_of
+from mmr_core.logs.log_names import LogNames, names_of
+from mmr_core.logs.log_selection import ChosenGroups, choose, parse_selection
 from mmr_core.logs.log_source import LogReader, LogSource, Question
-from mmr_core.logs.selection import ChosenGroups, choose, parse_selection
 from mmr_core.logs.survey import Survey, survey
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Inspection:
     source: LogSource
     open: tuple[Question, ...]
     survey: Survey | None = None
-    names: Names | None = None
+    names: LogNames | None = None
     chosen: ChosenGroups | None = None
 
 

@@ -21,7 +21,7 @@ _Spec = TypeVar("_Spec", DatasetSpec, ModelSpec)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class LogNames:
     """What the datasets and models of a log are called here.
 
     :param datasets: spec by the kit's name; an ad-hoc spec has the modality text alone until images are seen.
@@ -36,7 +36,7 @@ class Names:
     notices: tuple[str, ...]
 
 
-def names_of(datasets: Iterable[str], models: Iterable[str], context: ImportContext) -> Names:
+def names_of(datasets: Iterable[str], models: Iterable[str], context: ImportContext) -> LogNames:
     """Specs for the names of a log.
 
     Two names of one log never become one: where both would, each stays what the kit calls it.
@@ -62,7 +62,7 @@ def names_of(datasets: Iterable[str], models: Iterable[str], context: ImportCont
     if twice:
         both = " and ".join(repr(name) for name, spec in specs.items() if spec.name == twice[0])
         raise DataError(f"the datasets {both} would both be called {twice[0]!r}", fix="import them one at a time")
-    return Names(
+    return LogNames(
         datasets=specs,
         models={name: spec or ModelSpec(name=_free_name(name), title=name) for name, spec in known_models.items()},
         ad_hoc=frozenset(strangers),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from mmr_core.logs.records import Records
+    from mmr_core.logs.log_records import Records
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mmr_core.errors import DataError
+from mmr_core.logs.log_records import AMOUNTS, STATUS_OF, TOKEN_SOURCES, UNKNOWN_UTILITY
 from mmr_core.logs.log_source import Aggregate, Faults, LogReader, LogSource
-from mmr_core.logs.records import AMOUNTS, STATUS_OF, TOKEN_SOURCES, UNKNOWN_UTILITY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.contracts import Progress
-    from mmr_core.logs.records import Records
+    from mmr_core.logs.log_records import Records
 
 
 WORDS = tuple(STATUS_OF)

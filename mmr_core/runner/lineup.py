@@ -15,7 +15,7 @@ from typing import Any
 from mmr_core.errors import MissingExtraError, MMRError
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.model import DataFacts, FusionEntry, LineupEntry
+from mmr_core.results import DataFacts, FusionEntry, LineupEntry
 from mmr_core.runner.cell_cache import CellCache
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.provenance import code_digest, library_versions

@@ -13,7 +13,7 @@ import numpy as np
 
 from mmr_core.errors import DataError
 from mmr_core.outcomes import Status
-from mmr_core.store.manifest import digest_of
+from mmr_core.store.store_manifest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

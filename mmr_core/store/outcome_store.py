@@ -16,8 +16,8 @@ from mmr_core.contracts import no_progress
 from mmr_core.errors import DataError
 from mmr_core.store.addition import IMAGES, Addition, Journal
 from mmr_core.store.atomic import exclusively, write_atomically
-from mmr_core.store.manifest import FILE_NAME, Manifest, read_manifest
 from mmr_core.store.outcome_files import read_origins
+from mmr_core.store.store_manifest import FILE_NAME, StoreManifest, read_manifest
 from mmr_core.store.table_reader import read_table
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class OutcomeStore:
         """Whether a folder has a manifest, and so is a store or a damaged one."""
         return (Path(folder) / FILE_NAME).is_file()
 
-    def manifest(self) -> Manifest:
+    def manifest(self) -> StoreManifest:
         """What the store says of itself, read afresh.
 
         :raises DataError: if it is absent, damaged, or of another schema version.
@@ -155,7 +155,7 @@ class OutcomeStore:
         # Nobody else is in, so these belong to a writer that was killed.
         for litter in self.folder.rglob(".*.tmp"):
             litter.unlink()
-        before = self.manifest() if self.is_in(self.folder) else Manifest()
+        before = self.manifest() if self.is_in(self.folder) else StoreManifest()
         addition = Addition(
             folder=self.folder,
             manifest=before,
@@ -175,7 +175,7 @@ class OutcomeStore:
             outcomes=tuple(pair for pair in after.pairs() if pair not in old),
         )
 
-    def _commit(self, manifest: Manifest, journal: Journal) -> None:
+    def _commit(self, manifest: StoreManifest, journal: Journal) -> None:
         try:
             write_atomically(self.folder / FILE_NAME, manifest.to_json())
         finally:

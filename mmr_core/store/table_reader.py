@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mmr_core.store.manifest import Manifest, StoredDataset, StoredFile, StoredModel
+    from mmr_core.store.store_manifest import StoredDataset, StoredFile, StoredModel, StoreManifest
 
 _TEXTS = ("instance_id", "question", "answer", "category")
 _AGAIN = "import the data again into a new store"
@@ -24,7 +24,7 @@ _AGAIN = "import the data again into a new store"
 
 def read_table(
     folder: Path,
-    manifest: Manifest,
+    manifest: StoreManifest,
     datasets: Sequence[str] | None,
     models: Sequence[str] | None,
     *,
@@ -139,7 +139,7 @@ def _rows_of(
     return chosen + rows.start if isinstance(rows, slice) else rows[chosen]
 
 
-def _choose_datasets(manifest: Manifest, names: Sequence[str] | None, where: str) -> list[StoredDataset]:
+def _choose_datasets(manifest: StoreManifest, names: Sequence[str] | None, where: str) -> list[StoredDataset]:
     if names is None:
         return list(manifest.datasets)
     known = {stored.spec.name: stored for stored in manifest.datasets}
@@ -150,7 +150,7 @@ def _choose_datasets(manifest: Manifest, names: Sequence[str] | None, where: str
 
 
 def _choose_models(
-    manifest: Manifest,
+    manifest: StoreManifest,
     datasets: Sequence[StoredDataset],
     asked: Sequence[str] | None,
     names: Sequence[str] | None,

@@ -50,7 +50,7 @@ from mmr_leaderboard.audit import (
 )
 from mmr_leaderboard.audit.frame import representative_points
 from mmr_leaderboard.audit.revision import SignTest
-from mmr_plugins.importers.synthetic.making import latent_parts
+from mmr_plugins.importers.synthetic.instances import latent_parts
 
 SHARES = (0.05, 0.10, 0.25, 0.50)
 REPLICATES = 50

@@ -80,7 +80,7 @@ def test_importing_again_says_that_nothing_is_new(mmr: Call, published: Path, tm
     mmr("data", "import", published, "--out", tmp_path / "store")
     code, out, _ = mmr("data", "import", published, "--out", tmp_path / "store")
     assert code == 0
-    assert out == f"{tmp_path / 'store'} has all of this already\n"
+    assert out == f"{tmp_path / 'store'} already has all of this\n"
 
 
 def test_a_new_model_of_a_known_dataset_is_said_to_be_that(mmr: Call, published: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_faulty_file_is_one_line_and_nothing_is_imported(
         (("import", "none.csv", "--out", "x"), 1, "none.csv: there is no such file or folder"),
         (("import", "published", "none.csv", "--out", "x"), 1, "none.csv: there is no such file or folder"),
         (("import", "csvv", ".", "--out", "x"), 2, "unknown importer 'csvv'"),
-        (("import", "a", "b", "c", "--out", "x"), 2, "3 words where FORMAT and PATH are due"),
+        (("import", "a", "b", "c", "--out", "x"), 2, "expected [FORMAT] PATH, got 3 words"),
         (("import", "published", "--out", "x"), 2, "'published' is a format that is read from files"),
         (("info", "--data", "none"), 1, "none: there is no such file or folder"),
         (("check", "--data", "."), 1, "is no store, and no importer knows its format"),

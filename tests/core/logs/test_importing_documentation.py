@@ -10,8 +10,8 @@ from typing import Any
 import mmr_core
 from mmr_core.contracts import Importer
 from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
-from mmr_core.logs.records import AXES, STATUS_OF
-from mmr_core.logs.selection import AGAIN
+from mmr_core.logs.log_records import AXES, STATUS_OF
+from mmr_core.logs.log_selection import AGAIN
 
 PAGE = (Path(mmr_core.__file__).parent.parent / "docs" / "importing.md").read_text(encoding="utf-8")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError, UsageError
 from mmr_core.logs import Record, Records, canonical_id
 from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
-from mmr_core.logs.records import AMOUNTS, STATUS_OF, UNKNOWN_UTILITY
+from mmr_core.logs.log_records import AMOUNTS, STATUS_OF, UNKNOWN_UTILITY
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 

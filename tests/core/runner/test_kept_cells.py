@@ -9,7 +9,7 @@ import pytest
 
 from mmr_core.features import EncodedFeatures
 from mmr_core.numerics.sweep import OperatingCurve
-from mmr_core.results.model import Estimate, Timing
+from mmr_core.results import Estimate, Timing
 from mmr_core.runner import Entrant, Options
 from mmr_core.runner.cell_cache import CellCache, packed, unpacked
 from mmr_core.runner.evaluate import run_paper
@@ -225,7 +225,7 @@ def test_what_is_no_plain_data_is_not_kept(value):
 def test_a_file_cannot_name_a_class_that_is_no_dataclass_of_the_engine():
     harmless = packed(Estimate(value=1.0))
     for name in (b'["os", "system"', b'["mmr_core.runner.lineup", "version"'):
-        content = harmless[8:].replace(b'["mmr_core.results.model", "Estimate"', name)
+        content = harmless[8:].replace(b'["mmr_core.results.estimates", "Estimate"', name)
         with pytest.raises((TypeError, AttributeError)):
             unpacked(len(content).to_bytes(8, "little") + content)
 

@@ -20,8 +20,7 @@ from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers import inspect_ai
-from mmr_plugins.importers.inspect_ai import InspectAIImporter
-from mmr_plugins.importers.inspect_ai.samples import grade
+from mmr_plugins.importers.inspect_ai import InspectAIImporter, grade
 
 CANDIDATE, GRADER = "openai/gpt-5-mini", "anthropic/claude"
 CREATED, LATER = "2025-06-01T10:11:12+00:00", "2025-07-01T00:00:00+00:00"

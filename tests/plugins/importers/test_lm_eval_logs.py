@@ -20,8 +20,7 @@ from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers.lm_eval import LMEvalImporter
-from mmr_plugins.importers.lm_eval.tasks import MMLU_SUBJECTS
+from mmr_plugins.importers.lm_eval import MMLU_SUBJECTS, LMEvalImporter
 from mmr_plugins.models import MODELS
 
 DATE, LATER = "2025-06-01T10-11-12.123456", "2025-07-01T00-00-00.000001"

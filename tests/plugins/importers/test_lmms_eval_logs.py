@@ -19,8 +19,7 @@ from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers.lm_eval import LMEvalImporter
-from mmr_plugins.importers.lmms_eval import LMMSEvalImporter
-from mmr_plugins.importers.lmms_eval.tokens import tokens_of
+from mmr_plugins.importers.lmms_eval import LMMSEvalImporter, tokens_of
 from mmr_plugins.models import MODELS
 
 DATE = "20250601_101112"

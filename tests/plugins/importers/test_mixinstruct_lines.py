@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from mmr_core.cli import main
 from mmr_core.errors import DataError, UsageError
-from mmr_plugins.importers.mixinstruct import MixInstructImporter
-from mmr_plugins.importers.mixinstruct.rescaling import RULES, parse_rescaling
+from mmr_plugins.importers.mixinstruct import RULES, MixInstructImporter, parse_rescaling
 
 OASST, VICUNA = "oasst-sft-4-pythia-12b-epoch-3.5", "vicuna-13b-1.1"
 

@@ -11,7 +11,7 @@ import pytest
 from mmr_core.errors import DataError
 from mmr_core.logs.table_sources import importer_of
 from mmr_core.registry import Registry
-from mmr_plugins.importers.beginnings import columns_of, fields_of, number_in
+from mmr_plugins.importers.log_fields import columns_of, fields_of, number_in
 
 FILES = {
     "routerbench": ("x.csv", "sample_id,prompt,eval_name,m,m|model_response,m|total_cost\n"),

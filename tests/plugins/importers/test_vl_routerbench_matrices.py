@@ -21,7 +21,7 @@ from mmr_core.errors import DataError, FeatureError, UsageError
 from mmr_core.features import PrecomputedFeatures
 from mmr_core.outcomes import Status
 from mmr_plugins.importers.vl_routerbench import VLRouterBenchImporter
-from mmr_plugins.importers.vl_routerbench.features import export_features
+from mmr_plugins.importers.vl_routerbench_features import export_features
 
 MODELS = ["GPT4o", "Qwen2.5-VL-72B-Instruct"]
 SAMPLES = [("MMStar", "7"), ("MathVista_MINI", "12.0"), ("DocVQA_VAL", "a/b"), ("MMStar", "3")]

@@ -21,9 +21,8 @@ from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers import vlmevalkit
-from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter
-from mmr_plugins.importers.vlmevalkit.tables import CELL_LIMIT
+from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, kit_importer
+from mmr_plugins.importers.vlmevalkit.kit_files import CELL_LIMIT
 from mmr_plugins.models import MODELS
 
 MODEL, RUN, LATER = "Qwen2.5-VL-7B-Instruct", "T20250601-101112", "T20250701-000000"
@@ -328,7 +327,7 @@ def test_spreadsheets_without_openpyxl_say_what_to_install(
     write: Write, context: ImportContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write("MMStar_gpt-4_result.xlsx", [judged(1, 1)])
-    monkeypatch.setattr(vlmevalkit, "find_spec", lambda name: None)
+    monkeypatch.setattr(kit_importer, "find_spec", lambda name: None)
     with pytest.raises(MMRError, match=r"pip install 'mmr-bench\[vlmevalkit\]'"):
         look_of(path, context)
 

@@ -21,10 +21,8 @@ from mmr_core.contracts import ImportContext
 from mmr_core.errors import MMRError
 from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers import vlmevalkit
-from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, equality
-from mmr_plugins.importers.vlmevalkit.equality import same_answer
-from mmr_plugins.importers.vlmevalkit.options import lettered, option_named
+from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, kit_importer, scoring_rules
+from mmr_plugins.importers.vlmevalkit.scoring_rules import lettered, option_named, same_answer
 
 FORMULA = "Handwritten Mathematical Expression Recognition"
 Write = Callable[[str, list[dict[str, Any]]], Path]
@@ -71,7 +69,7 @@ def with_latex(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_latex(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vlmevalkit, "can_compare", lambda: False)
+    monkeypatch.setattr(kit_importer, "can_compare", lambda: False)
 
 
 def utilities(path: Path, context: ImportContext, *select: str) -> list[float | None]:
@@ -234,11 +232,11 @@ def test_what_could_take_for_ever_is_unknown_at_once(tower: str) -> None:
     st.fractions(min_value=-1000, max_value=1000, max_denominator=60),
 )
 def test_arithmetic_agrees_with_fractions(left: Fraction, right: Fraction) -> None:
-    value = equality._arithmetic(f"({left}) * {right} - -{left} / 7")
+    value = scoring_rules._arithmetic(f"({left}) * {right} - -{left} / 7")
     assert value == pytest.approx(float(left * right + left / 7))
 
 
 @given(st.text(max_size=30))
 def test_any_text_has_a_value_or_none(text: str) -> None:
-    value = equality._arithmetic(text)
+    value = scoring_rules._arithmetic(text)
     assert value is None or math.isfinite(value)

@@ -19,7 +19,7 @@ from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable, Status, unknown_numbers
 from mmr_plugins.importers.published.csv_columns import ModelColumns, model_columns, stray_columns
 from mmr_plugins.importers.published.csv_instances import Instances
-from mmr_plugins.importers.published.csv_sheet import CellNumbers, Sheet, header_of, read_sheet
+from mmr_plugins.importers.published.csv_sheet import CellNumbers, CsvSheet, header_of, read_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,7 +140,7 @@ class _Notices:
             warn(f"empty costs computed as output tokens times price: {each}")
 
 
-def _tabulate(sheet: Sheet, context: ImportContext, notices: _Notices) -> OutcomeTable:
+def _tabulate(sheet: CsvSheet, context: ImportContext, notices: _Notices) -> OutcomeTable:
     """The outcome table of one file.
 
     :raises DataError: naming file, column, row, id and value of the first thing that is wrong.
