@@ -202,7 +202,7 @@ def test_a_cluster_measures_what_one_process_measures(run):
 
 
 VALUE = (
-    Estimate(value=float("inf"), low=0.1 + 0.2, reason="an ∞"),
+    Estimate(value=float("inf"), low=0.1 + 0.2, high=float("inf")),
     OperatingCurve(trade_off=np.array([0.0, np.inf]), cost=np.array([np.nan, -0.0]), utility=np.empty(0)),
     {"flags": np.array([[True], [False]]), "counts": np.arange(3, dtype=np.int16), "list": [1, None, (2.5, "x")]},
     np.float64(1e-300),
