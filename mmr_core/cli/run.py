@@ -181,16 +181,16 @@ def _reject_for_authors(given: Mapping[str, bool]) -> None:
 
 def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
-    from mmr_core.render.files import write_run
-    from mmr_core.render.tables import run_tables
+    from mmr_core.render.run_files import write_run
+    from mmr_core.render.run_tables import run_tables
+    from mmr_core.render.terminal import show_tables
 
     for line in _remarks(result):
         warn(line)
     if json:
         print_json(result.to_dict())
     else:
-        for part in run_tables(result):
-            console().print(part)
+        show_tables(console(), run_tables(result))
     if out is not None:
         for path in write_run(result, out, log_cost=log_cost, warn=warn):
             note(f"wrote {path}")
@@ -199,7 +199,8 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
 
 
 def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None:
-    from mmr_core.render.authors import authors_document, authors_table, write_authors
+    from mmr_core.render.authors_report import authors_document, authors_table, write_authors
+    from mmr_core.render.terminal import show_tables
 
     for name, column in result.columns.items():
         if column.filled:
@@ -207,7 +208,7 @@ def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None
     if json:
         print_json(authors_document(result).model_dump(mode="json"))
     else:
-        console().print(authors_table(result))
+        show_tables(console(), [authors_table(result)])
     if out is not None:
         for path in write_authors(result, out):
             note(f"wrote {path}")

@@ -128,10 +128,9 @@ def _columns(datasets: str | None, table: OutcomeTable, found: Registry) -> list
 
 def _report(result: Savings, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
-    from mmr_core.render.savings.files import with_summaries, write_savings
-    from mmr_core.render.savings.grids import savings_grids
-    from mmr_core.render.savings.words import left_out, summary
-    from mmr_core.render.tables import GridTable
+    from mmr_core.render.savings_page import savings_tables, with_summaries, write_savings
+    from mmr_core.render.savings_summary import left_out, summary
+    from mmr_core.render.terminal import show_tables
 
     remarks = [f"router {name!r} is left out: {reason}" for name, reason in result.skipped_routers.items()]
     remarks += [f"dataset {name!r} is left out: {reason}" for name, reason in result.skipped_columns.items()]
@@ -142,9 +141,7 @@ def _report(result: Savings, out: Path | None, *, log_cost: bool | None, json: b
     else:
         screen = console()
         for column in result.columns:
-            for grid in savings_grids(column, synthetic=result.data.synthetic):
-                screen.print(GridTable(grid))
-                screen.print()
+            show_tables(screen, savings_tables(column, synthetic=result.data.synthetic))
             for line in summary(column):
                 screen.print(line, markup=False, highlight=False)
             screen.print()

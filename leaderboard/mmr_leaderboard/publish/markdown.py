@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmr_core.render.markdown import escaped
+from mmr_core.render.writers import markdown_escaped
 from mmr_core.results import Estimate, Metrics
 from mmr_leaderboard.schema import Entry, Leaderboard, PublishedFinding
 from mmr_leaderboard.wording import (
@@ -186,9 +186,4 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequen
 
 
 def _text(text: str) -> str:
-    return _unlinked(escaped(shown(text)))
-
-
-def _unlinked(text: str) -> str:
-    """Breaks what GitHub turns into links and mentions without being asked: bare addresses and @names."""
-    return text.replace("://", ":&#47;/").replace("www.", "www&#46;").replace("@", "&#64;")
+    return markdown_escaped(shown(text))

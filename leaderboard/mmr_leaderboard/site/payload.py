@@ -8,9 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mmr_core.render.plots.palette import Palette, Style, own_style
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_leaderboard.schema import Entry, Leaderboard, Point
-from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, style
+from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, marker_path
 from mmr_leaderboard.site.scopes import Bars, Row, Scope, bars, cells, frontier_on, packed, scopes
 from mmr_leaderboard.wording import METRICS, cost_unit, shown
 
@@ -48,15 +49,28 @@ def references(board: Leaderboard) -> tuple[Row, ...]:
     return tuple(sorted(board.references, key=place))
 
 
+def entry_styles(board: Leaderboard) -> dict[str, Style]:
+    """How each entry is drawn, by slug: as the plots of `mmr run` draw the router of its name.
+
+    Where several entries run one router, all but the first go by their slugs.
+    """
+    names: dict[str, str] = {}
+    for entry in board.entries:
+        name = entry.slug if entry.router is None else entry.router.name
+        names[entry.slug] = entry.slug if name in names.values() else name
+    styles = Palette.of(names.values()).styles
+    return {slug: styles.get(name) or own_style(name) for slug, name in names.items()}
+
+
 def plotted(board: Leaderboard, scope: Scope, entries: Sequence[Entry]) -> list[Series]:
     """The lines of a scope's plot: some entries, then oracle and constant policy."""
-    lineup = [entry.slug for entry in board.entries]
+    styles = entry_styles(board)
     lines = [
         Series(
             key=row_key(entry),
             title=shown(entry.display_name),
             figure=cells(entry, scope)["nauc"].text,
-            style=style(entry.slug, lineup),
+            style=styles[entry.slug],
             frontier=frontier_on(entry, scope),
             chosen=_chosen(entry) if scope.kind == "board" else None,
         )
@@ -136,7 +150,11 @@ def _plot(found: Axes, lines: Sequence[Series], scope: Scope) -> dict[str, Any]:
                 "figure": line.figure,
                 "style": None
                 if line.style is None
-                else {"colour": line.style.colour, "dash": dash_lengths(line.style.dash), "shape": line.style.shape},
+                else {
+                    "colour": line.style.colour,
+                    "dash": dash_lengths(line.style.dash),
+                    "shape": marker_path(line.style),
+                },
                 "line": [[_brief(cost), _brief(utility)] for cost, utility in line.frontier],
                 "chosen": line.chosen,
             }

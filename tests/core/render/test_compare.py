@@ -17,16 +17,16 @@ from typer.testing import CliRunner
 from mmr_core.cli.compare import PairedMetric, compare
 from mmr_core.errors import DataError, UnknownNameError, UsageError
 from mmr_core.numerics.bootstrap import interval
-from mmr_core.render import files
-from mmr_core.render.files import write_run
+from mmr_core.render import run_files
+from mmr_core.render.run_files import write_run
 from mmr_core.results import PAIRED_METRICS, RunResult
 from mmr_core.results.paired import Comparison, compare_runs, open_runs
 
 
 @pytest.fixture(autouse=True)
 def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "frontier_figure", lambda *_, **__: None)
-    monkeypatch.setattr(files, "figure_bytes", lambda _, kind: kind.encode())
+    monkeypatch.setattr(run_files, "frontier_figure", lambda *_, **__: None)
+    monkeypatch.setattr(run_files, "figure_bytes", lambda _, kind: kind.encode())
 
 
 @pytest.fixture
