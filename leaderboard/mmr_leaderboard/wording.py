@@ -1,6 +1,6 @@
-"""The words and figures that every form of the leaderboard shares, so that page, Markdown and spreadsheet agree.
+"""The words and formatted figures that every form of the leaderboard shares, so that site, Markdown and CSV agree.
 
-Whatever a submitter wrote passes `shown` before anything else is done with it.
+Everything that a submitter wrote passes through `shown` first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from mmr_core.render.numbers import CostUnit, interval, name, number, ratio
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.schema import Entry, Leaderboard
@@ -57,7 +57,7 @@ READING = (
     "decision files have no validation, and none is shown.",
     "Audit flags ask a maintainer to look; only the placebo keeps an entry from being ranked, until it is signed off.",
 )
-"""How to read the board, a sentence or two each; plain text."""
+"""How to read the board, in a sentence or two each; plain text."""
 
 REFERENCE_MEANINGS = {
     ORACLE: "knows every outcome and minds cost",
@@ -69,12 +69,12 @@ REFERENCE_MEANINGS = {
 
 
 def shown(text: str) -> str:
-    """One line of what a stranger wrote, without what would steer a terminal or the writing direction."""
+    """Untrusted text as one line, without characters that steer a terminal or the writing direction."""
     return name(" ".join(text.split()))
 
 
 def paragraphs(text: str) -> list[str]:
-    """The non-empty lines of what a stranger wrote, each made harmless as by `shown`."""
+    """The non-empty lines of untrusted text, each made harmless by `shown`."""
     return [line for line in map(shown, text.splitlines()) if line]
 
 
@@ -90,42 +90,42 @@ def safe_link(url: str) -> str | None:
     return url if allowed else None
 
 
-def metric(metrics: MetricsDocument, which: str) -> EstimateDocument:
+def metric(metrics: Metrics, which: str) -> Estimate:
     """One metric of a row by its name in `METRICS`."""
     found = getattr(metrics, which)
-    assert isinstance(found, EstimateDocument)
+    assert isinstance(found, Estimate)
     return found
 
 
-def figure(document: EstimateDocument, which: str = "") -> str:
-    """A figure of a metric as it is shown."""
-    return (ratio if which == "qnc" else number)(document.estimate().value)
+def figure(estimate: Estimate, which: str = "") -> str:
+    """A metric's value, formatted."""
+    return (ratio if which == "qnc" else number)(estimate.value)
 
 
-def figure_interval(document: EstimateDocument, which: str = "") -> str:
-    """The interval of a metric as it is shown; empty where there is none."""
-    return interval(document.estimate(), ratio if which == "qnc" else number)
+def figure_interval(estimate: Estimate, which: str = "") -> str:
+    """A metric's interval, formatted; empty if there is none."""
+    return interval(estimate, ratio if which == "qnc" else number)
 
 
 def cost_unit(board: Leaderboard) -> CostUnit:
-    """The unit in which all costs of a board are shown."""
+    """The unit for all costs of a board."""
     return CostUnit.for_costs(model.cost for model in board.table.models)
 
 
-def cost_interval(document: EstimateDocument, unit: CostUnit) -> str:
-    """The interval of a cost in a unit; empty where there is none."""
-    return interval(document.estimate(), unit.show)
+def cost_interval(estimate: Estimate, unit: CostUnit) -> str:
+    """The interval of a cost in a unit; empty if there is none."""
+    return interval(estimate, unit.show)
 
 
 def rank_range(entry: Entry) -> str:
-    """Such as "2–4"; empty where there is no interval."""
+    """Such as "2–4"; empty if there is no interval."""
     if entry.rank_low is None or entry.rank_high is None:
         return ""
     return str(entry.rank_low) if entry.rank_low == entry.rank_high else f"{entry.rank_low}–{entry.rank_high}"
 
 
 def open_flags(entry: Entry) -> tuple[str, ...]:
-    """What audits and behaviour checks flagged and no maintainer has signed off."""
+    """The codes that audits and behaviour checks flagged and no maintainer signed off."""
     return tuple(code for code in flags(entry) if code not in entry.audit.signed_off)
 
 
@@ -135,18 +135,18 @@ def flags(entry: Entry) -> tuple[str, ...]:
 
 
 def flag_words(entry: Entry) -> str:
-    """What audits and behaviour checks flagged, such as "placebo-skill (signed off), whitespace-flips"."""
+    """The flagged codes in words, such as "placebo-skill (signed off), whitespace-flips"."""
     signed = entry.audit.signed_off
     return ", ".join(f"{shown(code)} (signed off)" if code in signed else shown(code) for code in flags(entry))
 
 
 def code_meaning(code: str) -> str:
-    """What a code means, or nothing for one that this version does not know."""
+    """The meaning of a code; empty for an unknown one."""
     return CODES[code].meaning if code in CODES else ""
 
 
 def reference_meaning(reference: str) -> str:
-    """What a reference row is, in a few words."""
+    """A reference row in a few words."""
     return "this model, always" if reference.startswith(MODEL_PREFIX) else REFERENCE_MEANINGS.get(reference, "")
 
 
@@ -160,12 +160,12 @@ def scenario_title(scenario: str) -> str:
 
 
 def joined(lines: Iterable[str], nothing: str = "none stated") -> str:
-    """What a stranger listed, on one line."""
+    """An untrusted list on one line."""
     return "; ".join(map(shown, lines)) or nothing
 
 
 def table_facts(board: Leaderboard) -> dict[str, str]:
-    """What was evaluated and how, as pairs of a term and its value."""
+    """What was evaluated and how, as term and value."""
     table, settings = board.table, board.settings
     return {
         "Outcome table": f"{shown(table.source)}, {'synthetic' if table.synthetic else 'observed'} outcomes",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mmr_core.numerics.bootstrap import interval
 from mmr_core.numerics.metrics import CostRange
 from mmr_core.results.cells import Cell
-from mmr_core.results.model import Estimate, RowKind, estimate
+from mmr_core.results.estimates import Estimate, RowKind, estimate
 
 Floats = NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from mmr_core.errors import DataError, MMRError
 from mmr_core.numerics.metrics import CostRange
 from mmr_core.results.cells import Cell, EncoderPair
-from mmr_core.results.model import METRIC_NAMES
+from mmr_core.results.estimates import METRIC_NAMES
 from mmr_core.results.records import Along, CellFailure, Record, Results, cell_key
 from mmr_core.store.atomic import write_atomically
 

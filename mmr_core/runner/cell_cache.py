@@ -110,7 +110,7 @@ def _plain(value: Any, arrays: list[NDArray[Any]]) -> Any:
     if isinstance(value, tuple | list):
         return {type(value).__name__: [_plain(item, arrays) for item in value]}
     if is_dataclass(value) and type(value).__module__.partition(".")[0] == _ENGINE:
-        own = {field.name: _plain(getattr(value, field.name), arrays) for field in fields(value)}
+        own = {field.name: _plain(getattr(value, field.name), arrays) for field in fields(value) if field.init}
         return {"object": [type(value).__module__, type(value).__qualname__, own]}
     if hasattr(value, "items"):
         return {"mapping": [[str(key), _plain(item, arrays)] for key, item in value.items()]}

@@ -16,7 +16,7 @@ from mmr_core.errors import DegenerateError
 from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.results.model import Column, Difference, RouterFailure, Row, RunResult, Timing
+from mmr_core.results import Column, Difference, Intervals, RouterFailure, Row, RunResult, Timing
 from mmr_core.runner.executor import Parcel
 from mmr_core.runner.fit import Answer
 from mmr_core.runner.lineup import data_facts, lineup_entry, versions
@@ -164,8 +164,7 @@ def run_paper(
         seeds=options.seeds,
         modality=options.modality,
         train_modality=options.train_modality or options.modality,
-        draws=options.draws,
-        draw_seed=options.draw_seed,
+        intervals=Intervals(draws=options.draws, draw_seed=options.draw_seed),
         columns=tuple(columns),
         macros=macro_averages(columns),
         differences=tuple(differences),

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from mmr_core.errors import MissingExtraError
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.model import DataFacts, FusionEntry, LineupEntry
+from mmr_core.results import DataFacts, FusionEntry, LineupEntry
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.references import is_reference
 

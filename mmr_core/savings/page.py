@@ -16,8 +16,7 @@ from mmr_core.errors import DataError, DegenerateError, MMRError
 from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.results.model import RouterFailure
-from mmr_core.results.savings import ColumnSavings, Mark, RouterSavings, Savings, Single
+from mmr_core.results import ColumnSavings, Mark, RouterFailure, RouterSavings, Savings, SavingsRouter, Single
 from mmr_core.runner.executor import Parcel
 from mmr_core.runner.fit import Answer
 from mmr_core.runner.lineup import data_facts, lineup_entry, versions
@@ -133,7 +132,7 @@ def measure_savings(
     return Savings(
         data=data_facts(table, price_sheet),
         columns=tuple(columns),
-        lineup=tuple(lineup_entry(entrant, registry, options) for entrant in entrants),
+        routers=tuple(SavingsRouter.of(lineup_entry(entrant, registry, options)) for entrant in entrants),
         seeds=options.seeds,
         draw_seed=options.draw_seed,
         skipped_columns=skipped,

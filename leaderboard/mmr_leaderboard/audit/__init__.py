@@ -1,6 +1,6 @@
 """Statistical audits of leaderboard rows: pure functions of choices and outcomes that flag, and never reject.
 
-`report.audit` is the way in; the documentation's page on audits says what each number is read against.
+Start at `report.audit`; docs/audit.md says what each number is read against.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ FLAT = 1e-12
 PERMUTATIONS = 999
 
 SIGNIFICANT = 2.326
-"""Standard errors by which an excess must pass its limit: one-sided 1 % of the normal distribution."""
+"""Standard errors by which an excess must exceed its limit: one-sided 1 % of the normal distribution."""
 
 LEVEL = 0.01
 """The same level for exact tests and one-sided bounds."""
@@ -48,11 +48,11 @@ class Excess:
     """An excess over what chance gives.
 
     :param per_decision: in the unit of the statistic, per instance.
-    :param share: the same over the excess of the oracle that takes the best model, and the cheapest of those: 0 is
-        none, 1 the oracle's. A row of which a fraction was copied from the oracle has about that share.
+    :param share: the same over the excess of the oracle that takes the best model, the cheapest of several: 0 is none,
+        1 the oracle's. A row with a fraction copied from the oracle has about that share.
     :param error: the standard error of `share`.
-    :param z: excess over its standard deviation without any knowledge.
-    :param p: one-sided, of no excess.
+    :param z: excess over its standard deviation under no knowledge.
+    :param p: one-sided p value of no excess.
     """
 
     per_decision: float
@@ -112,7 +112,7 @@ def demand_room(best: float) -> float:
     :raises DegenerateError: if there is none.
     """
     if best <= FLAT:
-        raise DegenerateError("the oracle's choices follow from the features, so that nothing can stand out")
+        raise DegenerateError("the oracle's choices follow from the features, so no excess can be measured")
     return best
 
 
@@ -121,7 +121,7 @@ def permutation_test(
 ) -> Excess:
     """The test of one row; the p value counts the row itself among its shuffles (add-one).
 
-    The standard error is the exact standard deviation over all permutations, not that of the drawn ones.
+    The standard error is the exact standard deviation over all permutations, not over the drawn ones.
 
     :param unexplained: [n, K] from `AuditFrame.unexplained`.
     :raises DegenerateError: if the oracle itself has no excess.
@@ -132,7 +132,7 @@ def permutation_test(
     best = demand_room(float((frame.oracle_unexplained * frame.oracle).sum() - best_mean) / n)
     observed = float((unexplained * frame.oracle).sum())
     drawn = permuted_sums(unexplained, frame.oracle, frame.strata, permutations=permutations, seed=seed)
-    # Shuffles that only reorder equal rows add up in another order: a rounding error must not make them rare.
+    # Shuffles that only reorder equal rows add up in another order; a rounding error must not make them rare.
     reached = int((drawn >= observed - 1e-9 * max(1.0, abs(observed))).sum())
     deviation = float(np.sqrt(variance))
     return Excess(
@@ -147,7 +147,7 @@ def permutation_test(
 def permuted_sums(choices: Floats, target: Floats, strata: NDArray[np.intp], *, permutations: int, seed: int) -> Floats:
     """[B]: sum_i choices[s(i)] . target[i] for B shuffles s within strata.
 
-    All products of two instances of a stratum are taken once, so that a shuffle only looks numbers up.
+    All products of two instances of a stratum are computed once, so that a shuffle only looks numbers up.
 
     :param choices, target: [n, K]; :param strata: int [n].
     """

@@ -1,4 +1,4 @@
-"""The audit of one row: every statistic, what it was read against, and the flags that follow."""
+"""The audit of one row: every statistic, the limits it was read against, the gap closed, and the flags that follow."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class AuditReport:
-    """What the audits say of one row; plain numbers.
+    """The audits of one row, in plain numbers.
 
-    :param points: how many operating points stood for the row.
+    :param points: how many operating points represented the row.
     :param placebo: None for decision files, which cannot be refitted.
     :param revision: None without an earlier version.
-    :param limits: what the statistics were read against.
+    :param limits: those that the statistics were read against.
     :param flags: names of codes of `mmr_leaderboard.findings`.
     """
 
     points: int
     residual: Excess
     permutation: Excess
-    gap: Gap
+    gap: OracleGap
     placebo: PlaceboTest | None
     revision: SignTest | None
     limits: AuditLimits
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The codes that a maintainer has to look at, in the order of the list of codes."""
+        """The codes that a maintainer must look at, in the order of the list of codes."""
         return flags_of(self.residual, self.permutation, self.placebo, self.revision, self.limits)
 
     def statistics(self) -> dict[str, float | None]:
-        """Every number by its name in docs/audit.md; None where it has no meaning for the row."""
+        """Every number by its name in docs/audit.md; None if it has no meaning for the row."""
         return dict(_leaves(asdict(self), ""))
 
     def as_json(self) -> Json:
@@ -112,7 +112,7 @@ def audit(
 
 
 def _leaves(facts: Json, prefix: str) -> Iterator[tuple[str, float | None]]:
-    """The numbers of nested objects, named by the path to them; whether something holds is said by the flags."""
+    """The numbers of nested objects, named by their path; booleans are left to the flags."""
     for name, value in facts.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}_")
@@ -124,8 +124,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
-    """The gap closed, 1 being the oracle's; None where the oracle gains nothing.
+class OracleGap:
+    """The share of the gap between the constant policy and the oracle that a row closes; None if there is no gap.
 
     :param overall: (nAUC - nAUC of constant) / (nAUC of the oracle - nAUC of constant), which is the skill.
     :param cost: USD per query, the mean cost of the most accurate single model.
@@ -138,7 +138,7 @@ class Gap:
     at_cost: float | None
 
 
-def gap_closed(policy: Policy, constant: Policy, utility: Floats, cost: Floats, cost_scale: float) -> Gap:
+def gap_closed(policy: Policy, constant: Policy, utility: Floats, cost: Floats, cost_scale: float) -> OracleGap:
     """The gap that a row closes.
 
     :param constant: the policy that predicts the training means for every query.
@@ -149,7 +149,7 @@ def gap_closed(policy: Policy, constant: Policy, utility: Floats, cost: Floats, 
     areas = [nauc(line) for line in lines]
     heights = [float(np.interp(within.best_cost, line.cost, line.utility)) for line in lines]
     room = heights[2] - heights[1]
-    return Gap(
+    return OracleGap(
         overall=figure(skill(*areas)),
         cost=within.best_cost,
         at_cost=None if room <= FLAT else (heights[0] - heights[1]) / room,

@@ -1,4 +1,4 @@
-"""`mmr leaderboard init`: writes the beginning of a submission."""
+"""`mmr leaderboard init`: writes the skeleton of a submission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SUBMISSIONS = Path("submissions")
 
 
 class KindName(StrEnum):
-    """The kind of a submission, as it is named on the command line."""
+    """The kinds of submissions, as named on the command line."""
 
     PLUGIN = "plugin"
     DECISIONS = "decisions"

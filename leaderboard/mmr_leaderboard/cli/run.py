@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 TRIAL = Path("leaderboard/trial")
-"""Where a run goes that is not about the official board."""
+"""Where a run on another table, or without isolation, is published."""
 
 
 class Isolation(StrEnum):
-    """A way of isolation, as it is named on the command line."""
+    """The ways of isolation, as named on the command line."""
 
     BUBBLEWRAP = "bubblewrap"
     LANDLOCK = "landlock"
@@ -68,7 +68,7 @@ def run(
         raise UsageError("--unsafe and --isolation exclude each other", fix="leave one out")
     into = out or (PUBLISHED if is_official(data) and not unsafe else TRIAL)
     if into.exists() and not into.is_dir():
-        raise UsageError("it is a file", where=f"--out {into}", fix="name a folder")
+        raise UsageError("not a folder", where=f"--out {into}", fix="name a folder")
     if wheelhouse is not None and not wheelhouse.is_dir():
         raise UsageError("there is no such folder", where=f"--wheelhouse {wheelhouse}", fix="make it, or leave it out")
     request = RunRequest(
@@ -166,14 +166,14 @@ def _table(board: Leaderboard) -> Table:
         table.add_row(
             _rank(entry),
             escape(printable(entry.display_name, 24)),
-            with_interval(metrics.nauc.estimate()),
-            number(metrics.skill.estimate().value),
-            number(metrics.peak.estimate().value),
-            number(metrics.qnc.estimate().value),
+            with_interval(metrics["nauc"]),
+            number(metrics["skill"].value),
+            number(metrics["peak"].value),
+            number(metrics["qnc"].value),
         )
     for reference in board.references:
         if ":" not in reference.name:
-            values = [getattr(reference.metrics, name).estimate() for name in ("nauc", "skill", "peak", "qnc")]
+            values = [reference.metrics[name] for name in ("nauc", "skill", "peak", "qnc")]
             figures = [with_interval(values[0]), *(number(value.value) for value in values[1:])]
             table.add_row("", escape(reference.name), *figures, style="dim")
     return table

@@ -1,4 +1,4 @@
-"""`mmr leaderboard validate`: the same judgement locally and where pull requests are checked."""
+"""`mmr leaderboard validate`: the same validation locally and in pull requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 CHANGES = 16 << 20
-"""Bytes that a list of changed files may have."""
+"""The largest list of changed files, in bytes."""
 
 
 def validate(
@@ -41,7 +41,7 @@ def validate(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Look for everything that would have a submission refused; exit with 1 if there is something."""
+    """Find everything that would get a submission refused; exit with 1 if there is anything."""
     from mmr_core.render.console import console, print_json
     from mmr_leaderboard.findings import refused
 
@@ -81,7 +81,7 @@ def _change(source: str) -> Change:
 
 
 def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Path, *, shown: bool) -> list[Submission]:
-    """The submissions that were asked for, judged among all of them; None asks for all."""
+    """The requested submissions, validated beside all others; None requests all."""
     from mmr_core.render.console import progress, warn
     from mmr_leaderboard.board import board_settings, board_table, headline, own_registry
     from mmr_leaderboard.findings import printable
@@ -94,7 +94,7 @@ def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Pa
     unknown = sorted((asked or set()) - {folder.name for folder in folders})
     if unknown:
         raise UsageError(
-            f"there is no submission {printable(unknown[0])!r}", where=str(submissions), fix="look at its name"
+            f"there is no submission {printable(unknown[0])!r}", where=str(submissions), fix="check its name"
         )
     if asked is not None and not asked:
         return []
@@ -109,7 +109,7 @@ def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Pa
 
 
 def _with_wheels(submission: Submission) -> Submission:
-    """The submission with what is wrong with its wheels; an index is asked by `run` alone."""
+    """The submission, with the findings about its wheels; only `run` asks an index."""
     from dataclasses import replace
 
     from mmr_leaderboard.packaging.runtime import wheel_findings

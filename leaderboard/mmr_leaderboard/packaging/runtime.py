@@ -1,7 +1,7 @@
-"""Everything that the isolated process of one submission runs on, put together: what jobs ask this room for.
+"""Puts together everything that the isolated process of one submission runs on.
 
 Its `sys.path` is Python's own library, the wheels of the submission, a copy of the engine, and links to the libraries
-that the runner brings. Modules of the first two cannot hide those of the last two: such wheels are refused.
+that the runner provides. Wheels whose modules would hide those of the last two are refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mmr_leaderboard.submission.manifest import Router
 
 
 def prepare(router: Router, sources: WheelSources, cache: Path) -> Runtime:
-    """Finds the wheels of a submission and makes what it runs on.
+    """Finds the wheels of a submission and makes its runtime.
 
     :raises EnvironmentRefused: with the code that says why it cannot be installed.
     """
@@ -37,7 +37,7 @@ def prepare(router: Router, sources: WheelSources, cache: Path) -> Runtime:
 
 
 def wheels_of(router: Router, sources: WheelSources) -> tuple[Wheel, ...]:
-    """The wheels of a submission, looked at and complete; none for a router of the benchmark itself.
+    """The wheels of a submission, checked and complete; none for a router of the benchmark itself.
 
     :raises EnvironmentRefused: with any code of stage "environment".
     """
@@ -50,7 +50,7 @@ def wheels_of(router: Router, sources: WheelSources) -> tuple[Wheel, ...]:
 
 
 def runtime(wheels: Sequence[Wheel], cache: Path) -> Runtime:
-    """What wheels that were looked at run on; milliseconds where it was made before.
+    """The runtime of checked wheels; takes milliseconds if it was made before.
 
     :param cache: a folder for environments, copies and links; it is made.
     """
@@ -70,12 +70,12 @@ def runtime(wheels: Sequence[Wheel], cache: Path) -> Runtime:
 
 
 def taken_modules(brought: Dependencies) -> frozenset[str]:
-    """The names that no wheel of a submission may give a module."""
+    """Module names that no wheel of a submission may use."""
     return frozenset(sys.stdlib_module_names) | START_UP | engine_modules() | brought.modules
 
 
 def standard_library() -> tuple[Path, ...]:
-    """The part of `sys.path` that Python has with `-I -S`."""
+    """The `sys.path` of Python with `-I -S`."""
     modules = Path(sysconfig.get_path("stdlib")).resolve()
     compiled = Path(sysconfig.get_config_var("DESTSHARED") or modules / "lib-dynload").resolve()
     return modules, compiled
@@ -88,7 +88,7 @@ def _digest(wheels: Sequence[Wheel], brought: Dependencies) -> str:
 
 
 def _demand_router(router: Router, wheels: Sequence[Wheel]) -> None:
-    """Says early what the registry of the isolated process would say at the start."""
+    """Raises early what the registry of the isolated process would raise at the start."""
     if router.is_home:
         built_in = Registry.discover(trusts=lambda distribution: distribution == HOME)
         names = [item.name for item in built_in.routers.specs() if item.provider.distribution == HOME]
@@ -104,9 +104,9 @@ def _no_router(what: str) -> EnvironmentRefused:
 
 
 def wheel_findings(router: Router, sources: WheelSources) -> tuple[Finding, ...]:
-    """Why what a router asks for could not be installed, as far as the files at hand tell; nothing is installed.
+    """Why a router's requirements could not be installed, as far as the files at hand tell; installs nothing.
 
-    A wheel that is not at hand may be at the package index, which is not asked here.
+    A wheel that is not at hand may be on the package index, which is not asked here.
     """
     try:
         wheels_of(router, sources)

@@ -25,12 +25,12 @@ WHEELS = "wheels"
 
 @dataclass(frozen=True, kw_only=True)
 class WheelSources:
-    """Where wheels may come from, in this order.
+    """Where wheels may come from, in order of preference.
 
-    :param submission: the folder of the submission, whose `wheels/` is looked into.
+    :param submission: the folder of the submission, whose `wheels/` is searched.
     :param wheelhouse: a folder of the maintainer's.
     :param index: whether pip may then ask the package index.
-    :param downloads: where what it fetched is kept; needed if it may.
+    :param downloads: where fetched wheels are kept; required with `index`.
     """
 
     submission: Path
@@ -40,13 +40,13 @@ class WheelSources:
 
     def __post_init__(self) -> None:
         if self.index and self.downloads is None:
-            raise ValueError("downloads have to be kept somewhere")
+            raise ValueError("index needs a folder for downloads")
 
 
 def find_wheels(wanted: Sequence[Requirement], sources: WheelSources, taken: Collection[str]) -> tuple[Wheel, ...]:
-    """One wheel per requirement, each looked at; no two bring modules of the same name.
+    """One checked wheel per requirement; no two have modules of the same name.
 
-    :param taken: names of modules that none of them may bring.
+    :param taken: module names that none of them may have.
     :raises EnvironmentRefused: with the first requirement that has no wheel, or a wrong one.
     """
     found: list[Wheel] = []
@@ -56,7 +56,7 @@ def find_wheels(wanted: Sequence[Requirement], sources: WheelSources, taken: Col
             shared = tuple(sorted(wheel.modules & other.modules))
             if shared:
                 raise EnvironmentRefused(
-                    f"it brings modules that {other.path.name} brings too",
+                    f"it has modules that {other.path.name} has too",
                     where=wheel.path.name,
                     code="hostile-wheel",
                     examples=shared,
@@ -66,10 +66,10 @@ def find_wheels(wanted: Sequence[Requirement], sources: WheelSources, taken: Col
 
 
 def _locate(requirement: Requirement, sources: WheelSources) -> Path:
-    """The file to look at: the first whose hash is pinned.
+    """The first file whose hash is pinned.
 
-    A file of the right name and a wrong hash ends the search only in the submission's own folder; elsewhere a wheel
-    of the same name may well be somebody else's build.
+    A file of the right name with a wrong hash ends the search only in the submission's own folder; elsewhere a wheel
+    of the same name may be somebody else's build.
     """
     strangers = []
     for folder in (sources.submission / WHEELS, sources.wheelhouse, sources.downloads):
@@ -95,7 +95,7 @@ def _locate(requirement: Requirement, sources: WheelSources) -> Path:
 
 
 def _candidates(requirement: Requirement, folder: Path | None) -> list[Path]:
-    """Plain files that are called like a wheel of it, the closest to this platform first."""
+    """Plain files named like a wheel of the requirement, the closest to this platform first."""
     if folder is None or not folder.is_dir():
         return []
     files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
@@ -110,14 +110,14 @@ _PIP = (
     "sys.argv[0] = 'pip'; "
     "runpy.run_module('pip', run_name='__main__')"
 )
-"""pip, unable to write a file much larger than a wheel may be: a pinned hash says nothing of a size."""
+"""pip, unable to write a file much larger than a wheel may be: a pinned hash does not limit the size."""
 
 _MISMATCH = "DO NOT MATCH THE HASHES"
 _PLACE = re.compile(r"\w+://\S+|host='[^']*'")
 
 
 def download(requirement: Requirement, folder: Path) -> Path:
-    """The wheel of a requirement, kept in `folder` under its own name.
+    """Fetches the wheel of a requirement into `folder`, under its own name.
 
     :raises EnvironmentRefused: hash-mismatch, or no-wheel with pip's last error in one line.
     """
@@ -130,7 +130,7 @@ def download(requirement: Requirement, folder: Path) -> Path:
         found = sorted(target.glob("*.whl")) if target.is_dir() else []
         if len(found) != 1:
             raise EnvironmentRefused(
-                f"pip brings no wheel of {requirement.requirement}: {said}",
+                f"pip found no wheel of {requirement.requirement}: {said}",
                 where="submission.toml: router",
                 code="hash-mismatch" if _MISMATCH in said else "no-wheel",
             )
@@ -140,7 +140,7 @@ def download(requirement: Requirement, folder: Path) -> Path:
 
 
 def _run_pip(wish: Path, target: Path) -> str:
-    """Runs `pip download`; what it said last, in one line."""
+    """Runs `pip download`; returns the last thing it said, in one line."""
     command = [sys.executable, "-I", "-c", _PIP, "download", "--quiet", "--no-input", "--disable-pip-version-check"]
     command += ["--only-binary=:all:", "--no-deps", "--require-hashes", "-r", str(wish), "-d", str(target)]
     try:
@@ -150,5 +150,5 @@ def _run_pip(wish: Path, target: Path) -> str:
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     last = (errors or lines or [f"it ended with status {done.returncode}"])[-1]
-    # What is published names neither folders of this machine nor the maintainer's index.
+    # Published text names neither folders of this machine nor the maintainer's index.
     return _PLACE.sub("...", last.replace(str(wish.parent), "..."))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmr_core.render.markdown import escaped
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
-from mmr_leaderboard.schema import Entry, FindingDocument, Leaderboard
+from mmr_core.render.writers import markdown_escaped
+from mmr_core.results import Estimate, Metrics
+from mmr_leaderboard.schema import Entry, Leaderboard, PublishedFinding
 from mmr_leaderboard.wording import (
     METRIC_MEANINGS,
     METRIC_TITLES,
@@ -25,7 +25,6 @@ from mmr_leaderboard.wording import (
     figure,
     figure_interval,
     flag_words,
-    metric,
     rank_range,
     reference_meaning,
     scenario_title,
@@ -80,8 +79,8 @@ def _ranking(board: Leaderboard, entries: Sequence[Entry]) -> str:
                 f"{entry.rank}{tied} ({rank_range(entry) or _NOTHING})",
                 _router(entry),
                 *_figures(entry.metrics),
-                _NOTHING if entry.chosen is None else figure(entry.chosen.utility),
-                _NOTHING if entry.chosen is None else unit.show(entry.chosen.cost.estimate().value),
+                _NOTHING if entry.chosen is None else figure(entry.chosen["utility"]),
+                _NOTHING if entry.chosen is None else unit.show(entry.chosen["cost"].value),
                 _latency(entry),
                 TRACKS[entry.track],
                 TIERS[entry.tier],
@@ -124,7 +123,7 @@ def _slices(board: Leaderboard) -> str:
         parts = [entry.scenarios.get(tag) for tag in tags]
         parts += [entry.datasets.get(dataset.name) for dataset in datasets]
         rows.append(
-            [_text(_cut(entry.display_name)), *(_NOTHING if part is None else figure(part.nauc) for part in parts)]
+            [_text(_cut(entry.display_name)), *(_NOTHING if part is None else figure(part["nauc"]) for part in parts)]
         )
     return _table(header, rows, left=(0,))
 
@@ -138,7 +137,7 @@ def _refused(board: Leaderboard) -> str:
     return _table(["Submission", "Why"], rows, left=(0, 1))
 
 
-def _finding(found: FindingDocument) -> str:
+def _finding(found: PublishedFinding) -> str:
     examples = f" (e.g. {', '.join(map(_text, found.examples))})" if found.examples else ""
     said = f"{_text(found.where)}: {_text(found.message)}{examples}"
     return f"**{_text(found.code)}** {code_meaning(found.code)} {said}".replace("  ", " ")
@@ -155,14 +154,14 @@ def _cut(text: str) -> str:
     return line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME]}…"
 
 
-def _figures(metrics: MetricsDocument) -> list[str]:
+def _figures(metrics: Metrics) -> list[str]:
     """nAUC with its interval below it, then the other metrics."""
-    return [_cell(metrics.nauc, "nauc"), *(figure(metric(metrics, name), name) for name in METRICS[1:])]
+    return [_cell(metrics["nauc"], "nauc"), *(figure(metrics[name], name) for name in METRICS[1:])]
 
 
-def _cell(document: EstimateDocument, name: str) -> str:
-    ends = figure_interval(document, name)
-    return f"{figure(document, name)}<br>{ends}" if ends else figure(document, name)
+def _cell(estimate: Estimate, name: str) -> str:
+    ends = figure_interval(estimate, name)
+    return f"{figure(estimate, name)}<br>{ends}" if ends else figure(estimate, name)
 
 
 def _latency(entry: Entry) -> str:
@@ -187,9 +186,4 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequen
 
 
 def _text(text: str) -> str:
-    return _unlinked(escaped(shown(text)))
-
-
-def _unlinked(text: str) -> str:
-    """Breaks what GitHub turns into links and mentions without being asked: bare addresses and @names."""
-    return text.replace("://", ":&#47;/").replace("www.", "www&#46;").replace("@", "&#64;")
+    return markdown_escaped(shown(text))

@@ -1,7 +1,7 @@
 """Everything that is published, made from one `Leaderboard` document, written as a whole, and read back.
 
-`render` is pure: the same document gives the same bytes. `publish` replaces what is published (`replacing` says what
-that guarantees). `read_board` reads `leaderboard.json`.
+`render` is pure: the same document gives the same bytes. `publish` replaces what is published, with the guarantees of
+`replacement`. `read_board` reads `leaderboard.json`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ LARGEST = 256 << 20
 
 
 def render(board: Leaderboard, also: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
-    """Every published file by its path relative to the folder; `leaderboard.json` stands last.
+    """Every published file by its path relative to the folder; `leaderboard.json` comes last.
 
-    :param also: files that are no part of the document and are published with it as one.
+    :param also: further files that are published together with the document.
     """
     return {
         **(also or {}),
@@ -44,13 +44,13 @@ def render(board: Leaderboard, also: Mapping[str, bytes] | None = None) -> dict[
 
 
 def publish(board: Leaderboard, folder: Path, *, also: Mapping[str, bytes] | None = None) -> list[Path]:
-    """Replaces the publication in a folder, which is made if need be, and returns the paths of its files.
+    """Replaces the publication in a folder, which is made if necessary, and returns the paths of its files.
 
-    `site/` belongs to the publication whole: pages of entries that are gone go. Whatever else lies in the folder, such
-    as `audit.jsonl`, stays. It takes the folder's lock; who holds it (`mmr_core.store.atomic.exclusively`) lets go
-    first.
+    All of `site/` belongs to the publication, so pages of former entries are removed. Everything else in the folder,
+    such as `audit.jsonl`, stays. Takes the folder's lock (`mmr_core.store.atomic.exclusively`), so the caller must not
+    hold it.
 
-    :param also: more files by relative path, such as what the next run wants to remember; replaced in the same step.
+    :param also: further files by relative path, such as what the next run needs; replaced in the same step.
     :raises DataError: if another process is writing there.
     :raises UsageError: if `folder` is a file.
     :raises MMRError: if something cannot be written; what was published is then as it was.
@@ -72,7 +72,7 @@ def publish(board: Leaderboard, folder: Path, *, also: Mapping[str, bytes] | Non
 def read_board(path: Path) -> Leaderboard:
     """Reads `leaderboard.json`, given by its own path or by that of the folder it lies in.
 
-    :raises DataError: if there is none, or it is not JSON, not of this schema version, or not such a file.
+    :raises DataError: if there is none, or it is not JSON, of another schema version, or not such a document.
     """
     file = path / DOCUMENT if path.is_dir() else path
     where = str(file)

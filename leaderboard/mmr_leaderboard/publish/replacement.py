@@ -1,12 +1,12 @@
-"""Replaces a publication in a folder as a whole: a reader, a full disk or a killed process meets the old or the new.
+"""Replaces a publication in a folder as a whole: readers, a full disk and a killed process see the old or the new one.
 
-A new folder is made beside the old one, with every file of the publication and a hard link to everything else that the
-old folder holds. Linux then exchanges the two in one step (`renameat2`), and the old one is removed. A kill before that
-step leaves the old publication, a kill after it the new one; what lies aside is swept by the next writer.
+A new folder is made beside the old one, with every file of the publication and hard links to everything else in the
+old folder. Linux then exchanges the two in one step (`renameat2`), and the old one is removed. A kill before that step
+leaves the old publication, a kill after it the new one; the next writer sweeps what is left aside.
 
-Where folders cannot be exchanged so (another system, a mount point, a file system without hard links), files are moved
-in one by one, the one that makes the others count last, and put back if a move fails. There every file is whole at any
-moment, but a kill between two moves can leave some new and some old ones until the next writer replaces them all.
+Where folders cannot be exchanged (another system, a mount point, a file system without hard links), files are moved in
+one by one, the decisive one last, and put back if a move fails. Every file is then whole at any moment, but a kill
+between two moves can leave a mixture until the next writer replaces all files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EXCHANGE, _HERE = 2, -100
 
 _NOT_POSSIBLE = (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.EBUSY, errno.EPERM, errno.EOPNOTSUPP, errno.EACCES,
                  errno.EMLINK, errno.EROFS)  # fmt: skip
-"""What systems answer where folders cannot be exchanged or files not linked, though they can be written."""
+"""Error numbers of systems where folders cannot be exchanged, or files not linked, but can be written."""
 
 
 class NoExchangeError(OSError):
@@ -37,14 +37,14 @@ class NoExchangeError(OSError):
 
 
 def replace(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Makes the folder hold these files in the place of the earlier publication.
+    """Replaces the earlier publication in the folder by these files.
 
-    The first part of each path is the publication's own: an earlier file or folder of that name is replaced whole.
+    The first part of each path belongs to the publication: an existing file or folder of that name is replaced whole.
     Everything else in the folder stays.
 
-    :param contents: by relative path; the last one makes the others count.
+    :param contents: by relative path; the last one is the decisive one.
     :raises DataError: if another process is publishing here or writing into the folder.
-    :raises OSError: if something cannot be written; the earlier publication is then as it was.
+    :raises OSError: if something cannot be written; the earlier publication is then unchanged.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def replace(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """The lock of the folder that stands at this path; another writer may have exchanged it while we asked."""
+    """Locks the folder at this path, which another writer may have exchanged meanwhile."""
     before = folder.stat()
     with exclusively(folder):
         if not os.path.samestat(before, folder.stat()):
@@ -69,7 +69,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _exchange_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
-    # The new folder is locked as well: once it stands at the path, others are kept out until the old one is gone.
+    # The new folder is locked too: once it is at the path, others are kept out until the old one is gone.
     with _aside(folder.parent, folder.name) as fresh, exclusively(fresh):
         _write(fresh, contents)
         _link_others(folder, fresh, _own(contents))
@@ -80,7 +80,7 @@ def _exchange_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
 def exchange(first: Path, second: Path) -> None:
     """Exchanges two folders in one step.
 
-    :raises NoExchangeError: where the system or the file system cannot.
+    :raises NoExchangeError: if the system or the file system cannot.
     """
     if not sys.platform.startswith("linux"):
         raise NoExchangeError(errno.ENOSYS, "no exchange of folders on this system")
@@ -90,12 +90,12 @@ def exchange(first: Path, second: Path) -> None:
     if rename(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _EXCHANGE) != 0:
         number = ctypes.get_errno()
         raise NoExchangeError(number, os.strerror(number), str(second))
-    with suppress(OSError):  # it is done; only when it outlasts a power cut is left open
+    with suppress(OSError):  # it is done; only its durability after a power cut is uncertain
         _sync(second.parent)
 
 
 def _own(contents: Mapping[str, bytes]) -> dict[str, None]:
-    """The names in the folder that are the publication's, in order."""
+    """The names in the folder that belong to the publication, in order."""
     return dict.fromkeys(PurePosixPath(path).parts[0] for path in contents)
 
 
@@ -111,7 +111,7 @@ def _aside(parent: Path, name: str) -> Iterator[Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what killed writers left aside; what a living one works in is locked, and stays."""
+    """Removes what killed writers left; folders of living writers are locked, and stay."""
     for place in (folder.parent, folder):
         for left in place.glob(f".{_globbed(folder.name)}-{'[0-9a-f]' * 16}.tmp"):
             with suppress(DataError, FileNotFoundError), exclusively(left):
@@ -128,7 +128,7 @@ def _write(fresh: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def _link_others(folder: Path, fresh: Path, own: Mapping[str, None]) -> None:
-    """Everything that is not the publication's, as the same files under the new folder."""
+    """Links everything that does not belong to the publication into the new folder."""
     fresh.chmod(folder.stat().st_mode & 0o7777)
     for other in sorted(folder.iterdir()):
         if other.name not in own:
@@ -148,7 +148,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _bring_changed(old: Path, folder: Path, own: Mapping[str, None]) -> None:
-    """What somebody replaced or added in the old folder, without asking for the lock, between linking and exchange."""
+    """Moves what somebody replaced or added in the old folder, without the lock, between linking and exchange."""
     for other in sorted(old.iterdir()):
         target = folder / other.name
         if other.name in own or other.is_dir():
@@ -158,7 +158,7 @@ def _bring_changed(old: Path, folder: Path, own: Mapping[str, None]) -> None:
 
 
 def _move_in(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """One by one, from a folder within the folder; what was there waits aside until all is in."""
+    """Moves files in one by one from a staging folder; the old ones are kept aside until all are in."""
     with _aside(folder, folder.name) as staged:
         fresh, old = staged / "new", staged / "old"
         _write(fresh, contents)
@@ -172,7 +172,7 @@ def _move_in(folder: Path, contents: Mapping[str, bytes]) -> None:
             for name, was_there in reversed(begun.items()):
                 _put_back(folder / name, old / name, was_there)
             raise
-        with suppress(OSError):  # they are in; only when they outlast a power cut is left open
+        with suppress(OSError):  # they are in; only their durability after a power cut is uncertain
             _sync(folder)
 
 
@@ -180,13 +180,13 @@ def _swap_one(fresh: Path, place: Path, old: Path) -> None:
     if place.is_dir():
         os.rename(place, old)
     elif place.exists():
-        shutil.copy2(place, old)  # it stays in its place until the new one takes it
+        shutil.copy2(place, old)  # it stays in place until it is replaced
     os.replace(fresh, place)
 
 
 def _put_back(place: Path, old: Path, was_there: bool) -> None:
     if was_there and not old.exists():
-        return  # it was not touched yet
+        return  # it has not been touched
     if place.is_dir():
         shutil.rmtree(place)
     if was_there:

@@ -11,9 +11,9 @@ import io
 import math
 from collections.abc import Iterable, Mapping
 
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics
 from mmr_leaderboard.schema import Entry, Leaderboard, Reference
-from mmr_leaderboard.wording import METRICS, flags, metric, scenarios, shown
+from mmr_leaderboard.wording import METRICS, flags, scenarios, shown
 
 Cell = str | int | float
 
@@ -95,7 +95,7 @@ def _entry(entry: Entry) -> dict[str, Cell]:
             "open_source": str(entry.source.open_source).lower(),
         }
     if entry.chosen is not None:
-        row |= _ends("chosen_utility", entry.chosen.utility) | _ends("chosen_cost", entry.chosen.cost)
+        row |= _ends("chosen_utility", entry.chosen["utility"]) | _ends("chosen_cost", entry.chosen["cost"])
     if entry.latency is not None:
         row |= _ends("latency_median_ms", entry.latency.median_ms) | _ends("latency_p99_ms", entry.latency.p99_ms)
         row |= _ends("queries_per_second", entry.latency.queries_per_second)
@@ -111,20 +111,17 @@ def _reference(reference: Reference) -> dict[str, Cell]:
     return row | _figures(reference.metrics, reference.datasets, reference.scenarios)
 
 
-def _figures(
-    whole: MetricsDocument, datasets: Mapping[str, MetricsDocument], scenarios: Mapping[str, MetricsDocument]
-) -> dict[str, Cell]:
+def _figures(whole: Metrics, datasets: Mapping[str, Metrics], scenarios: Mapping[str, Metrics]) -> dict[str, Cell]:
     parts = {f"{harmless(dataset)}:": metrics for dataset, metrics in datasets.items()}
     parts |= {harmless(f"scenario/{scenario}") + ":": metrics for scenario, metrics in scenarios.items()}
     cells: dict[str, Cell] = {}
     for prefix, metrics in {"": whole, **parts}.items():
         for name in METRICS:
-            cells |= _ends(f"{prefix}{name}", metric(metrics, name))
+            cells |= _ends(f"{prefix}{name}", metrics[name])
     return cells
 
 
-def _ends(name: str, document: EstimateDocument) -> dict[str, Cell]:
-    estimate = document.estimate()
+def _ends(name: str, estimate: Estimate) -> dict[str, Cell]:
     ends = (estimate.value, estimate.low, estimate.high)
     return {
         f"{name}{end}": "" if figure is None or math.isnan(figure) else figure

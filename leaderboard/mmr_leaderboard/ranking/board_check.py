@@ -1,9 +1,12 @@
 """Whether what is published is what a fresh run gives: `mmr leaderboard run --check`.
 
-Only what a run determines is compared: wall-clock figures, versions of libraries, the way of isolation and commits
-may differ. Figures agree within 1e-3, costs within a thousandth of themselves, curves within 1e-3 of height at every
-cost; the order of entries is compared outside ties (`checking_places`). Derived files must be exactly those that the
-published document gives.
+Only what a run determines is compared: wall-clock figures, library versions, the way of isolation and commits may
+differ. Figures must agree within 1e-3, costs within a thousandth of themselves, curves within 1e-3 in height at every
+cost. Derived files must be exactly those that the published document gives.
+
+Two runs whose figures agree within the tolerance may still swap nearly equal entries: then a pair changes its order,
+or just becomes decided, and ranks follow. So pairs are compared first, each within what the tolerance of its figures
+allows; if every pair agrees, ranks and ties must be the same.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ TOLERANCE = 1e-3
 COSTS = {"cost", "cost_low", "cost_high"}
 FRONTIERS = {"frontier", "dataset_frontiers"}
 CURVES = {*FRONTIERS, "points"}
-"""Fields of (cost, utility) points, which are compared as curves: a corner more or less is no difference. Frontiers
-span the same costs for every row, and that is compared too; where operating points end is not."""
+"""Fields of (cost, utility) points, which are compared as curves, whatever their corners. Frontiers span the same costs
+for every row, and that is compared too; where operating points end is not."""
 
 UNDETERMINED: dict[str, Any] = {
     "entries": {
@@ -49,13 +52,13 @@ UNDETERMINED: dict[str, Any] = {
 anew in every run, so that no router can know them: what the checks counted differs, what they found must not."""
 
 ABSENT = "nothing"
-"""Stands for a field that one of two documents has not."""
+"""Stands for a field that one of the two documents lacks."""
 
 Place = tuple[str, ...]
 
 
 def differences(published: Leaderboard, fresh: Leaderboard) -> list[str]:
-    """What is published otherwise than a fresh run gives, one line each; empty where all agree."""
+    """The differences between what is published and a fresh run, one line each; empty if they agree."""
     found: list[str] = []
     times = Counter(entry.slug for entry in published.entries)
     found += [f"entry {slug!r} is published {count} times" for slug, count in times.items() if count > 1]
@@ -72,29 +75,28 @@ def differences(published: Leaderboard, fresh: Leaderboard) -> list[str]:
 
 
 def stale_files(folder: Path, rendered: Mapping[str, bytes]) -> list[str]:
-    """The published files that are absent, are not what the published document gives, or stand in its site though it
-    gives no such file; one line each."""
+    """Published files that are missing, differ from what the document gives, or do not belong; one line each."""
     found = []
     for name, content in sorted(rendered.items()):
         file = folder / name
         if not file.is_file():
-            found.append(f"{name} is not there")
+            found.append(f"{name} is missing")
         elif file.read_bytes() != content:
             found.append(f"{name} is not what leaderboard.json gives")
     for file in sorted((folder / SITE).rglob("*")):
         name = file.relative_to(folder).as_posix()
         if name not in rendered and (file.is_symlink() or not file.is_dir()):
-            found.append(f"{name} is there and leaderboard.json gives no such file")
+            found.append(f"{name} does not belong: leaderboard.json gives no such file")
     return found
 
 
 def choice_differences(published: Choices | None, fresh: Choices) -> list[str]:
-    """What `choices.json` holds otherwise than a fresh run gives, one line each.
+    """The differences between `choices.json` and a fresh run, one line each.
 
-    As many as one decision in a thousand may differ: what nearly ties can turn over on another machine.
+    One decision in a thousand may differ: near ties can turn out differently on another machine.
     """
     if published is None:
-        return [f"{CHOICES} is not there, or cannot be read"]
+        return [f"{CHOICES} is missing, or cannot be read"]
     heads = [(each.table, each.split_digest, each.models) for each in (published, fresh)]
     if heads[0] != heads[1]:
         return [f"{CHOICES} is about another table, split or pool"]
@@ -114,7 +116,7 @@ def _same_choices(published: Choices, fresh: Choices, slug: str) -> bool:
 
 
 def _close(old: Sequence[Sequence[int]], new: Sequence[Sequence[int]]) -> bool:
-    """Whether points are as many, each about as many instances, and at most one decision in a thousand differs."""
+    """Whether the shapes agree, and at most one decision in a thousand differs."""
     if [len(point) for point in old] != [len(point) for point in new]:
         return False
     return all(
@@ -183,7 +185,7 @@ Pair = frozenset[str]
 
 
 def place_differences(published: Leaderboard, fresh: Leaderboard) -> list[str]:
-    """Entries that are published in other places than a fresh run gives them, one line each."""
+    """Entries whose published places differ from those of a fresh run, one line each."""
     old, new = ({_pair(each): each for each in board.comparisons} for board in (published, fresh))
     found = _pairs(published, fresh)
     lowest, highest = _p_holm_bounds(list(new.values()))
@@ -206,7 +208,7 @@ def _pair(comparison: Comparison) -> Pair:
 
 
 def _pairs(published: Leaderboard, fresh: Leaderboard) -> list[str]:
-    """Pairs that are compared in one document only, among entries that both have, or more than once."""
+    """Pairs that only one document compares, among entries that both have, or that it compares repeatedly."""
     shared = {entry.slug for entry in published.entries} & {entry.slug for entry in fresh.entries}
     old, new = (Counter(_pair(each) for each in board.comparisons) for board in (published, fresh))
     found = [f"comparison of {_named(pair)} is not published" for pair in new if pair not in old and pair <= shared]
@@ -243,7 +245,7 @@ def _comparison(published: Comparison, fresh: Comparison, p_holm_low: float, p_h
 
 
 def _p_bounds(fresh: Comparison) -> tuple[float, float]:
-    """Between which p lies where the difference is within the tolerance."""
+    """The bounds of p while the difference stays within the tolerance."""
     spread = (fresh.high - fresh.low) / WIDTH
     if spread <= 0:
         return (fresh.p, fresh.p) if fresh.difference > TOLERANCE else (0.0, 1.0)
@@ -252,7 +254,7 @@ def _p_bounds(fresh: Comparison) -> tuple[float, float]:
 
 
 def _p_holm_bounds(fresh: list[Comparison]) -> tuple[dict[Pair, float], dict[Pair, float]]:
-    """The same for p after Holm's correction, which falls nowhere when a p rises."""
+    """The same for p after Holm's correction, which never falls when a p rises."""
     bounds = [_p_bounds(each) for each in fresh]
     pairs = [_pair(each) for each in fresh]
     low, high = (dict(zip(pairs, holm([bound[side] for bound in bounds]), strict=True)) for side in (0, 1))
@@ -260,7 +262,7 @@ def _p_holm_bounds(fresh: list[Comparison]) -> tuple[dict[Pair, float], dict[Pai
 
 
 def _order(published: Leaderboard, fresh: Leaderboard) -> list[str]:
-    """Entries that stand the other way round, though a fresh run can tell them apart or ranks only one of them."""
+    """Entries in reverse order, although a fresh run can tell them apart or ranks only one of them."""
     place = {entry.slug: at for at, entry in enumerate(published.entries)}
     found = [
         f"entry {pair.worse!r} stands before {pair.better!r}, which is clearly better"
@@ -280,7 +282,7 @@ def _order(published: Leaderboard, fresh: Leaderboard) -> list[str]:
 
 
 def _places(published: Entry, fresh: Entry, *, exactly: bool) -> list[str]:
-    """A rank's ends are counted over draws, in which a place more or less is no difference."""
+    """Differences in rank; its ends are counted over draws and may differ by one place."""
     wrong = [
         name
         for name, room in (("rank", 0), ("rank_low", 1), ("rank_high", 1))
@@ -295,14 +297,14 @@ def _places(published: Entry, fresh: Entry, *, exactly: bool) -> list[str]:
 
 
 def _near(old: int | None, new: int | None, room: int | None) -> bool:
-    """Whether both are absent, or both are there and no further apart than there is room; None is any room."""
+    """Whether both are None, or both are numbers at most `room` apart; no limit if `room` is None."""
     if old is None or new is None:
         return old is new
     return room is None or abs(old - new) <= room
 
 
 def _nauc(entry: Entry) -> float:
-    value = entry.metrics.nauc.value
+    value = entry.metrics["nauc"].value
     return 0.0 if value is None else value
 
 

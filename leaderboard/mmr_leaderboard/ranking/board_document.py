@@ -1,4 +1,4 @@
-"""Puts verdicts together to the one document that is published: ranks, ties, tiers, references, refusals."""
+"""Assembles verdicts into the one document that is published: ranks, ties, tiers, references, refusals."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from mmr_core.runner.references import MODEL_PREFIX
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, tier_of, unranked_because
-from mmr_leaderboard.ranking.ranks import Pair, Standing, paired, standings
-from mmr_leaderboard.ranking.scoring import Figures, Ruler
+from mmr_leaderboard.ranking.ranks import EntryRank, Pair, compare_pairs, rank_entries
+from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.schema import (
     Audit,
     Comparison,
     DatasetFacts,
     Entry,
-    FindingDocument,
     Leaderboard,
-    ModelFacts,
+    PublishedFinding,
     Reference,
     Refused,
     RouterFacts,
@@ -41,30 +40,30 @@ TITLES = {
 
 def assemble(
     board: Board,
-    ruler: Ruler,
+    scorer: BoardScorer,
     references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
 ) -> Leaderboard:
-    """The document of a board.
+    """Assembles the document of a board.
 
-    :param references: figures of every reference row, by name, in the order in which they are shown.
-    :param judged: every submission that was run or scored; those without figures become refused.
+    :param references: figures of every reference row, by name, in the order of display.
+    :param judged: every submission that was run or scored; those without figures are listed as refused.
     :param refused: submissions that were refused before anything ran.
     """
     shown = [one for one in judged if one.verdict.figures is not None]
     failed = [_failed(one) for one in judged if one.verdict.figures is None]
     reasons = {one.slug: unranked_because(one) for one in shown}
-    ranked = sorted((one for one in shown if not reasons[one.slug]), key=_standing_key)
-    others = sorted((one for one in shown if reasons[one.slug]), key=_standing_key)
+    ranked = sorted((one for one in shown if not reasons[one.slug]), key=_rank_key)
+    others = sorted((one for one in shown if reasons[one.slug]), key=_rank_key)
     draws = np.array([_draws(one) for one in ranked], dtype=np.float64).reshape(len(ranked), board.settings.draws)
     values = [_nauc(one) for one in ranked]
-    pairs = paired(values, draws)
-    places = standings(values, draws, pairs)
+    pairs = compare_pairs(values, draws)
+    places = rank_entries(values, draws, pairs)
     slugs = [one.slug for one in ranked]
     return Leaderboard(
         title=board.settings.title,
-        table=_table(board, ruler),
+        table=_table(board, scorer),
         settings=Settings(
             encoder=board.settings.encoder,
             draws=board.settings.draws,
@@ -90,12 +89,12 @@ def pool_digest_of(board: Board) -> str:
     return expected_of(board.column, board.table).pins.pool
 
 
-def _table(board: Board, ruler: Ruler) -> TableFacts:
-    column, whole = board.column, ruler.whole
-    names = [model.name for model in ruler.tested.models]
-    own = ruler.datasets or (column.spec.name,)
+def _table(board: Board, scorer: BoardScorer) -> TableFacts:
+    column, whole = board.column, scorer.whole
+    names = [model.name for model in scorer.tested.models]
+    own = scorer.datasets or (column.spec.name,)
     specs = [column.table.spec_of(name) for name in own]
-    tested = list(ruler.tested.datasets)
+    tested = list(scorer.tested.datasets)
     return TableFacts(
         source=board.table.source,
         synthetic=board.table.synthetic,
@@ -107,18 +106,18 @@ def _table(board: Board, ruler: Ruler) -> TableFacts:
         pool_digest=pool_digest_of(board),
         train=int(column.train.sum()),
         validation=int(column.validation.sum()),
-        test=len(ruler.tested.utility),
+        test=len(scorer.tested.utility),
         datasets=tuple(
             DatasetFacts(
                 name=spec.name,
                 title=spec.title,
                 scenario=spec.scenario,
                 test=tested.count(spec.name),
-                models=_models(ruler, spec.name),
+                models=scorer.models_of(spec.name),
             )
             for spec in specs
         ),
-        models=_models(ruler, column.spec.name),
+        models=scorer.models_of(column.spec.name),
         cheapest=names[whole.singles.cheapest],
         dearest=names[whole.singles.dearest],
         best=names[whole.singles.best],
@@ -127,14 +126,7 @@ def _table(board: Board, ruler: Ruler) -> TableFacts:
     )
 
 
-def _models(ruler: Ruler, dataset: str) -> tuple[ModelFacts, ...]:
-    return tuple(
-        ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
-        for model in ruler.models_of(dataset)
-    )
-
-
-def _entry(one: JudgedSubmission, place: Standing | None, slugs: Sequence[str], unranked_because: str) -> Entry:
+def _entry(one: JudgedSubmission, place: EntryRank | None, slugs: Sequence[str], unranked_because: str) -> Entry:
     manifest, verdict = one.manifest, one.verdict
     figures = verdict.figures
     if figures is None:
@@ -203,7 +195,7 @@ def _failed(one: JudgedSubmission) -> Refused:
     return Refused(slug=one.slug, display_name=one.manifest.display_name, findings=one.verdict.findings)
 
 
-def refusal(slug: str, display_name: str, findings: Sequence[FindingDocument]) -> Refused:
+def refusal(slug: str, display_name: str, findings: Sequence[PublishedFinding]) -> Refused:
     """A submission that was refused before anything ran."""
     return Refused(slug=slug, display_name=display_name, findings=tuple(findings))
 
@@ -235,7 +227,7 @@ def _comparison(pair: Pair, slugs: Sequence[str]) -> Comparison:
 
 
 def _nauc(one: JudgedSubmission) -> float:
-    value = None if one.verdict.figures is None else one.verdict.figures.metrics.nauc.value
+    value = None if one.verdict.figures is None else one.verdict.figures.metrics["nauc"].value
     if value is None:
         raise ValueError(f"{one.slug} has no nAUC")
     return value
@@ -246,5 +238,5 @@ def _draws(one: JudgedSubmission) -> list[float]:
     return [] if figures is None else [np.nan if draw is None else draw for draw in figures.draws]
 
 
-def _standing_key(one: JudgedSubmission) -> tuple[float, str]:
+def _rank_key(one: JudgedSubmission) -> tuple[float, str]:
     return -_nauc(one), one.slug

@@ -22,14 +22,14 @@ from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices,
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.ranking.board_document import assemble
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
-from mmr_leaderboard.ranking.referee import Referee, Surroundings, audit_features
-from mmr_leaderboard.ranking.scoring import Figures, Ruler
+from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features
+from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.sandbox.contract import Limits, Method, Sandbox
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
-from mmr_leaderboard.schema import FindingDocument, Leaderboard, Refused
+from mmr_leaderboard.schema import Leaderboard, PublishedFinding, Refused
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.pins import expected_of
 from mmr_leaderboard.submission.validation import Submission, judge_all
@@ -42,11 +42,11 @@ Points = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What is asked of a run.
+    """The options of a run.
 
-    :param data: as `--data` says; None means the official table.
+    :param data: the value of `--data`; None means the official table.
     :param submissions: the folder of all submissions.
-    :param published: the folder that holds what is published now; read only.
+    :param published: the folder of what is published now, which is only read.
     :param jobs: how many submissions are run at once.
     :param method: a way of isolation; None takes the best that works.
     :param unsafe: run without isolation; such entries are not ranked.
@@ -64,7 +64,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run came to."""
+    """The document of a run, and the choices to publish beside it."""
 
     board: Leaderboard
     choices: Choices
@@ -73,7 +73,7 @@ class RunResult:
 def run_board(
     request: RunRequest, *, warn: Callable[[str], None] = lambda line: None, progress: Progress = no_progress
 ) -> RunResult:
-    """Runs everything. No submission can make it raise.
+    """Runs the whole board. No submission can make it raise.
 
     :raises MMRError: if the table, the folder of submissions, or what is published cannot be read.
     :raises UsageError: if the way of isolation that was asked for does not work.
@@ -103,7 +103,9 @@ def run_board(
         )
         for one in valid
     ]
-    document = assemble(board, referee.ruler, references, judged, [_refused(one) for one in submissions if one.refused])
+    document = assemble(
+        board, referee.scorer, references, judged, [_refused(one) for one in submissions if one.refused]
+    )
     shown = {entry.slug for entry in document.entries}
     return RunResult(
         board=document,
@@ -127,16 +129,16 @@ def run_board(
 def _referee(
     board: Board, request: RunRequest, workspace: Path, *, warn: Callable[[str], None], progress: Progress
 ) -> Referee:
-    ruler = Ruler(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
+    scorer = BoardScorer(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
     found, impossible = _isolation(request, warn)
-    # What ran without isolation could have written where it runs: nothing that it could reach is trusted later.
+    # Code without isolation could have written anywhere: nothing that it could reach is trusted later.
     kept = cache_root() / ("leaderboard-unsafe" if request.unsafe else "leaderboard")
     return Referee(
         board=board,
-        ruler=ruler,
+        scorer=scorer,
         make_material=lambda: material(board.column, board.source, workspace=workspace, progress=progress),
-        make_frame=lambda: _frame(board, ruler, warn),
-        surroundings=Surroundings(
+        make_frame=lambda: _frame(board, scorer, warn),
+        host=HostSettings(
             sandbox=found,
             impossible=impossible,
             limits=request.limits,
@@ -161,8 +163,8 @@ def _isolation(request: RunRequest, warn: Callable[[str], None]) -> tuple[Sandbo
         return None, str(error)
 
 
-def _frame(board: Board, ruler: Ruler, warn: Callable[[str], None]) -> AuditFrame | None:
-    tested, column = ruler.tested, board.column
+def _frame(board: Board, scorer: BoardScorer, warn: Callable[[str], None]) -> AuditFrame | None:
+    tested, column = scorer.tested, board.column
     try:
         return AuditFrame.of(
             ids=[name for name, test in zip(column.ids, column.test, strict=True) if test],
@@ -178,13 +180,13 @@ def _frame(board: Board, ruler: Ruler, warn: Callable[[str], None]) -> AuditFram
 
 
 def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
-    """The figures of every reference row, from the cache where the board has not changed."""
-    board, ruler = referee.board, referee.ruler
+    """The figures of every reference row, from the cache if the board has not changed."""
+    board, scorer = referee.board, referee.scorer
     what = "measuring references"
     found = {}
     sources, versions, table = sources_digest(), library_versions(), board.table.digest()
-    for done, name in enumerate(ruler.references):
-        progress(what, done, len(ruler.references))
+    for done, name in enumerate(scorer.references):
+        progress(what, done, len(scorer.references))
         at = key(
             {
                 "reference": name,
@@ -198,10 +200,10 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
         )
         figures = referee.cache.get(Figures, at)
         if figures is None:
-            figures = ruler.reference(name)
+            figures = scorer.reference(name)
             referee.cache.put(figures, at)
         found[name] = figures
-    progress(what, len(ruler.references), len(ruler.references))
+    progress(what, len(scorer.references), len(scorer.references))
     return found
 
 
@@ -229,7 +231,7 @@ def _verdicts(
 
 
 def _superseded(submission: Submission, board: Board, before: Choices | None, warn: Callable[[str], None]) -> Points:
-    """The published choices of the version that a submission supersedes; empty where there are none."""
+    """The published choices of the version that a submission supersedes; empty if there are none."""
     manifest = submission.manifest
     if not board.pinned or manifest is None or manifest.supersedes is None:
         return ()
@@ -270,21 +272,12 @@ def _refused(submission: Submission) -> Refused:
     return Refused(
         slug=submission.slug,
         display_name=submission.slug if manifest is None else manifest.display_name,
-        findings=tuple(
-            FindingDocument(
-                code=found.code,
-                where=found.where,
-                message=found.message,
-                examples=found.examples,
-                count=found.count,
-            )
-            for found in submission.findings
-        ),
+        findings=tuple(PublishedFinding.of(found) for found in submission.findings),
     )
 
 
 def commit_of(folder: Path) -> str:
-    """The commit that last changed a folder; empty outside a repository, without git, or where it has changed since."""
+    """The commit that last changed a folder; empty outside a repository, without git, or with uncommitted changes."""
     git = shutil.which("git")
     if git is None:
         return ""
@@ -298,6 +291,6 @@ def commit_of(folder: Path) -> str:
 
 @contextmanager
 def _workspace() -> Iterator[Path]:
-    """A folder for job folders, gone afterwards."""
+    """A folder for job folders, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="mmr-jobs-", ignore_cleanup_errors=True) as name:
         yield Path(name)

@@ -1,6 +1,6 @@
-"""The order of entries and how sure it is: ranks, rank intervals, and which entries cannot be told apart.
+"""The order of entries and how certain it is: ranks, rank intervals, and which entries cannot be told apart.
 
-Entries are compared in pairs on the same bootstrap draws, so that what all find hard cancels. Pure numpy.
+Entries are compared in pairs on the same bootstrap draws, so that instances that all find hard cancel. Pure numpy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEVEL = 0.05
 class Pair:
     """Two entries, by position, the first with the higher figure.
 
-    :param difference: of their figures, on all instances.
+    :param difference: of their figures on all instances.
     :param low, high: its 95 % interval over the paired draws.
     :param p: two-sided, from the difference over its standard deviation among the draws (normal approximation:
         counting draws could not go below 1 / draws, which no correction for many pairs survives).
@@ -47,12 +47,12 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """Where one entry stands.
+class EntryRank:
+    """The rank of one entry.
 
     :param rank: the place of its group by figure. A group is led by its best entry and holds those after it that
         cannot be told apart from the leader; all of them share the leader's place.
-    :param low, high: the 95 % interval of its place among all entries over the draws, with the rank within it.
+    :param low, high: the 95 % interval of its place among all entries over the draws, extended to include the rank.
     :param ties: positions of the entries that it cannot be told apart from.
     """
 
@@ -62,11 +62,11 @@ class Standing:
     ties: tuple[int, ...]
 
 
-def paired(values: Sequence[float], draws: Floats) -> tuple[Pair, ...]:
+def compare_pairs(values: Sequence[float], draws: Floats) -> tuple[Pair, ...]:
     """Every pair of entries, with Holm's correction over all of them.
 
     :param values: E figures on all instances, higher is better.
-    :param draws: [E, B] the figures of the same draws; NaN where a draw has none.
+    :param draws: [E, B] the figures of the same draws; NaN for a draw without one.
     """
     raw = [_compare(values, draws, i, j) for i, j in combinations(range(len(values)), 2)]
     corrected = holm([pair.p for pair in raw])
@@ -84,17 +84,17 @@ def paired(values: Sequence[float], draws: Floats) -> tuple[Pair, ...]:
     )
 
 
-def standings(values: Sequence[float], draws: Floats, pairs: Sequence[Pair]) -> tuple[Standing, ...]:
-    """Where each of E entries stands.
+def rank_entries(values: Sequence[float], draws: Floats, pairs: Sequence[Pair]) -> tuple[EntryRank, ...]:
+    """The rank of each of E entries.
 
-    :param values: E figures, and draws [E, B], as in `paired`.
-    :param pairs: what `paired` gave for them.
+    :param values: E figures, and draws [E, B], as in `compare_pairs`.
+    :param pairs: what `compare_pairs` gave for them.
     """
     ranks = _ranks(values, pairs)
     known = draws[:, ~np.isnan(draws).any(axis=0)]  # [E, B]
     places = 1 + (known[None, :, :] > known[:, None, :]).sum(axis=1)  # [E, B]
     return tuple(
-        Standing(
+        EntryRank(
             rank=ranks[entry],
             low=min(ranks[entry], _end(places[entry], 0)),
             high=max(ranks[entry], _end(places[entry], 1)),

@@ -1,7 +1,7 @@
-"""From one valid submission to its verdict: run it in isolation or read its decisions, measure, audit.
+"""From one valid submission to its verdict: runs it in isolation or reads its decisions, scores it, audits it.
 
-Test outcomes are in this process; nothing that somebody submitted is ever imported here. What a submission does wrong
-becomes findings of its verdict, so that the other entries are not touched by it.
+This process holds test outcomes, so nothing that somebody submitted is ever imported here. What a submission does
+wrong becomes findings of its verdict, so that other entries are not affected.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare
 from mmr_leaderboard.packaging.wheel_sources import WheelSources
-from mmr_leaderboard.ranking.scoring import Ruler, latency
+from mmr_leaderboard.ranking.scoring import BoardScorer, latency
 from mmr_leaderboard.ranking.verdicts import RouterRun, Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.sandbox.contract import Limits, Sandbox
-from mmr_leaderboard.schema import Check, FindingDocument
+from mmr_leaderboard.schema import Check, PublishedFinding
 from mmr_leaderboard.submission.manifest import Router
 from mmr_leaderboard.submission.validation import Submission
 
 Choices = Sequence[Sequence[int]]
 
 _by_chance = {"timeout", "killed", "memory-limit"}
-"""Ends that the next run on a quieter machine may not meet: they are not kept."""
+"""Failures that a run on a quieter machine may not see: they are not cached."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class HostSettings:
     """Where and how submissions are run.
 
-    :param sandbox: None: there is no way of isolation, and plugins are refused with `impossible`.
+    :param sandbox: None if there is no way of isolation; plugins are then refused with `impossible`.
     :param impossible: why there is none.
-    :param workspace: a folder for job folders; its place is told to nobody but the isolated process.
+    :param workspace: a folder for job folders, known only to the isolated process.
     :param environments: a folder for environments and copies of the engine.
     :param index: whether wheels may be fetched from the package index.
     """
@@ -67,26 +67,26 @@ class Surroundings:
 
 @dataclass(kw_only=True, eq=False)
 class Referee:
-    """Judges the submissions of one board; several threads may ask it at once.
+    """Judges the submissions of one board; several threads may call it at once.
 
-    What takes time to make is made when the first submission that is not in the cache needs it.
+    Whatever takes time to make is made when the first submission that is not cached needs it.
 
-    :param make_material: makes what jobs are made of.
-    :param make_frame: makes what rows are audited against; None where the board is too small to be audited.
+    :param make_material: makes the material of jobs.
+    :param make_frame: makes the frame that rows are audited against; None if the board is too small to be audited.
     """
 
     board: Board
-    ruler: Ruler
+    scorer: BoardScorer
     make_material: Callable[[], Material]
     make_frame: Callable[[], AuditFrame | None]
-    surroundings: Surroundings
+    host: HostSettings
     cache: VerdictCache
     _table: str = field(init=False)
     _features: str = field(init=False)
     _versions: dict[str, str] = field(init=False)
     _sources: str = field(default_factory=sources_digest)
     _preparing: Lock = field(default_factory=Lock)
-    _measuring: Lock = field(default_factory=Lock)
+    _scoring: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._table = self.board.table.digest()
@@ -94,29 +94,27 @@ class Referee:
         self._versions = library_versions()
 
     def judge(self, submission: Submission, previous: Choices, progress: Progress = no_progress) -> Verdict:
-        """The verdict on a submission that validation let through, from the cache where nothing has changed.
+        """The verdict on a submission that passed validation, from the cache if nothing has changed.
 
-        :param previous: the published choices of the version that it supersedes; empty where there is none.
+        :param previous: the published choices of the version that it supersedes; empty if there is none.
         """
         manifest = submission.manifest
         if manifest is None:
-            raise ValueError(f"{submission.slug} was refused and cannot be judged")
+            raise ValueError(f"{submission.slug} was refused in validation and cannot be judged")
         if manifest.router is None:
             at = self._key(submission, "decisions", previous)
             known = self.cache.get(Verdict, at)
             if known is not None:
                 return known
-            with self._measuring:  # one at a time: measuring holds the interpreter, and what it needs is made once
+            with self._scoring:  # one at a time: scoring holds the interpreter, and what it needs is made once
                 return self._keep(self._read(submission, previous), at)
         try:
             runtime = self._runtime(submission, manifest.router)
         except EnvironmentRefused as error:
             return _failure([error.finding])
-        sandbox = self.surroundings.sandbox
+        sandbox = self.host.sandbox
         if sandbox is None:
-            return _failure(
-                [Finding(code="isolation-impossible", where="this machine", message=self.surroundings.impossible)]
-            )
+            return _failure([Finding(code="isolation-impossible", where="this machine", message=self.host.impossible)])
         at = self._key(submission, f"{sandbox.method} {runtime.digest}", previous)
         known = self.cache.get(Verdict, at)
         if known is not None:
@@ -128,17 +126,17 @@ class Referee:
             runtime,
             material,
             sandbox,
-            self.surroundings.limits,
+            self.host.limits,
             modality=manifest.track,
-            workspace=self.surroundings.workspace,
+            workspace=self.host.workspace,
             progress=progress,
         )
-        with self._measuring:
+        with self._scoring:
             verdict = self._scored(submission.slug, run, previous)
         return verdict if _by_chance.intersection(found.code for found in run.findings) else self._keep(verdict, at)
 
     def _runtime(self, submission: Submission, router: Router) -> Runtime:
-        around = self.surroundings
+        around = self.host
         sources = WheelSources(
             submission=submission.folder,
             wheelhouse=around.wheelhouse,
@@ -152,14 +150,14 @@ class Referee:
         if submission.decisions is None:
             raise ValueError(f"{submission.slug} has no decisions")
         policy = submission.decisions.policy()
-        figures = self.ruler.entry(submission.slug, policy, None, validated=False)
+        figures = self.scorer.entry(submission.slug, policy, None, validated=False)
         return self._audited(Verdict(figures=figures), policy, None, previous)
 
     def _scored(self, slug: str, run: EntryRun, previous: Choices) -> Verdict:
         found = {one.code for one in run.findings}
         ran = Verdict(
             figures=None,
-            findings=tuple(_document(one) for one in run.findings),
+            findings=tuple(PublishedFinding.of(one) for one in run.findings),
             checks=tuple(
                 Check(
                     code=check.code,
@@ -175,7 +173,7 @@ class Referee:
         )
         if run.policy is None or refused(run.findings):
             return ran
-        figures = self.ruler.entry(slug, run.policy, run.trade_off, validated=True)
+        figures = self.scorer.entry(slug, run.policy, run.trade_off, validated=True)
         timed = latency(run.single_seconds, run.batch_rates)
         measured = ran.model_copy(update={"figures": figures, "latency": timed})
         return self._audited(measured, run.policy, self._placebo(run), previous)
@@ -186,7 +184,7 @@ class Referee:
         try:
             return placebo_test([run.placebo], self._frame, self._placebo_reference)
         except DegenerateError:
-            return None  # dataset constants are as good as the oracle: there is nothing to carry in
+            return None  # dataset constants are as good as the oracle: there is nothing to bring along
 
     @cached_property
     def _material(self) -> Material:
@@ -198,11 +196,11 @@ class Referee:
 
     @cached_property
     def _placebo_reference(self) -> PlaceboReference | None:
-        return None if self._frame is None else PlaceboReference.of(self._frame, self.ruler.whole.sample)
+        return None if self._frame is None else PlaceboReference.of(self._frame, self.scorer.whole.sample)
 
     def _audited(self, verdict: Verdict, policy: Policy, placebo: PlaceboTest | None, previous: Choices) -> Verdict:
-        """The verdict with what the audits say of the policy."""
-        tested = self.ruler.tested
+        """The verdict, with the audits of the policy."""
+        tested = self.scorer.tested
         matrices = representative_points(policy, tested.utility, tested.cost)
         choices = tuple(tuple(int(model) for model in point.argmax(axis=1)) for point in matrices)
         if self._frame is None:
@@ -210,7 +208,7 @@ class Referee:
         report = audit(
             policy,
             self._frame,
-            self.ruler.whole.references[CONSTANT],
+            self.scorer.whole.references[CONSTANT],
             placebo=placebo,
             previous=self._policy_of(previous) if _decides(matrices) else None,
         )
@@ -218,10 +216,10 @@ class Referee:
         return verdict.model_copy(update=update)
 
     def _policy_of(self, choices: Choices) -> Policy | None:
-        n, models = self.ruler.tested.utility.shape
+        n, models = self.scorer.tested.utility.shape
         points = [np.asarray(point, dtype=np.intp) for point in choices]
         if not points or any(len(point) != n or (point >= models).any() or (point < 0).any() for point in points):
-            return None  # of another table, with which nothing can be compared
+            return None  # from another table, so nothing can be compared
         every = np.eye(models)
         return Decided(np.arange(len(points), dtype=np.float64), tuple(every[point] for point in points))
 
@@ -238,7 +236,7 @@ class Referee:
                 "features": self._features,
                 "versions": self._versions,
                 "draws": [settings.draws, settings.draw_seed],
-                "limits": asdict(self.surroundings.limits),
+                "limits": asdict(self.host.limits),
                 "previous": [list(point) for point in previous],
             }
         )
@@ -249,7 +247,7 @@ class Referee:
 
 
 def request_of(router: Router) -> RouterRequest:
-    """What a manifest's router asks for, as jobs take it."""
+    """The request for a manifest's router."""
     return RouterRequest(
         distribution=router.distribution,
         name=router.name,
@@ -263,8 +261,7 @@ def request_of(router: Router) -> RouterRequest:
 
 
 def features_digest(column: Prepared) -> str:
-    """A digest of what made the embeddings of a column and of the embeddings themselves: images are no part of a
-    table's digest."""
+    """A digest of a column's embeddings and of what made them; a table's digest does not cover images."""
     state = blake2b(repr(sorted(column.description.items())).encode(), digest_size=16)
     for features in (column.features_train, column.features_test):
         embeddings = features.embeddings
@@ -285,13 +282,9 @@ def audit_features(board: Board) -> NDArray[np.float64]:
 
 
 def _decides(matrices: NDArray[np.float64]) -> bool:
-    """Whether choices are decisions, so that two versions can be compared by them."""
+    """Whether all choices are certain, so that two versions can be compared by them."""
     return bool((matrices.max(axis=2) == 1).all())
 
 
 def _failure(findings: Sequence[Finding]) -> Verdict:
-    return Verdict(figures=None, findings=tuple(_document(found) for found in findings))
-
-
-def _document(found: Finding) -> FindingDocument:
-    return FindingDocument(**asdict(found))
+    return Verdict(figures=None, findings=tuple(PublishedFinding.of(found) for found in findings))

@@ -12,22 +12,17 @@ from pydantic import FiniteFloat
 from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import Operating, interval
 from mmr_core.numerics.metrics import CostRange, frontier
-from mmr_core.results.document import estimate_document, metrics_document
-from mmr_core.results.model import Row, SingleModel
-from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument, Part
+from mmr_core.results import Estimate, Metrics, OperatingPoint, Row, SingleModel
 from mmr_core.runner.measure import Answers, Yardstick
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.references import TestSet, parts_of, test_set
 from mmr_core.runner.summary import averaged
-from mmr_leaderboard.schema import Latency
+from mmr_leaderboard.schema import Latency, Point, StrictModel
 
 Floats = NDArray[np.float64]
-Point = tuple[FiniteFloat, FiniteFloat]
-"""Cost and utility."""
-
 POINTS = 200
-"""How many operating points, and how many corners of a frontier, are published of a row."""
+"""The most operating points, and the most corners of a frontier, that are published per row."""
 
 UNIFORM = "random"
 """The reference row that draws a model uniformly for every query."""
@@ -36,21 +31,21 @@ UNIFORM = "random"
 LATENCY_DRAWS, LATENCY_SEED = 1000, 0
 
 
-class Figures(Part):
-    """Everything that is measured of one row; a pydantic model, because it is kept between runs.
+class Figures(StrictModel):
+    """All figures of one row; a pydantic model, because it is kept between runs.
 
-    :ivar chosen: None for rows that could not choose an operating point on validation.
-    :ivar datasets: by dataset of a mixture; those on which nothing can be measured are left out.
-    :ivar scenarios: macro averages over the datasets of a scenario; those with a single dataset are its figures.
+    :ivar chosen: None for rows that cannot choose an operating point on validation.
+    :ivar datasets: by dataset of a mixture, without those on which nothing can be measured.
+    :ivar scenarios: macro averages over the datasets of a scenario.
     :ivar frontier: corners (cost, utility) of the frontier on all test instances, at most `POINTS`.
     :ivar points: Pareto operating points, at most `POINTS`.
-    :ivar draws: B nAUCs, one per draw; None where a draw has none.
+    :ivar draws: B nAUCs, one per draw; None for a draw without one.
     """
 
-    metrics: MetricsDocument
-    chosen: ChosenDocument | None
-    datasets: dict[str, MetricsDocument]
-    scenarios: dict[str, MetricsDocument]
+    metrics: Metrics
+    chosen: OperatingPoint | None
+    datasets: dict[str, Metrics]
+    scenarios: dict[str, Metrics]
     frontier: tuple[Point, ...]
     points: tuple[Point, ...]
     dataset_frontiers: dict[str, tuple[Point, ...]]
@@ -65,8 +60,8 @@ class _Slice:
     yardstick: Yardstick
 
 
-class Ruler:
-    """Measures rows of one board; what rows are measured against is made once.
+class BoardScorer:
+    """Scores rows of one board; what they are scored against is made once.
 
     :param column: the board's column.
     :param draws: bootstrap draws for every interval.
@@ -82,7 +77,7 @@ class Ruler:
             try:
                 yardstick = Yardstick.of(self.tested.take(rows, name, kind), draws=draws, draw_seed=draw_seed)
             except DegenerateError:
-                continue  # one model is cheapest and dearest there, or none: the whole board has figures all the same
+                continue  # one model is both cheapest and dearest there: the board as a whole still has figures
             spec = column.table.spec_of(name)
             self._parts.append(_Slice(name=name, scenario=spec.scenario, rows=rows, yardstick=yardstick))
 
@@ -92,16 +87,16 @@ class Ruler:
         return tuple(part.name for part in self._parts)
 
     def models_of(self, dataset: str) -> tuple[SingleModel, ...]:
-        """The single models on one of `datasets`; those on the whole column where there are no parts."""
+        """The single models on one of `datasets`; on the whole column if there are no parts."""
         yardstick = next((part.yardstick for part in self._parts if part.name == dataset), self.whole)
         return yardstick.models
 
     def entry(self, name: str, policy: Policy, trade_off: float | None, *, validated: bool) -> Figures:
         """The figures of an entry.
 
-        :param policy: its answers about all complete test instances of the column.
+        :param policy: its answers on all complete test instances of the column.
         :param trade_off: the weight chosen on validation.
-        :param validated: whether the entry could choose one at all; decision files cannot.
+        :param validated: whether the entry can choose one at all; decision files cannot.
         """
         answers = Answers(name=name, policies=(policy,), trade_offs=(trade_off,))
         row = self.whole.router(answers)
@@ -119,7 +114,7 @@ class Ruler:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The names of all reference rows, in the order in which tables show them."""
+        """The names of all reference rows, in the order of display."""
         names = list(self.whole.references)
         first_model = next((i for i, name in enumerate(names) if ":" in name), len(names))
         return (*names[:first_model], UNIFORM, *names[first_model:])
@@ -129,14 +124,11 @@ class Ruler:
         for part, own in zip(self._parts, rows, strict=True):
             by_scenario.setdefault(part.scenario, []).append(own)
         return Figures(
-            metrics=metrics_document(row.metrics),
-            chosen=ChosenDocument(**{name: estimate_document(value) for name, value in row.chosen.items()})
-            if chosen and row.chosen
-            else None,
-            datasets={part.name: metrics_document(own.metrics) for part, own in zip(self._parts, rows, strict=True)},
+            metrics=row.metrics,
+            chosen=(row.chosen or None) if chosen else None,
+            datasets={part.name: own.metrics for part, own in zip(self._parts, rows, strict=True)},
             scenarios={
-                scenario: metrics_document(averaged([[own] for own in members])[0].metrics)
-                for scenario, members in by_scenario.items()
+                scenario: averaged([[own] for own in members])[0].metrics for scenario, members in by_scenario.items()
             },
             frontier=self._frontier(self.whole, row.name, policy),
             points=_thinned(row.curves[0].cost, row.curves[0].utility),
@@ -158,7 +150,7 @@ def uniform_policy(n: int, models: int) -> Policy:
 
 
 def corners(operating: Operating, within: CostRange) -> tuple[Point, ...]:
-    """The corners (cost, utility) of a frontier, from c_min to c_max; at most `POINTS`, evenly picked where more."""
+    """The corners (cost, utility) of a frontier from c_min to c_max; evenly thinned to at most `POINTS`."""
     line = frontier(*operating.points(), within)
     return _thinned(line.cost, line.utility)
 
@@ -169,12 +161,11 @@ def _thinned(cost: Floats, utility: Floats) -> tuple[Point, ...]:
 
 
 def latency(single_seconds: Floats, batch_rates: Floats) -> Latency | None:
-    """Median and 99th percentile of single queries, and throughput; None where nothing was timed.
+    """Median and 99th percentile of single queries, and throughput; None if nothing was timed.
 
-    Intervals are percentiles of the figure over bootstrap draws: of the queries that were asked one by one, and of
-    the batches that were asked at once.
+    Intervals are percentiles over bootstrap draws, of the queries asked one by one and of the batches asked at once.
 
-    :param single_seconds: [m] seconds of each query that was asked by itself.
+    :param single_seconds: [m] seconds for each query asked alone.
     :param batch_rates: [b] queries per second of each batch.
     """
     known, rates = (times[np.isfinite(times)] for times in (single_seconds, batch_rates))
@@ -186,7 +177,7 @@ def latency(single_seconds: Floats, batch_rates: Floats) -> Latency | None:
     return Latency(
         median_ms=_milliseconds(known, drawn, 0.5),
         p99_ms=_milliseconds(known, drawn, 0.99),
-        queries_per_second=EstimateDocument(value=float(np.median(rates)), low=low, high=high),
+        queries_per_second=Estimate(value=float(np.median(rates)), low=low, high=high),
         asked=len(known),
     )
 
@@ -196,7 +187,7 @@ def _drawn(times: Floats) -> Floats:
     return times[np.random.default_rng(LATENCY_SEED).integers(0, len(times), (LATENCY_DRAWS, len(times)))]
 
 
-def _milliseconds(known: Floats, drawn: Floats, share: float) -> EstimateDocument:
+def _milliseconds(known: Floats, drawn: Floats, share: float) -> Estimate:
     ends = interval(np.quantile(drawn, share, axis=1, method="inverted_cdf") * 1000)
     value = float(np.quantile(known, share, method="inverted_cdf")) * 1000
-    return EstimateDocument(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)
+    return Estimate(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)

@@ -13,27 +13,26 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, FiniteFloat, JsonValue, ValidationError
 
 from mmr_core.errors import MMRError
-from mmr_core.results.schema import Part
 from mmr_core.store.atomic import write_atomically
 from mmr_leaderboard.ranking.scoring import Figures
 from mmr_leaderboard.sandbox.contract import Method
-from mmr_leaderboard.schema import Check, FindingDocument, Latency
+from mmr_leaderboard.schema import Check, Latency, PublishedFinding, StrictModel
 
 LONGEST = 10_000
-"""Bytes that a router may state its parameters in."""
+"""The most bytes of a router's statement of its parameters."""
 
 
-class RouterRun(Part):
-    """The router as it ran, in the words of the isolated process: a statement, which nothing rests on."""
+class RouterRun(StrictModel):
+    """The router as it ran, as stated by the isolated process; nothing depends on it."""
 
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     fusion: str | None = None
 
     @classmethod
     def stated(cls, words: Mapping[str, Any]) -> RouterRun | None:
-        """The statement as far as it is one; None where it is not, or is longer than one would be.
+        """The statement, if it is valid; None if it is not, or is too long.
 
-        What JSON has no word for is none, so that what is kept and published reads back as it was.
+        Values that JSON cannot hold make it invalid, so that what is kept and published reads back unchanged.
         """
         try:
             told = cls(parameters=words.get("parameters", {}), fusion=words.get("fusion"))
@@ -43,17 +42,17 @@ class RouterRun(Part):
         return told if len(text) <= LONGEST else None
 
 
-class Verdict(Part):
-    """Everything about one entry that takes time to find out.
+class Verdict(StrictModel):
+    """Everything about one entry that takes time to compute.
 
-    :ivar figures: None where the entry failed; `findings` then say why.
+    :ivar figures: None if the entry failed; `findings` then say why.
     :ivar statistics: those of the audit, by name.
     :ivar flags: codes that the audit raised.
-    :ivar choices: the model chosen for each test instance at a few operating points, the audit's own.
+    :ivar choices: the model chosen for each test instance at the audit's few operating points.
     """
 
     figures: Figures | None
-    findings: tuple[FindingDocument, ...] = ()
+    findings: tuple[PublishedFinding, ...] = ()
     checks: tuple[Check, ...] = ()
     latency: Latency | None = None
     isolation: Method | None = None
@@ -73,18 +72,18 @@ SOURCES = (
         for room in ("audit", "child", "jobs", "packaging", "ranking", "sandbox", "submission")
     ),
 )
-"""Packages whose sources go into every verdict; how it is published does not."""
+"""Packages whose sources go into the key of every verdict; those that publish it do not."""
 
 
 def key(parts: Mapping[str, Any]) -> str:
-    """A digest of everything that goes into a verdict, whatever the order of its parts."""
+    """A digest of everything that goes into a verdict, independent of the order of its parts."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @cache
 def sources_digest() -> str:
-    """A digest of every source file that figures depend on, so that a changed program computes anew."""
+    """A digest of every source file that figures depend on, so that changed code computes anew."""
     state = blake2b(digest_size=16)
     for package in SOURCES:
         root = Path(str(files(package)))
@@ -96,9 +95,12 @@ def sources_digest() -> str:
 
 
 class VerdictCache:
-    """A folder of verdicts.
+    """A folder of verdicts, one file each.
 
-    :param folder: made where it does not exist.
+    A file that is damaged, or of another version of this program, counts as absent. Nothing published depends on the
+    cache: everything in it can be computed again.
+
+    :param folder: made if it does not exist.
     :raises MMRError: if it cannot be made.
     """
 
@@ -110,7 +112,7 @@ class VerdictCache:
             raise _unusable(folder, error) from error
 
     def get(self, kind: type[Kept], at: str) -> Kept | None:
-        """What is kept under a key; None where nothing is, or it cannot be read."""
+        """The value kept under a key; None if there is none, or it cannot be read."""
         try:
             return kind.model_validate_json(self._file(at).read_bytes())
         except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""What the page of one entry says about it, as plain rows for the template."""
+"""What the page of one entry says about it, as plain rows for the template: facts, checks, comparisons, audits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _QUESTIONS = {
 
 
 def entry_facts(entry: Entry) -> dict[str, str]:
-    """Everything that an entry states and that was recorded about it, as pairs of a term and its value."""
+    """Everything that an entry states and that was recorded about it, as term and value."""
     facts = {
         "Slug": entry.slug,
         "Authors": joined(entry.authors),
@@ -82,7 +82,7 @@ def entry_facts(entry: Entry) -> dict[str, str]:
 
 
 def check_rows(entry: Entry) -> list[CheckRow]:
-    """Each behaviour check with how often a decision changed."""
+    """Each behaviour check, with how often a decision changed."""
     rows = []
     for check in entry.checks:
         flagged = check.code in CODES and CODES[check.code].weight == "flagged"
@@ -101,7 +101,7 @@ def check_rows(entry: Entry) -> list[CheckRow]:
 
 
 def comparisons(board: Leaderboard, entry: Entry) -> list[ComparisonRow]:
-    """The entry against every other ranked one, signs as seen from it."""
+    """The entry against every other ranked one, with signs from its point of view."""
     names = {other.slug: shown(other.display_name) for other in board.entries}
     return [
         _comparison(comparison, entry.slug, names)
@@ -174,7 +174,7 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic:
-    """One number by its name in the data, and in words."""
+    """One number, with its name in the data and in words."""
 
     name: str
     said: str
@@ -191,7 +191,7 @@ class AuditTest:
 
 
 def audit_tests(statistics: Mapping[str, float | None]) -> list[AuditTest]:
-    """Every statistic of an entry, those of a test together; names that this version does not know come last."""
+    """Every statistic of an entry, grouped by test; unknown names come last."""
     groups: dict[str, list[Statistic]] = {test: [] for test in (*_TESTS, "")}
     for name, value in statistics.items():
         first, _, rest = name.partition("_")
@@ -211,10 +211,10 @@ def audit_tests(statistics: Mapping[str, float | None]) -> list[AuditTest]:
 
 
 def is_known(name: str) -> bool:
-    """Whether there are words for a statistic."""
+    """Whether a statistic has a description."""
     return name in _WORDS
 
 
 def _exact(value: float) -> str:
-    """Four significant digits; tiny ones in powers of ten, as p values are read."""
+    """Four significant digits; tiny values in powers of ten, as p values are read."""
     return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"

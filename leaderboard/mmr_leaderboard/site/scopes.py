@@ -1,6 +1,6 @@
-"""What a reader can pick to see figures on: the ranked column, each dataset, each scenario; and the cells they show.
+"""The scopes that a reader can choose (the ranked column, each dataset, each scenario), and their cells.
 
-A cell is formatted here once, for the page and for the script that exchanges it, so that both say the same.
+A cell is formatted once, for the page and for the script that exchanges it, so that both agree.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
-from mmr_leaderboard.schema import Entry, Leaderboard, ModelFacts, Point, Reference
-from mmr_leaderboard.wording import METRICS, figure, figure_interval, metric, scenario_title, scenarios, shown
+from mmr_leaderboard.schema import Entry, Leaderboard, Point, Reference
+from mmr_leaderboard.wording import METRICS, figure, figure_interval, scenario_title, scenarios, shown
 
 Row = Entry | Reference
 
@@ -20,7 +20,7 @@ _NO_FIGURE = "–"
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A set of test instances with figures of its own.
+    """A set of test instances with its own figures.
 
     :param key: "board", "dataset/<name>" or "scenario/<name>".
     :param members: for a scenario, the keys of its datasets.
@@ -31,15 +31,15 @@ class Scope:
     title: str
     kind: Literal["board", "dataset", "scenario"]
     test: int
-    models: tuple[ModelFacts, ...]
+    models: tuple[SingleModel, ...]
     members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One figure as it is shown, and as it is sorted.
+    """One figure as shown and as sorted.
 
-    :param value: null where there is none; infinity is larger than everything.
+    :param value: None if there is none; infinity sorts above everything.
     """
 
     value: float | None
@@ -65,12 +65,12 @@ class Bars:
     mark: float | None
 
     def place(self, value: float) -> float:
-        """Where a value stands, 0 to 1; what lies beyond the scale stands at its end."""
+        """The position of a value, 0 to 1; clipped to the scale."""
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 def scopes(board: Leaderboard) -> list[Scope]:
-    """The ranked column first, then scenarios, then datasets; a column that is one dataset stands once."""
+    """The ranked column first, then scenarios, then datasets; a column of one dataset appears once."""
     table = board.table
     found = [
         Scope(
@@ -107,8 +107,8 @@ def scopes(board: Leaderboard) -> list[Scope]:
     return found
 
 
-def metrics_on(row: Row, scope: Scope) -> MetricsDocument | None:
-    """A row's metrics on a scope; None where it has none."""
+def metrics_on(row: Row, scope: Scope) -> Metrics | None:
+    """A row's metrics on a scope; None if it has none."""
     if scope.kind == "board":
         return row.metrics
     return (row.datasets if scope.kind == "dataset" else row.scenarios).get(scope.name)
@@ -121,13 +121,12 @@ def frontier_on(row: Row, scope: Scope) -> tuple[Point, ...]:
     return row.dataset_frontiers.get(scope.name, ()) if scope.kind == "dataset" else ()
 
 
-def cell(document: EstimateDocument, name: str = "") -> Cell:
+def cell(estimate: Estimate, name: str = "") -> Cell:
     """A figure with its interval."""
-    estimate = document.estimate()
     return Cell(
         value=estimate.value,
-        text=figure(document, name),
-        interval=figure_interval(document, name),
+        text=figure(estimate, name),
+        interval=figure_interval(estimate, name),
         low=estimate.low,
         high=estimate.high,
     )
@@ -138,13 +137,13 @@ def cells(row: Row, scope: Scope) -> dict[str, Cell]:
     found = metrics_on(row, scope)
     if found is None:
         return {name: Cell(value=None, text=_NO_FIGURE) for name in METRICS}
-    return {name: cell(metric(found, name), name) for name in METRICS}
+    return {name: cell(found[name], name) for name in METRICS}
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:
-    """A scale that holds the intervals of all entries, of the constant policy and of the best single model.
+    """A scale for the intervals of all entries, the constant policy and the best single model.
 
-    Oracles and weak single models stand beyond its ends: they would squash what the reader came for.
+    Oracles and weak single models lie beyond its ends, because they would squash everything else.
     """
     rows: list[Row] = [*board.entries, *(row for row in board.references if row.name in (CONSTANT, BEST_SINGLE))]
     ends = [

@@ -1,8 +1,8 @@
-"""What a decisions file is once it is opened: its columns, and its rows in portions that are bounded and counted.
+"""An opened decisions file: its columns, and its rows in bounded, counted portions.
 
-`parquet` and `zipped_csv` open the two formats; `decisions` says what the rows mean. Nothing is unpacked before a file
-has said, as far as its format does, how much that will be; and what is unpacked is counted, so that a file that lies
-is stopped.
+`parquet` and `zipped_csv` open the two formats; `decisions` says what the rows mean. Nothing is unpacked before the
+file has stated, as far as its format does, how much it will be; and what is unpacked is counted, so that a file that
+lies is stopped.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 UNPACKED = 2 << 30
-"""Bytes that a decisions file may unpack to."""
+"""The most bytes that a decisions file may unpack to."""
 
 PORTION_ROWS = 1 << 20
 PORTION_BYTES = 256 << 20
 
 
-class Refused(Exception):
-    """A decisions file cannot be read any further.
+class DecisionsRefused(Exception):
+    """A decisions file cannot be read further.
 
     :param found: why.
     """
@@ -37,18 +37,18 @@ class Refused(Exception):
         self.found = found
 
 
-class NotNumbers(Refused):
-    """Text stands where numbers are due; read as text, the file would say where."""
+class NotNumbers(DecisionsRefused):
+    """There is text where numbers are expected; reading the columns as text would show where."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
+class DecisionFile:
     """A decisions file whose columns are known.
 
-    :param columns: names as they stand, repeated ones too.
-    :param numbers: those of them that hold numbers; None where the format does not say.
+    :param columns: names as written, including repeated ones.
+    :param numbers: the columns that hold numbers; None if the format does not say.
     :param portions: gives the rows of some columns, in order, as tables; its first argument names columns of text,
-        its second columns of numbers. It raises `Refused`.
+        its second columns of numbers. It raises `DecisionsRefused`.
     """
 
     columns: tuple[str, ...]
@@ -58,7 +58,7 @@ class Opened:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turns what pyarrow raises on a damaged file into `Refused`."""
+    """Turns what pyarrow raises on a damaged file into `DecisionsRefused`."""
     import pyarrow as pa
 
     try:
@@ -67,18 +67,18 @@ def reading(name: str) -> Iterator[None]:
         raise unreadable(name, f"it cannot be read: {str(error) or type(error).__name__}") from None
 
 
-def unreadable(name: str, message: str, examples: Sequence[object] = ()) -> Refused:
-    return Refused(finding("unreadable-decisions", name, message, examples))
+def unreadable(name: str, message: str, examples: Sequence[object] = ()) -> DecisionsRefused:
+    return DecisionsRefused(finding("unreadable-decisions", name, message, examples))
 
 
-def bomb(name: str, message: str) -> Refused:
-    return Refused(finding("archive-bomb", name, message))
+def bomb(name: str, message: str) -> DecisionsRefused:
+    return DecisionsRefused(finding("archive-bomb", name, message))
 
 
 def in_portions(name: str, batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.Table]:
-    """Batches put together to tables of about a million rows, as long as they keep to their bounds.
+    """Joins batches to tables of about a million rows, and stops when they exceed their bounds.
 
-    :raises Refused: if there are more than `most_rows` rows or more than `UNPACKED` bytes.
+    :raises DecisionsRefused: if there are more than `most_rows` rows or more than `UNPACKED` bytes.
     """
     import pyarrow as pa
 
@@ -101,7 +101,7 @@ def in_portions(name: str, batches: Iterable[pa.RecordBatch], most_rows: int) ->
 
 
 def what_it_is(content: bytes) -> str:
-    """What a file is that is not what it is called, for a message."""
+    """What a wrongly named file really is, for a message."""
     if looks_pickled(content):
         return " but a pickle"
     kinds = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmr_core.runner.policies import SUM_TOLERANCE
 from mmr_leaderboard.findings import EXAMPLES, Finding, finding
-from mmr_leaderboard.submission.decision_file import NotNumbers, Opened, Refused, reading
+from mmr_leaderboard.submission.decision_file import DecisionFile, DecisionsRefused, NotNumbers, reading
 from mmr_leaderboard.submission.pins import Expected
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 UNKNOWN, EMPTY = -1, -2
-"""What stands for a word that is not in the list, and for none."""
+"""The indices of a word that is not in the list, and of an empty one."""
 
 NUMBER = r"^[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*$|^[ \t]*[+-]?(?i:nan|inf|infinity)[ \t]*$"
 
 
-class Words:
-    """A column of words; integers and floats are taken as they would be written.
+class WordColumn:
+    """A column of words; integers and floats count as they would be written.
 
     :param column: a chunked array of text, bytes, integers or floats, plain or as a dictionary.
     """
@@ -46,14 +46,14 @@ class Words:
             self._values, self._codes = _as_bytes(array.dictionary), array.indices
 
     def indices(self, known: Any) -> NDArray[np.int32]:
-        """[r] where each word stands in `known`, a binary array; `UNKNOWN` or `EMPTY` where it does not."""
+        """int32 [r]: the position of each word in `known`, a binary array, else `UNKNOWN` or `EMPTY`."""
         found = pc.fill_null(pc.index_in(self._values, value_set=known), UNKNOWN).to_numpy(zero_copy_only=False)
         found = np.array(found, dtype=np.int32)
         found[pc.fill_null(pc.binary_length(self._values), 0).to_numpy(zero_copy_only=False) == 0] = EMPTY
         return found if self._codes is None else np.append(found, np.int32(EMPTY))[_filled(self._codes, len(found))]
 
     def coded(self) -> tuple[NDArray[np.int64], list[bytes]]:
-        """The distinct words, and [r] where each row's word stands among them; behind their end where it is empty."""
+        """int64 [r]: the position of each row's word among the distinct words, past the end if empty; and the words."""
         if self._codes is None:
             array = self._values.dictionary_encode()
             values, codes = array.dictionary, array.indices
@@ -63,7 +63,7 @@ class Words:
         return _filled(codes, len(words)), words
 
     def word(self, row: int) -> str:
-        """The word in a row, printable whatever its bytes are."""
+        """The word in a row, made printable."""
         at = row if self._codes is None else self._codes[row].as_py()
         return shown(self._values[at].as_py() or b"")
 
@@ -74,10 +74,10 @@ def shown(word: bytes) -> str:
 
 
 def numbers(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
-    """A column of numbers, which text may stand for.
+    """A column of numbers, possibly written as text.
 
-    :return: [r] floats, NaN where there is none; bool [r], whether it is empty; bool [r], whether text is no number;
-        None in place of a mask that is nowhere true.
+    :return: [r] floats, NaN if there is no number; bool [r], whether it is empty; bool [r], whether text is not a
+        number. A mask that is nowhere true is None.
     """
     array = column.combine_chunks()
     if pa.types.is_dictionary(array.type):
@@ -110,12 +110,12 @@ def _is_text(kind: Any) -> bool:
 
 INSTANCE, POINT, MODEL = "instance_id", "operating_point", "model"
 POINT_NAMES = 10_000
-"""Names of operating points beyond which reading stops."""
+"""Reading stops after so many names of operating points."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """r rows of decisions; `UNKNOWN` and `EMPTY` stand where a word is not known or not there.
+    """r rows of decisions; `UNKNOWN` and `EMPTY` mark unknown and missing words.
 
     :param instance: int32 [r] indices into the test ids.
     :param point: int32 [r] indices into `points`.
@@ -132,27 +132,31 @@ class Rows:
 
 
 def counted(code: str, where: str, message: str, examples: Sequence[object], count: int) -> Finding:
-    """A finding about more than can be listed."""
+    """A finding about more than is listed."""
     return replace(finding(code, where, message, examples), count=count)
 
 
-def read_rows(name: str, opened: Opened, decided_by: tuple[str, ...], expected: Expected) -> tuple[Rows, list[Finding]]:
+def read_rows(
+    name: str, opened: DecisionFile, decided_by: tuple[str, ...], expected: Expected
+) -> tuple[Rows, list[Finding]]:
     """Reads all rows.
 
     :param decided_by: `("model",)`, or the pool's names for probabilities.
-    :raises Refused: if the file cannot be read to its end.
+    :raises DecisionsRefused: if the file cannot be read to its end.
     """
     if decided_by == (MODEL,):
         return _read(_Reader(name, expected, named=True), opened, (INSTANCE, POINT, MODEL), ())
     if opened.numbers is not None and (words := [column for column in decided_by if column not in opened.numbers]):
-        raise Refused(finding("bad-probability", name, "columns hold text where numbers are due", words))
+        raise DecisionsRefused(finding("bad-probability", name, "columns hold text instead of numbers", words))
     try:
         return _read(_Reader(name, expected, named=False), opened, (INSTANCE, POINT), decided_by)
     except NotNumbers:
         return _read(_Reader(name, expected, named=False), opened, (INSTANCE, POINT, *decided_by), ())
 
 
-def _read(reader: _Reader, opened: Opened, text: Sequence[str], numbers: Sequence[str]) -> tuple[Rows, list[Finding]]:
+def _read(
+    reader: _Reader, opened: DecisionFile, text: Sequence[str], numbers: Sequence[str]
+) -> tuple[Rows, list[Finding]]:
     for portion in opened.portions(text, numbers):
         with reading(reader.name):
             reader.take(portion)
@@ -160,7 +164,7 @@ def _read(reader: _Reader, opened: Opened, text: Sequence[str], numbers: Sequenc
 
 
 class _Tally:
-    """One thing that is wrong: how often, and where first."""
+    """One kind of mistake: how often it occurs, and where first."""
 
     def __init__(self, code: str, where: str, message: str) -> None:
         self.code, self.where, self.message = code, where, message
@@ -168,7 +172,7 @@ class _Tally:
         self.examples: list[str] = []
 
     def add(self, wrong: NDArray[np.bool_], show: Callable[[int], str]) -> None:
-        """Counts rows of a portion; `show` says what stands in one of them."""
+        """Counts rows of a portion; `show` describes one of them."""
         self.count += int(wrong.sum())
         room = EXAMPLES - len(self.examples)
         if room > 0:
@@ -193,18 +197,16 @@ class _Reader:
 
     def take(self, portion: pa.Table) -> None:
         """Turns one portion into numbers."""
-        ids, points = Words(portion[INSTANCE]), Words(portion[POINT])
+        ids, points = WordColumn(portion[INSTANCE]), WordColumn(portion[POINT])
         instance = ids.indices(self._ids)
         point = self._point(points)
-        self._note_words(
-            "unknown-instance", INSTANCE, "rows are about instances that are not of the test split", instance, ids
-        )
+        self._note_words("unknown-instance", INSTANCE, "rows are about instances outside the test split", instance, ids)
         self._note_empty(POINT, point)
         decided: NDArray[Any]
         if self._named:
-            words = Words(portion[MODEL])
+            words = WordColumn(portion[MODEL])
             decided = words.indices(self._models).astype(np.int16)
-            hint = "" if words.are_text else " (numbers, where names are due)"
+            hint = "" if words.are_text else " (they are numbers, not names)"
             self._note_words(
                 "model-not-in-pool", MODEL, f"rows name models that are not in the pool{hint}", decided, words
             )
@@ -243,22 +245,22 @@ class _Reader:
                 wrong, lambda row: f"{show(row)} in row {self._seen + row + 1}"
             )
 
-    def _note_words(self, code: str, column: str, message: str, indices: NDArray[Any], words: Words) -> None:
+    def _note_words(self, code: str, column: str, message: str, indices: NDArray[Any], words: WordColumn) -> None:
         self._note_empty(column, indices)
         self._note(code, column, message, indices == UNKNOWN, lambda row: repr(words.word(row)))
 
     def _note_empty(self, column: str, indices: NDArray[Any]) -> None:
         self._note("null-decision", column, f"rows have no {column}", indices == EMPTY, lambda row: "empty")
 
-    def _point(self, words: Words) -> NDArray[np.int32]:
-        """Indices of operating points, of which new ones are given numbers."""
+    def _point(self, words: WordColumn) -> NDArray[np.int32]:
+        """Indices of operating points; new ones are numbered."""
         codes, names = words.coded()
         for word in names:
             if word:
                 self._points.setdefault(word, len(self._points))
         if len(self._points) > POINT_NAMES:
             where = f"{self.name}, column {POINT}"
-            raise Refused(
+            raise DecisionsRefused(
                 finding("too-many-points", where, f"there are more than {POINT_NAMES:,}; reading stopped there")
             )
         place = np.array([self._points.get(word, EMPTY) for word in names] + [EMPTY], dtype=np.int32)
@@ -286,10 +288,10 @@ class _Reader:
         def value(wrong: NDArray[np.bool_]) -> Callable[[int], str]:
             return lambda row: f"{which(wrong)(row)} = {given[row, int(np.argmax(wrong[row]))]:g}"
 
-        # What is empty or text stands as NaN among the numbers, and is told as what it is.
+        # Empty cells and text are NaN among the numbers, and reported as what they are.
         bad = ~finite & ~empty & ~worded
         self._note("null-decision", "", "rows have an empty probability", _in_row(empty), which(empty))
-        self._note("bad-probability", "", "rows have text where a probability is due", _in_row(worded), which(worded))
+        self._note("bad-probability", "", "rows have text instead of a probability", _in_row(worded), which(worded))
         self._note("bad-probability", "", "rows have probabilities that are not finite", _in_row(bad), value(bad))
         self._note("bad-probability", "", "rows have negative probabilities", _in_row(negative), value(negative))
         off = clean & (np.abs(sums - 1) > SUM_TOLERANCE)

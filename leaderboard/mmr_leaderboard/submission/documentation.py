@@ -2,7 +2,7 @@
 
     python -m mmr_leaderboard.submission.documentation docs/submissions.md
 
-A test demands that the page is what this writes.
+A test demands that the page is up to date.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ PARTS: dict[str, type[BaseModel]] = {
 
 
 def page(text: str) -> str:
-    """The page with its generated parts as they are due.
+    """The page with its generated parts up to date.
 
-    :raises DataError: if a pair of markers is not there.
+    :raises DataError: if a pair of markers is missing.
     """
     for name, table in (("files", _files()), ("fields", _fields()), ("codes", _codes())):
         begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise DataError(f"the markers {begin} and {end} are not there", fix="put them back")
+            raise DataError(f"the markers {begin} and {end} are missing", fix="put them back")
         text = f"{before}{begin}\n{table}\n{end}{after}"
     return text
 

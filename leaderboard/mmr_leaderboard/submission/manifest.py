@@ -34,32 +34,32 @@ REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 SHOWN = 20
-"""How many wrong fields are told at once."""
+"""How many wrong fields are reported at once."""
 
 DEEPEST = 32
 """How deep tables and arrays may be nested."""
 
 _CHAIN = re.compile(r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){200}""")
-"""A key of hundreds of parts: it can mean nothing, and reading it takes the square of their number."""
+"""A key of hundreds of parts: it has no use, and reading it takes time quadratic in their number."""
 
 Kind = Literal["plugin", "decisions"]
 Track = Literal["multimodal", "text", "image"]
 
 
 def _seen_as_written(text: str) -> str:
-    """Text without what a terminal obeys or what turns the order of letters around.
+    """Refuses text with control characters, or with characters that change the writing direction.
 
     :raises ValueError: if there is such a character.
     """
     for letter in text:
         unseen = unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
         if (unseen and letter not in "\n\t") or unicodedata.bidirectional(letter) in _REORDERING:
-            raise ValueError(f"the character U+{ord(letter):04X} has no place here")
+            raise ValueError(f"the character U+{ord(letter):04X} is not allowed here")
     return text
 
 
 def _on_one_line(text: str) -> str:
-    """As above, on one line."""
+    """The same, for text on one line."""
     if "\n" in text or "\t" in text:
         raise ValueError("it should be one line, without tabs")
     return _seen_as_written(text)
@@ -151,7 +151,7 @@ class Manifest(_Part):
     @field_validator("schema_version", mode="before")
     @classmethod
     def _is_a_number(cls, given: object) -> object:
-        """Python takes `true` and `1.0` for 1."""
+        """Refuses `true` and `1.0`, which Python takes for 1."""
         if type(given) is not int:
             raise ValueError(f"it should be {SCHEMA_VERSION}")
         return given
@@ -165,14 +165,14 @@ class Manifest(_Part):
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """What the router is made with besides its seed."""
+        """The router's parameters, without its seed."""
         return {} if self.router is None else dict(self.router.params)
 
 
 def read_manifest(content: bytes) -> tuple[Manifest | None, list[Finding]]:
     """The manifest, or what is wrong with it; one of the two is empty.
 
-    Types are taken strictly: `"5"` is no number and `"yes"` no truth value.
+    Types are strict: `"5"` is not a number, and `"yes"` is not a truth value.
     """
     try:
         text = content.decode("utf-8").replace("\r\n", "\n")
@@ -185,7 +185,7 @@ def read_manifest(content: bytes) -> tuple[Manifest | None, list[Finding]]:
     except RecursionError:
         return None, [_bad("", "it is nested too deeply")]
     except ValueError as error:  # tomllib's own error, and an integer of thousands of digits
-        return None, [_bad("", f"it is no TOML: {error}")]
+        return None, [_bad("", f"it is not TOML: {error}")]
     beyond = list(_beyond_json(stated))
     if beyond:
         return None, _some([_bad(_path(path), fault) for path, fault in beyond])
@@ -217,7 +217,7 @@ def _path(parts: Sequence[str | int]) -> str:
 
 
 def _beyond_json(stated: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Values that TOML knows and a published JSON document does not."""
+    """Values that TOML has and a published JSON document has not."""
     left: list[tuple[tuple[str | int, ...], Any]] = [((), stated)]
     while left:
         path, value = left.pop()
@@ -229,6 +229,6 @@ def _beyond_json(stated: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, .
         elif isinstance(value, list):
             left += [((*path, i), inner) for i, inner in enumerate(value)]
         elif isinstance(value, float) and not math.isfinite(value):
-            yield path, f"it is {value}, and numbers should be finite"
+            yield path, f"it is {value}, and numbers must be finite"
         elif not isinstance(value, str | int | float):
             yield path, f"it is a {type(value).__name__}; write it as a string"

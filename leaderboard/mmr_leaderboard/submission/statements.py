@@ -14,7 +14,7 @@ from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
 from mmr_core.runner.references import is_reference
 from mmr_leaderboard.findings import Finding, finding
-from mmr_leaderboard.submission.folder import CSV_GZ, PARQUET, WHEELS, Contents
+from mmr_leaderboard.submission.folder import CSV_GZ, PARQUET, WHEELS, FolderContents
 from mmr_leaderboard.submission.manifest import MANIFEST, Manifest, Router
 from mmr_leaderboard.submission.pins import UNIFORM, Expected
 
@@ -37,7 +37,7 @@ SCOPE, BATCH = "scope", "batch"
 
 
 def statement_findings(
-    manifest: Manifest, contents: Contents, expected: Expected, *, pinned: bool
+    manifest: Manifest, contents: FolderContents, expected: Expected, *, pinned: bool
 ) -> Iterator[Finding]:
     """What is wrong with what the manifest states."""
     if manifest.slug != contents.slug:
@@ -66,7 +66,7 @@ def is_reference_row(name: str, expected: Expected) -> bool:
     return is_reference(short) or short == UNIFORM or short in {known.casefold() for known in expected.references}
 
 
-def _files(manifest: Manifest, contents: Contents) -> Iterator[Finding]:
+def _files(manifest: Manifest, contents: FolderContents) -> Iterator[Finding]:
     """Files that are there and should not be, or the other way round."""
     places = {found.where for found in contents.findings}
     if manifest.kind == "plugin" and contents.decisions is not None:

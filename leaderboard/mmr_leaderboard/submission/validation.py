@@ -12,7 +12,7 @@ from pathlib import Path
 from mmr_core.contracts import Progress, no_progress
 from mmr_leaderboard.findings import Finding, finding, refused
 from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
-from mmr_leaderboard.submission.folder import Contents, look
+from mmr_leaderboard.submission.folder import FolderContents, look
 from mmr_leaderboard.submission.manifest import MANIFEST, SLUG, Manifest, read_manifest
 from mmr_leaderboard.submission.pins import Expected
 from mmr_leaderboard.submission.statements import statement_findings
@@ -20,14 +20,14 @@ from mmr_leaderboard.submission.statements import statement_findings
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Submission:
-    """One submission and what was found about it.
+    """One submission, and the findings about it.
 
     :param slug: the folder's name.
     :param manifest: None if it could not be read.
     :param decisions: None for plugins, and where they could not be read.
-    :param wheels: sha256 of each wheel of the folder, by file name, as it was looked at.
+    :param wheels: sha256 of each wheel of the folder, by file name, as it was read.
     :param digest: its identity; see `folder.digest_of`.
-    :param findings: in the order in which a submitter mends them.
+    :param findings: in the order in which a submitter would fix them.
     """
 
     slug: str
@@ -45,10 +45,10 @@ class Submission:
 
 
 def judge(folder: Path, expected: Expected, *, pinned: bool) -> Submission:
-    """Judges one submission by itself. Whatever lies in the folder, it raises nothing because of it.
+    """Judges one submission by itself; nothing in the folder makes it raise.
 
-    :param pinned: whether `expected` is of the official table, which plugins pin too; on another table only decisions
-        have to be made for it.
+    :param pinned: whether `expected` belongs to the official table, which plugins pin too; on another table only
+        decisions must have been made for it.
     """
     contents = look(folder)
     findings = list(contents.findings)
@@ -93,12 +93,12 @@ def judge_all(
 
 
 def beside_each_other(submissions: Sequence[Submission], scored: Mapping[str, str]) -> list[Submission]:
-    """The same submissions with what is found by comparing them with each other and with what is published.
+    """The same submissions, with the findings from comparing them with each other and with what is published.
 
-    Of entries with the same decisions (or, for plugins, the same router made the same way) the one that is published
-    stays as it is and the others are refused; where none is published, all are. A published entry that has changed
+    Among entries with the same decisions (or, for plugins, the same router with the same parameters) the published one
+    stays and the others are refused; if none is published, all are. A published entry that has changed
     must name the published digest in `supersedes`, and counts as new where it now repeats another entry. Submissions
-    that are refused anyway repeat nothing, so that a broken copy takes nobody's place away.
+    that are refused anyway do not count as repeating, so that a broken copy costs nobody a place.
     """
     more: dict[int, list[Finding]] = {i: [] for i in range(len(submissions))}
     for i, one in enumerate(submissions):
@@ -117,13 +117,13 @@ def beside_each_other(submissions: Sequence[Submission], scored: Mapping[str, st
             others = [submissions[j].slug for j in group if j != i]
             if i not in published:
                 where = MANIFEST if submissions[i].decisions is None else "decisions"
-                told = f"{submissions[i].slug} decides as {', '.join(others[:5])} does"
+                told = f"{submissions[i].slug} decides like {', '.join(others[:5])}"
                 more[i].append(finding("duplicate-entry", where, told, others))
     return [replace(one, findings=(*one.findings, *more[i])) for i, one in enumerate(submissions)]
 
 
 def _content(submission: Submission) -> object | None:
-    """What two entries must not have in common; None if that is not known."""
+    """What no two entries may have in common; None if unknown."""
     if submission.decisions is not None:
         return submission.decisions.content()
     if submission.manifest is None or submission.manifest.router is None:
@@ -133,11 +133,11 @@ def _content(submission: Submission) -> object | None:
     return (router.distribution, router.version, submission.manifest.track, made)
 
 
-def _manifest(contents: Contents) -> tuple[Manifest | None, list[Finding]]:
+def _manifest(contents: FolderContents) -> tuple[Manifest | None, list[Finding]]:
     if contents.manifest is not None:
         return read_manifest(contents.manifest)
     if not contents.is_folder or any(found.where == MANIFEST for found in contents.findings):
-        return None, []  # told already
+        return None, []  # already reported
     return None, [finding("bad-manifest", MANIFEST, "there is no such file")]
 
 
@@ -148,7 +148,7 @@ SUBMISSIONS = "submissions"
 class Change:
     """What a change touches.
 
-    :param slugs: the submissions that it touches, sorted; a valid change touches one.
+    :param slugs: the submissions that it touches, sorted; a valid change touches exactly one.
     """
 
     slugs: tuple[str, ...]
@@ -156,9 +156,9 @@ class Change:
 
 
 def judge_change(listed: bytes) -> Change:
-    """Looks through a NUL-separated list of changed paths.
+    """Judges a NUL-separated list of changed paths, as `git diff --name-only --no-renames -z` prints it.
 
-    :param listed: relative to the repository's root; a NUL behind the last path may be there or not.
+    :param listed: paths relative to the repository's root, of any bytes; a NUL after the last path is optional.
     """
     paths = [path for path in listed.split(b"\0") if path]
     slugs = sorted({slug for path in paths if (slug := _slug_of(path)) is not None})
@@ -168,13 +168,13 @@ def judge_change(listed: bytes) -> Change:
         few = f"{len(outside)} changed files lie outside {SUBMISSIONS}/<slug>/"
         findings.append(finding("change-outside", visible(outside[0]), few, _each(outside)))
     if len(slugs) > 1:
-        several = f"{len(slugs)} submissions are changed where one may be"
+        several = f"{len(slugs)} submissions are changed, and one may be"
         findings.append(finding("change-outside", SUBMISSIONS, several, slugs))
     return Change(slugs=tuple(slugs), findings=tuple(findings))
 
 
 def visible(path: bytes) -> str:
-    """A path of any bytes as printable ASCII: what is not is shown as `\\xNN`."""
+    """A path of any bytes as printable ASCII; other bytes are shown as `\\xNN`."""
     return "".join(chr(byte) if 0x20 < byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in path)
 
 
@@ -183,7 +183,7 @@ def _each(paths: Iterable[bytes]) -> list[str]:
 
 
 def _slug_of(path: bytes) -> str | None:
-    """The submission that a path lies in; None if it lies in none, or could mean another place."""
+    """The submission that a path lies in; None if it lies in none, or the path is ambiguous."""
     try:
         text = path.decode("utf-8")
     except UnicodeDecodeError:

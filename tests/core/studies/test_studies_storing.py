@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from mmr_core.errors import DataError
-from mmr_core.results.records import CellFailure, cell_key
-from mmr_core.results.records_parquet import results_bytes
+from mmr_core.results import CellFailure, cell_key, results_bytes
 from mmr_core.studies import Cell, EncoderPair, Results, read_results, write_results
 
 

@@ -110,9 +110,9 @@ def test_wheels_are_copied_and_their_hashes_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("init", "My-Entry"), "no slug"),
-        (("init", "../x"), "no slug"),
-        (("init", "a" * 64), "no slug"),
+        (("init", "My-Entry"), "not a slug"),
+        (("init", "../x"), "not a slug"),
+        (("init", "a" * 64), "not a slug"),
         (("init", "my-entry", "--requirement", "x>=1"), "not pinned"),
         (("init", "my-entry", "--kind", "decisions", "--router", "x"), "no router"),
         (("init", "my-entry", "--template"), "by the runner"),
@@ -133,17 +133,17 @@ def test_wrong_use_is_one_line_and_exit_code_two(
 @pytest.mark.parametrize("name", ["x.zip", "x.whl", "a-1-py3-none-an y.whl"])
 def test_what_is_no_wheel_is_not_taken(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(DataError, match="not named as a wheel"):
+    with pytest.raises(DataError, match="not named like a wheel"):
         write_skeleton("my-entry", tmp_path / "submissions", EXPECTED, "plugin", wheels=[tmp_path / name])
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
     write_skeleton("my-entry", tmp_path, EXPECTED, "plugin")
     before = (tmp_path / "my-entry" / "submission.toml").read_bytes()
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_skeleton("my-entry", tmp_path, EXPECTED, "decisions")
     (tmp_path / "a-link").symlink_to("nowhere")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_skeleton("a-link", tmp_path, EXPECTED, "plugin")
     assert (tmp_path / "my-entry" / "submission.toml").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-link", "my-entry"]
