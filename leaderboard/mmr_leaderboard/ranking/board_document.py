@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmr_core.numerics.bootstrap import LEVEL
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_core.specs import UNIFORM
 from mmr_core.splits import SPLIT_NAME
