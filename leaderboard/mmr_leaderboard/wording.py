@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from mmr_core.render.numbers import CostUnit, name
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
+from mmr_core.specs import UNIFORM
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.schema import Entry, Leaderboard
 
@@ -49,7 +50,7 @@ REFERENCE_MEANINGS = {
     ORACLE_UNAWARE: "knows every outcome and ignores cost",
     CONSTANT: "knows the training means and ignores the query",
     BEST_SINGLE: "the most accurate single model, always",
-    "random": "any model with equal chance",
+    UNIFORM: "any model with equal chance",
 }
 
 

@@ -63,7 +63,7 @@ def group_means(parts: Floats, groups: NDArray[np.intp], fallback: Floats) -> Fl
     :param groups: int [m, size], the rows of each group.
     :param fallback: float64 [K].
     """
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
     ends = np.arange(0, groups.size + 1, groups.shape[1])
     members = csr_array((np.ones(groups.size), groups.ravel(), ends), shape=(len(groups), len(parts)))
