@@ -6,7 +6,7 @@ shows them.
 
 from __future__ import annotations
 
-from mmr_core.specs import ComponentSpec, PublishedTable
+from mmr_core.specs import UNIFORM, ComponentSpec, PublishedTable
 
 ENCODERS: tuple[ComponentSpec, ...] = (
     ComponentSpec(
@@ -102,7 +102,7 @@ _TORCH = {"extra": "torch", "needs": "PyTorch"}
 ROUTERS: tuple[ComponentSpec, ...] = (
     ComponentSpec(
         kind="router",
-        name="random",
+        name=UNIFORM,
         target="mmr_plugins.routers.uniform:RandomRouter",
         summary="a model drawn uniformly, scored by exact expectation",
     ),

@@ -14,7 +14,7 @@ import pytest
 import mmr_core
 import mmr_leaderboard
 import mmr_plugins
-from mmr_core.runner.fingerprint import APART
+from mmr_core.runner.provenance import APART
 
 LEVELS = [
     {"cli"},
