@@ -35,7 +35,7 @@ def test_the_pages_are_written_where_one_says(tmp_path):
 def test_the_module_can_be_run():
     answer = subprocess.run([sys.executable, "-m", "mmr_core.cli.reference"], capture_output=True, text=True)
     assert answer.returncode == WRONG_USE
-    assert answer.stderr.splitlines()[-1].startswith("error: name the folder")
+    assert answer.stderr.splitlines()[-1].startswith("error: expected the documentation folder")
 
 
 @pytest.mark.parametrize("hook", HOOKS)

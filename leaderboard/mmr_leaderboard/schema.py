@@ -1,17 +1,19 @@
 """What `leaderboard.json` looks like: the versioned schema of a published leaderboard, as pydantic models.
 
 Data only. Everything else that is published is made from this document and from nothing else. Unknown fields are
-refused. JSON knows no infinity: an infinite figure is null and named in the `infinite` list beside it, as in
-`mmr_core.results.schema`, whose estimates and metrics are used here.
+refused. Estimates, metrics and single models are those of `mmr_core.results`; an infinite figure is null in JSON and
+named in the `infinite` list beside it.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 
-from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument, Part
+from mmr_core.results import Estimate, Metrics, OperatingPoint, SingleModel
+from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.sandbox.contract import Method
 from mmr_leaderboard.submission.manifest import Kind, Track
 
@@ -21,10 +23,17 @@ Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Tier = Literal["reproduced", "self-reported", "unverified"]
 Point = tuple[FiniteFloat, FiniteFloat]
+"""Cost and utility."""
 
 
-class FindingDocument(Part):
-    """A finding, as `mmr_leaderboard.findings.Finding`."""
+class StrictModel(BaseModel):
+    """A part of a document that is published, or kept between runs: frozen, without unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublishedFinding(StrictModel):
+    """A finding as a board states it: a `findings.Finding`, whose code may be one that only a later version knows."""
 
     code: str
     where: str
@@ -32,27 +41,23 @@ class FindingDocument(Part):
     examples: tuple[str, ...] = ()
     count: int = 1
 
-
-class ModelFacts(Part):
-    """One candidate model."""
-
-    name: str
-    title: str
-    utility: FiniteFloat = Field(description="mean over the evaluated test instances")
-    cost: FiniteFloat = Field(description="mean in USD per query")
+    @classmethod
+    def of(cls, found: Finding) -> PublishedFinding:
+        """A finding of this run."""
+        return cls(**asdict(found))
 
 
-class DatasetFacts(Part):
+class DatasetFacts(StrictModel):
     """One dataset of the board."""
 
     name: str
     title: str
     scenario: str
     test: Count = Field(description="test instances that are evaluated")
-    models: tuple[ModelFacts, ...] = Field((), description="single models on this dataset; empty where not recorded")
+    models: tuple[SingleModel, ...] = Field((), description="single models on this dataset; empty where not recorded")
 
 
-class TableFacts(Part):
+class TableFacts(StrictModel):
     """What is evaluated on, with the digests that submissions pin."""
 
     source: str
@@ -67,7 +72,7 @@ class TableFacts(Part):
     validation: Count
     test: Count
     datasets: tuple[DatasetFacts, ...]
-    models: tuple[ModelFacts, ...]
+    models: tuple[SingleModel, ...]
     cheapest: str
     dearest: str
     best: str
@@ -75,7 +80,7 @@ class TableFacts(Part):
     cost_high: FiniteFloat = Field(description="c_max; frontiers end here")
 
 
-class Settings(Part):
+class Settings(StrictModel):
     """How everything was measured."""
 
     encoder: str
@@ -86,7 +91,7 @@ class Settings(Part):
     versions: dict[str, str]
 
 
-class SourceFacts(Part):
+class SourceFacts(StrictModel):
     """Where an entry's code is."""
 
     url: str
@@ -95,7 +100,7 @@ class SourceFacts(Part):
     open_source: bool
 
 
-class RouterFacts(Part):
+class RouterFacts(StrictModel):
     """What was run, with everything it was made with."""
 
     requirement: str
@@ -108,19 +113,19 @@ class RouterFacts(Part):
     encoder: str | None
 
 
-class Latency(Part):
+class Latency(StrictModel):
     """How long the router takes; wall-clock figures, which differ from machine to machine.
 
     The clock is read in the isolated process, where submitted code runs too: nothing that is ranked rests on it.
     """
 
-    median_ms: EstimateDocument = Field(description="one query asked by itself")
-    p99_ms: EstimateDocument
-    queries_per_second: EstimateDocument = Field(description="queries asked at once; over several batches")
+    median_ms: Estimate = Field(description="one query asked by itself")
+    p99_ms: Estimate
+    queries_per_second: Estimate = Field(description="queries asked at once; over several batches")
     asked: Count = Field(description="how many queries were asked one by one")
 
 
-class Check(Part):
+class Check(StrictModel):
     """One behaviour check, by the name of its code."""
 
     code: str
@@ -130,7 +135,7 @@ class Check(Part):
     share: Share = Field(description="changed / compared")
 
 
-class Audit(Part):
+class Audit(StrictModel):
     """The statistical audits of one row; the documentation's page on audits says what each is read against.
 
     :ivar flags: names of codes that a maintainer has to look at.
@@ -142,7 +147,7 @@ class Audit(Part):
     signed_off: dict[str, str] = Field(default_factory=dict)
 
 
-class Entry(Part):
+class Entry(StrictModel):
     """One row of the leaderboard."""
 
     slug: str
@@ -171,10 +176,10 @@ class Entry(Part):
     rank_high: int | None = Field(description="its upper end")
     ties: tuple[str, ...] = Field((), description="slugs that it cannot be told apart from (Holm, 5 %)")
     unranked_because: str = Field("", description="why it has no rank")
-    metrics: MetricsDocument
-    chosen: ChosenDocument | None = Field(description="null for decisions, which have no validation")
-    datasets: dict[str, MetricsDocument]
-    scenarios: dict[str, MetricsDocument] = Field(description="macro averages over the scenario's datasets")
+    metrics: Metrics
+    chosen: OperatingPoint | None = Field(description="null for decisions, which have no validation")
+    datasets: dict[str, Metrics]
+    scenarios: dict[str, Metrics] = Field(description="macro averages over the scenario's datasets")
     frontier: tuple[Point, ...] = Field(
         description="corners (cost, utility) of the frontier that nAUC is the area of, at most 200"
     )
@@ -183,30 +188,30 @@ class Entry(Part):
     latency: Latency | None
     checks: tuple[Check, ...] = ()
     audit: Audit
-    findings: tuple[FindingDocument, ...] = ()
+    findings: tuple[PublishedFinding, ...] = ()
 
 
-class Reference(Part):
+class Reference(StrictModel):
     """One reference row: always there, never ranked."""
 
     name: str
     title: str
-    metrics: MetricsDocument
-    datasets: dict[str, MetricsDocument]
-    scenarios: dict[str, MetricsDocument]
+    metrics: Metrics
+    datasets: dict[str, Metrics]
+    scenarios: dict[str, Metrics]
     frontier: tuple[Point, ...]
     dataset_frontiers: dict[str, tuple[Point, ...]]
 
 
-class Refused(Part):
+class Refused(StrictModel):
     """A submission that has no row, and why."""
 
     slug: str
     display_name: str
-    findings: tuple[FindingDocument, ...]
+    findings: tuple[PublishedFinding, ...]
 
 
-class Comparison(Part):
+class Comparison(StrictModel):
     """nAUC of the better of two ranked entries minus that of the other, on the same draws."""
 
     better: str
@@ -221,7 +226,7 @@ class Comparison(Part):
     decided: bool = Field(description="p_holm below 0.05")
 
 
-class Leaderboard(Part):
+class Leaderboard(StrictModel):
     """The whole document."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -1,9 +1,8 @@
-"""Writes the pages of the documentation that are made of the program itself: its hooks, its commands, and
-the checks of plugins.
+"""Generates the documentation pages on hooks, commands and plugin checks from the program itself.
 
 `python -m mmr_core.cli.reference docs` writes `hooks.md`, `commands.md` and `kinds/checks.md` into that folder; a
-test demands that they are what it would write. Only plugins of this distribution are asked for commands, so that the
-pages are the same anywhere.
+test requires that they are up to date. Only plugins of this distribution contribute commands, so that the pages are the
+same everywhere.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ from mmr_core.store.atomic import write_atomically
 MADE_BY = "<!-- Made by `python -m mmr_core.cli.reference docs`; change the docstrings, not this page. -->"
 
 HOOKS_LEAD = f"""\
-A plugin is a module named by an entry point in the group `{hookspecs.ENTRY_POINT_GROUP}`. It implements the hooks it
-needs, each marked with `@hookimpl` of `mmr_core.hookspecs`:
+A plugin is a module named by an entry point in the group `{hookspecs.ENTRY_POINT_GROUP}`. It implements the hooks that
+it needs, each marked with `@hookimpl` of `mmr_core.hookspecs`:
 
 ```toml
 [project.entry-points."{hookspecs.ENTRY_POINT_GROUP}"]
 mine = "my_package"
 ```
 
-All hooks take nothing and give an iterable of descriptions; a generator does. They are called once in a process, in
-the order below, plugins in the order of (distribution, entry point). A hook only describes: keep the entry point's
-module free of heavy imports, and let `target` name the class.
+Hooks take no arguments and return an iterable of descriptions, for instance a generator. They are called once per
+process, in the order below, for plugins in the order of (distribution, entry point). A hook only describes: keep the
+entry point's module free of heavy imports, and let `target` name the class.
 
-A plugin that raises or exits, in its import or in a hook, misspells a hook, forgets `@hookimpl`, takes arguments, gives
-something of another type, or gives a name twice, is left out as a whole, with one line; nothing else is affected, and
-`mmr plugins list` shows the traceback. `MMR_STRICT_PLUGINS=1` makes it an error. The major version of the API is part
-of the group's name: plugins for another one are left out too.
+A plugin is left out as a whole, with a one-line warning, if its import or one of its hooks raises or exits, or if a
+hook is misspelt, lacks `@hookimpl`, takes arguments, returns something of another type, or repeats a name. Nothing else
+is affected, and `mmr plugins list` shows the traceback. `MMR_STRICT_PLUGINS=1` makes it an error. The major version of
+the API is part of the group's name; plugins for another version are left out too.
 
-Everything has a canonical id, `distribution/name`. The short name works while it is unique; those of the built-ins
+Everything has a canonical id, `distribution/name`. The short name works as long as it is unique; the names of built-ins
 are reserved.
 """
 
@@ -56,7 +55,7 @@ failed its check, 2 wrong use. Errors are one line; `--debug`, which works anywh
 
 
 CHECKS_LEAD = """\
-`mmr plugins check NAME` makes these checks, and so do the classes of `mmr_core.testing` under pytest:
+`mmr plugins check NAME` runs these checks, and so do the classes of `mmr_core.testing` under pytest:
 
 ```python
 from mmr_core.testing import RouterConformance
@@ -66,9 +65,9 @@ class TestConformance(RouterConformance):
     name = "mmr-router-myidea/myidea"
 ```
 
-They are made in the order in which they stand; what comes first explains what fails behind it. Each failure says what
-was expected, what came, and where the contract is written. A check that asks for something optional is skipped where it
-is not there. `--example FILE` gives an importer something to read.
+They run in the order shown; an early failure explains later ones. Each failure says what was expected, what came, and
+where the contract is documented. A check of an optional feature is skipped if the feature is not there. `--example
+FILE` gives an importer something to read.
 """
 
 
@@ -110,7 +109,7 @@ def checks_page() -> str:
     parts = ["# Checks", MADE_BY, CHECKS_LEAD.rstrip()]
     for word, checks in CHECKS.items():
         rows = [f"| `{check.name}` | {check.rule} | `{check.contract}` |" for check in checks]
-        table = ["| check | what is demanded | where that is written |", "|---|---|---|", *rows]
+        table = ["| check | requirement | contract |", "|---|---|---|", *rows]
         parts += [f"## {word.capitalize()}", f"[Its page]({word}.md)", "\n".join(table)]
     return "\n\n".join(parts) + "\n"
 
@@ -118,7 +117,7 @@ def checks_page() -> str:
 def _commands() -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command without subcommands, in the order of their names."""
     own = Registry.discover(trusts=lambda distribution: distribution == HOME).commands
-    # A word of the engine's own keeps `application` from asking anybody else's plugins.
+    # One of the engine's own commands keeps `application` from loading other plugins.
     engine: Any = typer.main.get_command(application(["run"]))
     for name in sorted({*engine.commands, *(spec.name for spec in own.all())}):
         group: Any = typer.main.get_command(application([name]))
@@ -163,9 +162,9 @@ def _paragraphs(text: str | None) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Writes the pages into the folder that is named, and gives the exit code."""
+    """Writes the pages into the given folder; returns the exit code."""
     if len(words) != 1 or not Path(words[0]).is_dir():
-        print("error: name the folder of the documentation: python -m mmr_core.cli.reference docs", file=sys.stderr)
+        print("error: expected the documentation folder: python -m mmr_core.cli.reference docs", file=sys.stderr)
         return WRONG_USE
     for name, text in pages().items():
         write_atomically(Path(words[0]) / name, text)

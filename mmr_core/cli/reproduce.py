@@ -36,8 +36,8 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 
 if TYPE_CHECKING:
     from mmr_core.registry import ComponentShelf
-    from mmr_core.render.exhibits import RunFacts
-    from mmr_core.results.records import CellFailure
+    from mmr_core.render.study_page import RunFacts
+    from mmr_core.results import CellFailure
     from mmr_core.studies import Results
     from mmr_core.studies.plan import Conducted
 
@@ -83,8 +83,8 @@ def reproduce(
     """
     from mmr_core.cli.inputs import check_out_folder, feature_choice, lineup, prepared_table, price_sheet_version
     from mmr_core.features import FeatureCache, cache_folder, cache_root
-    from mmr_core.render.exhibits import RunFacts
-    from mmr_core.results.records import cell_key
+    from mmr_core.render.study_page import RunFacts
+    from mmr_core.results import cell_key
     from mmr_core.runner import Options, columns_of
     from mmr_core.runner.executor import processors
     from mmr_core.runner.grid import run_cells
@@ -193,7 +193,7 @@ def study_names(items: Sequence[str], shelf: ComponentShelf) -> list[str]:
 
 def _report(conducted: Conducted, results: Results, facts: RunFacts, out: Path, *, json: bool) -> None:
     """Writes and prints; ends with exit code 1 if something failed or nothing could be made."""
-    from mmr_core.render.exhibits import write_exhibits
+    from mmr_core.render.study_files import write_exhibits
 
     files = write_exhibits(out, conducted.reports, facts, results, warn=warn) if conducted.reports else []
     broken = [failure for failure in results.failures if not failure.unavailable]
@@ -238,7 +238,7 @@ def _document(
     """The content of `findings.json`, the reasons for missing cells, the failures, the counts and the files."""
     import json
 
-    from mmr_core.render.exhibits.findings import findings_json
+    from mmr_core.render.study_files import findings_json
 
     return {
         **json.loads(findings_json(conducted.reports, facts)),

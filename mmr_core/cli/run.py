@@ -37,7 +37,7 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 
 if TYPE_CHECKING:
     from mmr_core.authors.authors_run import AuthorsRun
-    from mmr_core.results.model import LeftOut, RunResult
+    from mmr_core.results import LeftOut, RunResult
 
 PAPER_SEED, AUTHORS_SEED = 0, 42
 
@@ -90,6 +90,7 @@ def run(
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
+    from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.evaluate import run_paper
     from mmr_core.runner.executor import processors
     from mmr_core.runner.tasks import FINISHED
@@ -118,9 +119,14 @@ def run(
                 "--set": bool(parameters),
             }
         )
+    finished = cache_root() / FINISHED
     with progress(shown=not json) as watch:
         # A mistyped router is an error before the table is opened.
-        entrants, skipped = ([], {}) if protocol is ProtocolName.AUTHORS else lineup(router, found.routers, parameters)
+        entrants, skipped = (
+            ([], {})
+            if protocol is ProtocolName.AUTHORS
+            else lineup(router, found.routers, parameters, CellCache(finished))
+        )
         table = prepared_table(data, found, watch, models=models, prices=prices)
         source = feature_source(
             choice,
@@ -163,7 +169,7 @@ def run(
                 ),
                 jobs=jobs or processors(),
                 cluster=cluster,
-                cache=cache_root() / FINISHED,
+                cache=finished,
                 fresh=fresh,
                 skipped_routers=skipped,
                 price_sheet=price_sheet_version(prices),
@@ -181,17 +187,16 @@ def _reject_for_authors(given: Mapping[str, bool]) -> None:
 
 def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
-    from mmr_core.render.files import write_run
-    from mmr_core.render.tables import run_tables
-    from mmr_core.results.document import document
+    from mmr_core.render.run_files import write_run
+    from mmr_core.render.run_tables import run_tables
+    from mmr_core.render.terminal import show_tables
 
     for line in _remarks(result):
         warn(line)
     if json:
-        print_json(document(result).model_dump(mode="json"))
+        print_json(result.to_dict())
     else:
-        for part in run_tables(result):
-            console().print(part)
+        show_tables(console(), run_tables(result))
     if out is not None:
         for path in write_run(result, out, log_cost=log_cost, warn=warn):
             note(f"wrote {path}")
@@ -200,7 +205,8 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
 
 
 def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None:
-    from mmr_core.render.authors import authors_document, authors_table, write_authors
+    from mmr_core.render.authors_report import authors_document, authors_table, write_authors
+    from mmr_core.render.terminal import show_tables
 
     for name, column in result.columns.items():
         if column.filled:
@@ -208,7 +214,7 @@ def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None
     if json:
         print_json(authors_document(result).model_dump(mode="json"))
     else:
-        console().print(authors_table(result))
+        show_tables(console(), [authors_table(result)])
     if out is not None:
         for path in write_authors(result, out):
             note(f"wrote {path}")

@@ -33,7 +33,7 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 if TYPE_CHECKING:
     from mmr_core.outcomes import OutcomeTable
     from mmr_core.registry import Registry
-    from mmr_core.results.savings import Savings
+    from mmr_core.results import Savings
     from mmr_core.specs import DatasetSpec
 
 
@@ -76,6 +76,7 @@ def savings(
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
+    from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.executor import processors
     from mmr_core.runner.tasks import FINISHED
     from mmr_core.savings.page import measure_savings
@@ -92,8 +93,9 @@ def savings(
         parameters=parameters,
     )
     check_out_folder(out)
+    finished = cache_root() / FINISHED
     with progress(shown=not json) as watch:
-        entrants, skipped = lineup(router, found.routers, parameters)
+        entrants, skipped = lineup(router, found.routers, parameters, CellCache(finished))
         table = prepared_table(store, found, watch, models=models, prices=prices)
         result = measure_savings(
             table,
@@ -105,7 +107,7 @@ def savings(
             every_model=every_model,
             jobs=jobs or processors(),
             cluster=cluster,
-            cache=cache_root() / FINISHED,
+            cache=finished,
             fresh=fresh,
             price_sheet=price_sheet_version(prices),
             skipped_routers=skipped,
@@ -128,24 +130,20 @@ def _columns(datasets: str | None, table: OutcomeTable, found: Registry) -> list
 
 def _report(result: Savings, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
-    from mmr_core.render.savings.files import write_savings
-    from mmr_core.render.savings.grids import savings_grids
-    from mmr_core.render.savings.words import left_out, summary
-    from mmr_core.render.tables import GridTable
-    from mmr_core.results.savings_document import savings_document
+    from mmr_core.render.savings_page import savings_tables, with_summaries, write_savings
+    from mmr_core.render.savings_summary import left_out, summary
+    from mmr_core.render.terminal import show_tables
 
     remarks = [f"router {name!r} is left out: {reason}" for name, reason in result.skipped_routers.items()]
     remarks += [f"dataset {name!r} is left out: {reason}" for name, reason in result.skipped_columns.items()]
     for line in dict.fromkeys([*remarks, *(line for column in result.columns for line in left_out(column))]):
         warn(line)
     if json:
-        print_json(savings_document(result).model_dump(mode="json"))
+        print_json(with_summaries(result).to_dict())
     else:
         screen = console()
         for column in result.columns:
-            for grid in savings_grids(column, synthetic=result.data.synthetic):
-                screen.print(GridTable(grid))
-                screen.print()
+            show_tables(screen, savings_tables(column, synthetic=result.data.synthetic))
             for line in summary(column):
                 screen.print(line, markup=False, highlight=False)
             screen.print()

@@ -36,10 +36,13 @@ class CellCache:
     """Outcomes of finished cells in a folder, which is made where it does not exist.
 
     Files of older code or data stay behind; the folder may be deleted at any time.
+
+    :param suffix: of its files, for what is no cell.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffix: str = "cell") -> None:
         self.folder = folder
+        self._suffix = suffix
 
     def load(self, fingerprint: str) -> Any:
         """The outcome of a finished cell; None if there is none, or its file is damaged.
@@ -71,7 +74,7 @@ class CellCache:
             ) from error
 
     def _path(self, fingerprint: str) -> Path:
-        return self.folder / fingerprint[:2] / f"{fingerprint}.cell"
+        return self.folder / fingerprint[:2] / f"{fingerprint}.{self._suffix}"
 
 
 def packed(outcome: Any) -> bytes:
@@ -110,7 +113,7 @@ def _plain(value: Any, arrays: list[NDArray[Any]]) -> Any:
     if isinstance(value, tuple | list):
         return {type(value).__name__: [_plain(item, arrays) for item in value]}
     if is_dataclass(value) and type(value).__module__.partition(".")[0] == _ENGINE:
-        own = {field.name: _plain(getattr(value, field.name), arrays) for field in fields(value)}
+        own = {field.name: _plain(getattr(value, field.name), arrays) for field in fields(value) if field.init}
         return {"object": [type(value).__module__, type(value).__qualname__, own]}
     if hasattr(value, "items"):
         return {"mapping": [[str(key), _plain(item, arrays)] for key, item in value.items()]}

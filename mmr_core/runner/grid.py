@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.numerics.means import training_means
-from mmr_core.results.cells import Cell
-from mmr_core.results.model import Row
-from mmr_core.results.records import Along, CellFailure, Record, Results, cell_key
+from mmr_core.results import Along, Cell, CellFailure, Record, Results, Row, cell_key
 from mmr_core.runner.executor import Parcel
 from mmr_core.runner.fit import Answer
 from mmr_core.runner.measure import Answers, Yardstick, Yardsticks

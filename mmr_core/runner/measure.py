@@ -26,7 +26,7 @@ from mmr_core.numerics.metrics import (
     with_relative,
 )
 from mmr_core.numerics.sweep import OperatingCurve
-from mmr_core.results.model import Estimate, Row, RowKind, SingleModel, Slice, estimate
+from mmr_core.results import Estimate, Row, RowKind, SingleModel, Slice, estimate
 from mmr_core.runner.policies import Policy
 from mmr_core.runner.prepare import Parted
 from mmr_core.runner.references import CONSTANT, ORACLE, SHORT_LIST, References, TestSet, parts_of, test_set
@@ -178,10 +178,14 @@ class Yardstick:
             instances=len(self.tested.utility),
             draws=self.draws,
             draws_left_out=self.sample.left_out if draws_left_out is None else draws_left_out,
-            within=self.within,
             cheapest=names[self.singles.cheapest],
             dearest=names[self.singles.dearest],
             best=names[self.singles.best],
+            c_min=self.within.low,
+            c_max=self.within.high,
+            floor_utility=self.within.floor,
+            best_cost=self.within.best_cost,
+            best_utility=self.within.best_utility,
             models=self.models,
             rows=tuple(rows),
         )

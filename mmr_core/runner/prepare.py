@@ -18,7 +18,7 @@ from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNam
 from mmr_core.features import Features, FeatureSource
 from mmr_core.numerics.normalisation import cost_scale
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results.model import LeftOut
+from mmr_core.results import LeftOut
 from mmr_core.runner.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.runner.options import Options
 from mmr_core.specs import DatasetSpec

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmr_core.numerics.means import training_means
 from mmr_core.numerics.metrics import SingleModels
-from mmr_core.results.model import SliceKind
+from mmr_core.results import SliceKind
 from mmr_core.runner.policies import Decided, Policy, Scored
 from mmr_core.runner.prepare import Parted
 from mmr_core.specs import ModelSpec

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmr_core.features import Features, FeatureSource
 from mmr_core.features.aligned import View
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results.cells import Cell, EncoderPair
+from mmr_core.results import Cell, EncoderPair
 from mmr_core.runner.learning import Learning
 from mmr_core.runner.measure import Yardsticks
 from mmr_core.runner.options import Options, Setting

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from mmr_core.results.savings import AIMS, Against, Aim, Chosen, ColumnSavings, RouterSavings, Savings, Single
+from mmr_core.results import AIMS, Against, Aim, Chosen, ColumnSavings, RouterSavings, Savings, Single
 from mmr_core.savings.page import measure_savings
 
 __all__ = [

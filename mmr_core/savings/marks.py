@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from mmr_core.numerics.bootstrap import Reader
 from mmr_core.numerics.metrics import CostRange, frontier, qnc
-from mmr_core.results.model import Estimate, RowKind, estimate
-from mmr_core.results.savings import AIMS, Against, Aim, Chosen, RouterSavings, Single
+from mmr_core.results import AIMS, Against, Aim, Chosen, Estimate, RouterSavings, RowKind, Single, estimate
 from mmr_core.runner.measure import NO_VALIDATION, Yardstick
 from mmr_core.runner.policies import Policy
 from mmr_core.savings.operating import Asked, Point
@@ -158,7 +157,6 @@ def _chosen(aim: Aim, points: Sequence[tuple[Policy, Point | None]], marks: Mark
     if len(known) < len(points):
         nothing = Estimate(value=None, reason=NOT_REACHED if aim == "cost" else NO_VALIDATION)
         return Chosen(
-            aim=aim,
             trade_off=(),
             utility=nothing,
             gain=nothing,
@@ -170,7 +168,6 @@ def _chosen(aim: Aim, points: Sequence[tuple[Policy, Point | None]], marks: Mark
     outcomes = [policy.outcome(point.trade_off, tested.utility, tested.cost) for policy, point in known]
     utility, cost = (marks.means(np.mean([outcome[i] for outcome in outcomes], axis=0)) for i in (0, 1))
     return Chosen(
-        aim=aim,
         trade_off=tuple(point.trade_off for _, point in known),
         utility=told(utility),
         gain=told(utility - marks.utility[:, marks.best]),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.results.savings import Aim, Mark
+from mmr_core.results import Aim, Mark
 from mmr_core.runner.fit import (
     VALIDATION_TIE,
     Answer,

@@ -7,6 +7,7 @@ corners belong together. Nothing here is random from run to run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,17 +15,16 @@ import numpy as np
 import pytest
 
 from mmr_core.numerics.metrics import CostRange, Frontier, frontier, measure
-from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument
+from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_leaderboard.schema import (
     Audit,
     Check,
     Comparison,
     DatasetFacts,
     Entry,
-    FindingDocument,
     Latency,
     Leaderboard,
-    ModelFacts,
+    PublishedFinding,
     Reference,
     Refused,
     RouterFacts,
@@ -84,30 +84,30 @@ def _shape(lift: float, shift: float) -> tuple[Frontier, CostRange]:
     return frontier(cost, np.clip(utility, 0, 1), within), within
 
 
-def estimate(value: float, width: float = 0.012) -> EstimateDocument:
-    return EstimateDocument(value=value, low=value - width, high=value + width)
+def estimate(value: float, width: float = 0.012) -> Estimate:
+    return Estimate(value=value, low=value - width, high=value + width)
 
 
-def infinite() -> EstimateDocument:
-    return EstimateDocument(value=None, low=1.04, high=None, infinite=("value", "high"))
+def infinite() -> Estimate:
+    return Estimate(value=math.inf, low=1.04, high=math.inf)
 
 
-def absent(reason: str) -> EstimateDocument:
-    return EstimateDocument(value=None, reason=reason)
+def absent(reason: str) -> Estimate:
+    return Estimate(value=None, reason=reason)
 
 
-def metrics(lift: float, shift: float = 0.0, width: float = 0.012) -> MetricsDocument:
+def metrics(lift: float, shift: float = 0.0, width: float = 0.012) -> Metrics:
     line, within = _shape(lift, shift)
     found = measure(line, within)
     assert found["nauc_log"] is not None
     never_reached = lift == NEVER_REACHED
-    return MetricsDocument(
-        nauc=estimate(found["nauc"], width),
-        skill=estimate(lift / 0.2, 0.05),
-        nauc_log=absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found["nauc_log"], width),
-        peak=estimate(found["peak"], width),
-        qnc=infinite() if never_reached else estimate(found["qnc"], 0.06 * found["qnc"]),
-    )
+    return {
+        "nauc": estimate(found["nauc"], width),
+        "skill": estimate(lift / 0.2, 0.05),
+        "nauc_log": absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found["nauc_log"], width),
+        "peak": estimate(found["peak"], width),
+        "qnc": infinite() if never_reached else estimate(found["qnc"], 0.06 * found["qnc"]),
+    }
 
 
 def corners(lift: float, shift: float = 0.0) -> tuple[tuple[float, float], ...]:
@@ -151,11 +151,11 @@ def entry(slug: str, name: str, lift: float, rank: int | None, **changes: Any) -
         "rank_low": None if rank is None else max(1, rank - 1),
         "rank_high": None if rank is None else rank + 2,
         "metrics": metrics(lift),
-        "chosen": ChosenDocument(
-            utility=estimate(_utility_at(1.2e-3, lift) - 0.004),
-            cost=estimate(1.2e-3, 1e-4),
-            trade_off=absent("it differs between seeds"),
-        ),
+        "chosen": {
+            "utility": estimate(_utility_at(1.2e-3, lift) - 0.004),
+            "cost": estimate(1.2e-3, 1e-4),
+            "trade_off": absent("it differs between seeds"),
+        },
         "datasets": {dataset: metrics(lift, shift, 0.03) for dataset, (_, _, shift) in DATASETS.items()},
         "scenarios": {"ocr": metrics(lift, 0.02), "general-vqa": metrics(lift), "math": metrics(lift, -0.16)},
         "frontier": corners(lift),
@@ -218,7 +218,7 @@ def _hostile(lift: float, rank: int) -> Entry:
             signed_off={"placebo-skill": 'looked at <b>by hand</b> & "found" harmless'},
         ),
         findings=(
-            FindingDocument(
+            PublishedFinding(
                 code="excess-residual",
                 where="row `1` | <x>",
                 message="chose <b>right</b> against the odds",
@@ -300,9 +300,9 @@ def _references() -> tuple[Reference, ...]:
     )
 
 
-def _models(shift: float) -> tuple[ModelFacts, ...]:
+def _models(shift: float) -> tuple[SingleModel, ...]:
     return tuple(
-        ModelFacts(name=name, title=title, utility=utility + shift, cost=cost)
+        SingleModel(name=name, title=title, utility=utility + shift, cost=cost)
         for name, (title, utility, cost) in MODELS.items()
     )
 
@@ -364,7 +364,7 @@ def leaderboard(**changes: Any) -> Leaderboard:
                 slug="wrong-pins",
                 display_name="Wrong <pins>",
                 findings=(
-                    FindingDocument(
+                    PublishedFinding(
                         code="stale-pins", where="submission.toml: pins.table", message="is another table's digest"
                     ),
                 ),
@@ -373,14 +373,14 @@ def leaderboard(**changes: Any) -> Leaderboard:
                 slug="two-answers",
                 display_name="Two | answers",
                 findings=(
-                    FindingDocument(
+                    PublishedFinding(
                         code="two-decisions",
                         where="decisions.parquet",
                         message="240 instances have two decisions",
                         examples=("mmstar_17 at 0", "mmstar_18 at 0"),
                         count=240,
                     ),
-                    FindingDocument(
+                    PublishedFinding(
                         code="extra-column", where="decisions.parquet: cost", message="has a column 'cost'"
                     ),
                 ),

@@ -13,14 +13,14 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from mmr_core.results.schema import Part
+from mmr_leaderboard.schema import StrictModel
 
 FILE = "choices.json"
 
 Index = Annotated[int, Field(ge=0)]
 
 
-class EntryChoices(Part):
+class EntryChoices(StrictModel):
     """The choices of one version of an entry.
 
     :ivar digest: of the submission.
@@ -33,7 +33,7 @@ class EntryChoices(Part):
     superseded: tuple[tuple[Index, ...], ...] = ()
 
 
-class Choices(Part):
+class Choices(StrictModel):
     """All choices of a board.
 
     :ivar split_digest: of the split whose test instances the choices are for, in canonical order.

@@ -304,7 +304,7 @@ def _near(old: int | None, new: int | None, room: int | None) -> bool:
 
 
 def _nauc(entry: Entry) -> float:
-    value = entry.metrics.nauc.value
+    value = entry.metrics["nauc"].value
     return 0.0 if value is None else value
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmr_core.numerics.bootstrap import LEVEL
-from mmr_core.runner.lineup import library_versions
-from mmr_core.runner.references import MODEL_PREFIX
+from mmr_core.runner.provenance import library_versions
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
+from mmr_core.specs import UNIFORM
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, tier_of, unranked_because
@@ -19,9 +20,8 @@ from mmr_leaderboard.schema import (
     Comparison,
     DatasetFacts,
     Entry,
-    FindingDocument,
     Leaderboard,
-    ModelFacts,
+    PublishedFinding,
     Reference,
     Refused,
     RouterFacts,
@@ -31,11 +31,11 @@ from mmr_leaderboard.schema import (
 )
 
 TITLES = {
-    "oracle": "Oracle, cost-aware",
-    "oracle-cost-unaware": "Oracle, cost-unaware",
-    "constant": "Constant: training means, query unseen",
-    "best-single": "Best single model",
-    "random": "Random: a model drawn uniformly",
+    ORACLE: "Oracle, cost-aware",
+    ORACLE_UNAWARE: "Oracle, cost-unaware",
+    CONSTANT: "Constant: training means, query unseen",
+    BEST_SINGLE: "Best single model",
+    UNIFORM: "Random: a model drawn uniformly",
 }
 
 
@@ -114,23 +114,16 @@ def _table(board: Board, scorer: BoardScorer) -> TableFacts:
                 title=spec.title,
                 scenario=spec.scenario,
                 test=tested.count(spec.name),
-                models=_models(scorer, spec.name),
+                models=scorer.models_of(spec.name),
             )
             for spec in specs
         ),
-        models=_models(scorer, column.spec.name),
+        models=scorer.models_of(column.spec.name),
         cheapest=names[whole.singles.cheapest],
         dearest=names[whole.singles.dearest],
         best=names[whole.singles.best],
         cost_low=whole.within.low,
         cost_high=whole.within.high,
-    )
-
-
-def _models(scorer: BoardScorer, dataset: str) -> tuple[ModelFacts, ...]:
-    return tuple(
-        ModelFacts(name=model.name, title=model.title, utility=model.utility, cost=model.cost)
-        for model in scorer.models_of(dataset)
     )
 
 
@@ -203,7 +196,7 @@ def _failed(one: JudgedSubmission) -> Refused:
     return Refused(slug=one.slug, display_name=one.manifest.display_name, findings=one.verdict.findings)
 
 
-def refusal(slug: str, display_name: str, findings: Sequence[FindingDocument]) -> Refused:
+def refusal(slug: str, display_name: str, findings: Sequence[PublishedFinding]) -> Refused:
     """A submission that was refused before anything ran."""
     return Refused(slug=slug, display_name=display_name, findings=tuple(findings))
 
@@ -235,7 +228,7 @@ def _comparison(pair: Pair, slugs: Sequence[str]) -> Comparison:
 
 
 def _nauc(one: JudgedSubmission) -> float:
-    value = None if one.verdict.figures is None else one.verdict.figures.metrics.nauc.value
+    value = None if one.verdict.figures is None else one.verdict.figures.metrics["nauc"].value
     if value is None:
         raise ValueError(f"{one.slug} has no nAUC")
     return value

@@ -14,7 +14,7 @@ from pathlib import Path
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.jobs.material import material
@@ -29,7 +29,7 @@ from mmr_leaderboard.sandbox.contract import Limits, Method, Sandbox
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
-from mmr_leaderboard.schema import FindingDocument, Leaderboard, Refused
+from mmr_leaderboard.schema import Leaderboard, PublishedFinding, Refused
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.pins import expected_of
 from mmr_leaderboard.submission.validation import Submission, judge_all
@@ -272,16 +272,7 @@ def _refused(submission: Submission) -> Refused:
     return Refused(
         slug=submission.slug,
         display_name=submission.slug if manifest is None else manifest.display_name,
-        findings=tuple(
-            FindingDocument(
-                code=found.code,
-                where=found.where,
-                message=found.message,
-                examples=found.examples,
-                count=found.count,
-            )
-            for found in submission.findings
-        ),
+        findings=tuple(PublishedFinding.of(found) for found in submission.findings),
     )
 
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError
-from mmr_core.runner.lineup import library_versions
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
+from mmr_core.runner.provenance import library_versions
 from mmr_core.runner.references import CONSTANT
 from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
 from mmr_leaderboard.audit.frame import representative_points
@@ -35,7 +35,7 @@ from mmr_leaderboard.packaging.wheel_sources import WheelSources
 from mmr_leaderboard.ranking.scoring import BoardScorer, latency
 from mmr_leaderboard.ranking.verdicts import RouterRun, Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.sandbox.contract import Limits, Sandbox
-from mmr_leaderboard.schema import Check, FindingDocument
+from mmr_leaderboard.schema import Check, PublishedFinding
 from mmr_leaderboard.submission.manifest import Router
 from mmr_leaderboard.submission.validation import Submission
 
@@ -157,7 +157,7 @@ class Referee:
         found = {one.code for one in run.findings}
         ran = Verdict(
             figures=None,
-            findings=tuple(_document(one) for one in run.findings),
+            findings=tuple(PublishedFinding.of(one) for one in run.findings),
             checks=tuple(
                 Check(
                     code=check.code,
@@ -287,8 +287,4 @@ def _decides(matrices: NDArray[np.float64]) -> bool:
 
 
 def _failure(findings: Sequence[Finding]) -> Verdict:
-    return Verdict(figures=None, findings=tuple(_document(found) for found in findings))
-
-
-def _document(found: Finding) -> FindingDocument:
-    return FindingDocument(**asdict(found))
+    return Verdict(figures=None, findings=tuple(PublishedFinding.of(found) for found in findings))

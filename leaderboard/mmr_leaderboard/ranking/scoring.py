@@ -12,31 +12,24 @@ from pydantic import FiniteFloat
 from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import Operating, interval
 from mmr_core.numerics.metrics import CostRange, frontier
-from mmr_core.results.document import estimate_document, metrics_document
-from mmr_core.results.model import Row, SingleModel
-from mmr_core.results.schema import ChosenDocument, EstimateDocument, MetricsDocument, Part
+from mmr_core.results import Estimate, Metrics, OperatingPoint, Row, SingleModel
 from mmr_core.runner.measure import Answers, Yardstick
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.references import TestSet, parts_of, test_set
 from mmr_core.runner.summary import averaged
-from mmr_leaderboard.schema import Latency
+from mmr_core.specs import UNIFORM
+from mmr_leaderboard.schema import Latency, Point, StrictModel
 
 Floats = NDArray[np.float64]
-Point = tuple[FiniteFloat, FiniteFloat]
-"""Cost and utility."""
-
 POINTS = 200
 """The most operating points, and the most corners of a frontier, that are published per row."""
-
-UNIFORM = "random"
-"""The reference row that draws a model uniformly for every query."""
 
 
 LATENCY_DRAWS, LATENCY_SEED = 1000, 0
 
 
-class Figures(Part):
+class Figures(StrictModel):
     """All figures of one row; a pydantic model, because it is kept between runs.
 
     :ivar chosen: None for rows that cannot choose an operating point on validation.
@@ -47,10 +40,10 @@ class Figures(Part):
     :ivar draws: B nAUCs, one per draw; None for a draw without one.
     """
 
-    metrics: MetricsDocument
-    chosen: ChosenDocument | None
-    datasets: dict[str, MetricsDocument]
-    scenarios: dict[str, MetricsDocument]
+    metrics: Metrics
+    chosen: OperatingPoint | None
+    datasets: dict[str, Metrics]
+    scenarios: dict[str, Metrics]
     frontier: tuple[Point, ...]
     points: tuple[Point, ...]
     dataset_frontiers: dict[str, tuple[Point, ...]]
@@ -129,14 +122,11 @@ class BoardScorer:
         for part, own in zip(self._parts, rows, strict=True):
             by_scenario.setdefault(part.scenario, []).append(own)
         return Figures(
-            metrics=metrics_document(row.metrics),
-            chosen=ChosenDocument(**{name: estimate_document(value) for name, value in row.chosen.items()})
-            if chosen and row.chosen
-            else None,
-            datasets={part.name: metrics_document(own.metrics) for part, own in zip(self._parts, rows, strict=True)},
+            metrics=row.metrics,
+            chosen=(row.chosen or None) if chosen else None,
+            datasets={part.name: own.metrics for part, own in zip(self._parts, rows, strict=True)},
             scenarios={
-                scenario: metrics_document(averaged([[own] for own in members])[0].metrics)
-                for scenario, members in by_scenario.items()
+                scenario: averaged([[own] for own in members])[0].metrics for scenario, members in by_scenario.items()
             },
             frontier=self._frontier(self.whole, row.name, policy),
             points=_thinned(row.curves[0].cost, row.curves[0].utility),
@@ -185,7 +175,7 @@ def latency(single_seconds: Floats, batch_rates: Floats) -> Latency | None:
     return Latency(
         median_ms=_milliseconds(known, drawn, 0.5),
         p99_ms=_milliseconds(known, drawn, 0.99),
-        queries_per_second=EstimateDocument(value=float(np.median(rates)), low=low, high=high),
+        queries_per_second=Estimate(value=float(np.median(rates)), low=low, high=high),
         asked=len(known),
     )
 
@@ -195,7 +185,7 @@ def _drawn(times: Floats) -> Floats:
     return times[np.random.default_rng(LATENCY_SEED).integers(0, len(times), (LATENCY_DRAWS, len(times)))]
 
 
-def _milliseconds(known: Floats, drawn: Floats, share: float) -> EstimateDocument:
+def _milliseconds(known: Floats, drawn: Floats, share: float) -> Estimate:
     ends = interval(np.quantile(drawn, share, axis=1, method="inverted_cdf") * 1000)
     value = float(np.quantile(known, share, method="inverted_cdf")) * 1000
-    return EstimateDocument(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)
+    return Estimate(value=value, low=ends[0] if ends else None, high=ends[1] if ends else None)

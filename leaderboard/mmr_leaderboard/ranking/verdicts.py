@@ -13,17 +13,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, FiniteFloat, JsonValue, ValidationError
 
 from mmr_core.errors import MMRError
-from mmr_core.results.schema import Part
 from mmr_core.store.atomic import write_atomically
 from mmr_leaderboard.ranking.scoring import Figures
 from mmr_leaderboard.sandbox.contract import Method
-from mmr_leaderboard.schema import Check, FindingDocument, Latency
+from mmr_leaderboard.schema import Check, Latency, PublishedFinding, StrictModel
 
 LONGEST = 10_000
 """The most bytes of a router's statement of its parameters."""
 
 
-class RouterRun(Part):
+class RouterRun(StrictModel):
     """The router as it ran, as stated by the isolated process; nothing depends on it."""
 
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
@@ -43,7 +42,7 @@ class RouterRun(Part):
         return told if len(text) <= LONGEST else None
 
 
-class Verdict(Part):
+class Verdict(StrictModel):
     """Everything about one entry that takes time to compute.
 
     :ivar figures: None if the entry failed; `findings` then say why.
@@ -53,7 +52,7 @@ class Verdict(Part):
     """
 
     figures: Figures | None
-    findings: tuple[FindingDocument, ...] = ()
+    findings: tuple[PublishedFinding, ...] = ()
     checks: tuple[Check, ...] = ()
     latency: Latency | None = None
     isolation: Method | None = None

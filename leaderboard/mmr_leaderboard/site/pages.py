@@ -13,21 +13,23 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmr_core.errors import DataError
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.numbers import ratio, with_interval
-from mmr_core.render.styles import PALETTE
+from mmr_core.render.plots.palette import COLOURS
 from mmr_leaderboard import wording
+from mmr_leaderboard.board_tables import RANKED_BY, SHOWN_FIGURES
 from mmr_leaderboard.schema import Entry, Leaderboard
 from mmr_leaderboard.site import payload
 from mmr_leaderboard.site.facts import audit_tests, check_rows, comparisons, entry_facts
 from mmr_leaderboard.site.plot import (
     BOTTOM,
-    DARK_PALETTE,
     HEIGHT,
     LEFT,
     RIGHT,
@@ -35,9 +37,10 @@ from mmr_leaderboard.site.plot import (
     WIDTH,
     Picture,
     dash_lengths,
+    marker_path,
     picture,
 )
-from mmr_leaderboard.site.scopes import Scope, bars, cell, cells, scopes
+from mmr_leaderboard.site.scopes import Scope, bars, cells, scopes, sortable
 from mmr_leaderboard.submission.manifest import SLUG
 from mmr_leaderboard.wording import shown
 
@@ -141,19 +144,24 @@ def _environment() -> Environment:
         "rank_range": wording.rank_range,
         "joined": wording.joined,
         "row_key": payload.row_key,
+        "sortable": sortable,
         "dashes": dash_lengths,
+        "marker": marker_path,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
-        "with_interval": lambda document: with_interval(document.estimate()),
-        "per_second": lambda document: with_interval(document.estimate(), _whole),
+        "with_interval": with_interval,
+        "per_second": lambda estimate: with_interval(estimate, _whole),
     }
     environment.globals |= {
         "words": wording,
-        "cell": cell,
+        "metrics": METRICS,
+        "ranked_by": RANKED_BY,
+        "figure_columns": SHOWN_FIGURES,
+        "figure_groups": [
+            (group, len(list(columns))) for group, columns in groupby(SHOWN_FIGURES, key=lambda column: column.group)
+        ],
         "cells": cells,
-        "cost_interval": wording.cost_interval,
         "table_facts": wording.table_facts,
         "scenario_title": wording.scenario_title,
-        "palette": list(range(len(PALETTE))),
         "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
     }
     return environment
@@ -189,9 +197,8 @@ def _script() -> str:
 
 @cache
 def _style() -> str:
-    colours = zip(PALETTE, DARK_PALETTE, strict=True)
-    light = "".join(f"--c{place}:{colour};" for place, colour in enumerate(PALETTE))
-    both = "".join(f"--c{place}:light-dark({day},{night});" for place, (day, night) in enumerate(colours))
-    inks = "".join(f".c{place}{{--ink-of:var(--c{place})}}\n" for place in range(len(PALETTE)))
+    light = "".join(f"--c{place}:{day};" for place, (day, _) in enumerate(COLOURS))
+    both = "".join(f"--c{place}:light-dark({day},{night});" for place, (day, night) in enumerate(COLOURS))
+    inks = "".join(f".c{place}{{--ink-of:var(--c{place})}}\n" for place in range(len(COLOURS)))
     supported = f"@supports (color:light-dark(#000,#fff)){{:root{{{both}}}}}"
     return f"{_asset('site.css')}:root{{{light}}}\n{supported}\n{inks}"

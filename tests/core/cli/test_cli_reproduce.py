@@ -31,7 +31,7 @@ from mmr_core.contracts import Prediction
 from mmr_core.hookspecs import hookimpl
 from mmr_core.specs import ComponentSpec
 from mmr_core.studies import Cell, Entry, Exhibit, Finding, Gap, Line, Sheet, StudyReport, Unavailable
-from mmr_core.results.records import averaged
+from mmr_core.results import averaged
 
 
 class Counted:

@@ -86,15 +86,15 @@ def test_a_fault_is_told_and_makes_the_exit_code_one(capsys):
     assert "not finite" in failed["finite-answers"]["came"]
     assert main(["plugins", "check", "loud", "--set", "level=NaN"]) == 1
     printed = capsys.readouterr().out
-    for line in ("expected: predict gives a finite", "came: PluginError: router", "contract: mmr_core.contracts."):
+    for line in ("expected: predict returns a finite", "came: PluginError: router", "contract: mmr_core.contracts."):
         assert line in printed
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["lout"], "no component and no distribution 'lout', did you mean 'loud'?; see 'mmr plugins list'"),
-        (["loud", "--kind", "model"], "no model and no distribution 'loud'"),
+        (["lout"], "no component or distribution 'lout', did you mean 'loud'?; see 'mmr plugins list'"),
+        (["loud", "--kind", "model"], "no model or distribution 'loud'"),
         (["loud", "--kind", "rooter"], "did you mean 'router'"),
         (["loud", "--set", "level"], "--set 'level' is not an assignment; write it as PARAMETER=VALUE"),
         (["loud", "--set", "levle=1"], "no parameter 'levle', did you mean 'level'"),

@@ -46,7 +46,7 @@ def test_ranked_entries_stand_in_the_first_table_in_order_with_range_tie_and_int
     rows = tables(page)[0][2:]
     assert len(rows) == 9
     assert rows[0].startswith("| 1= (1–3) | **MLP matrix factorisation** (mlp-mf)<br>Ada Lovelace, Charles Babbage |")
-    nauc = board.entries[0].metrics.nauc
+    nauc = board.entries[0].metrics["nauc"]
     assert f"| {nauc.value:.3f}<br>[{nauc.low:.3f}, {nauc.high:.3f}] |" in rows[0]
     assert rows[2].startswith("| 3 (2–5) |")
 

@@ -209,7 +209,7 @@ def test_ranks_follow_nauc_and_what_cannot_be_told_apart_shares_its_place(ground
         ground.plug(slug, router)
         stage.answer(router, right=right, seed=seed)
     board = ground.run().board
-    naucs = [entry.metrics.nauc.value for entry in board.entries]
+    naucs = [entry.metrics["nauc"].value for entry in board.entries]
     assert naucs == sorted(naucs, reverse=True)
     assert board.entries[0].slug == "best"
     assert [entry.rank for entry in board.entries] == [1, 2, 2]

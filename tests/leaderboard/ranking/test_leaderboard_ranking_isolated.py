@@ -24,7 +24,7 @@ def test_a_built_in_router_is_reproduced_ranked_and_remembered(ground, method, m
     router, by_hand = first.board.entries
     assert (router.slug, router.tier, router.rank, router.isolation) == ("router", "reproduced", 1, method)
     assert router.router.parameters["clusters"] == 20
-    assert router.chosen.utility.value is not None
+    assert router.chosen["utility"].value is not None
     assert router.latency.median_ms.low <= router.latency.median_ms.value <= router.latency.median_ms.high
     assert {check.code for check in router.checks} >= {"not-deterministic", "order-matters", "ids-matter"}
     assert all(check.passed for check in router.checks)

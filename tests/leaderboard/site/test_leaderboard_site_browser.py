@@ -197,7 +197,7 @@ def test_the_dataset_picker_changes_figures_bars_and_frontier(site: Site, board:
     ticks = site.ask("[...document.querySelectorAll('.canvas .tick')].map(t => t.textContent)")
     site.pick("#controls [data-scope]", "dataset/mathvision")
     found = site.values("nauc")
-    assert found == [entry.datasets["mathvision"].nauc.value for entry in board.entries if entry.rank is not None]
+    assert found == [entry.datasets["mathvision"]["nauc"].value for entry in board.entries if entry.rank is not None]
     assert found != before
     assert site.one("[data-scope-title]").text == "On MathVision"
     assert "Figures on MathVision, 800 test instances." in site.one("#status").text
@@ -205,7 +205,7 @@ def test_the_dataset_picker_changes_figures_bars_and_frontier(site: Site, board:
     assert site.ask("document.querySelector('[data-plot] select').value") == "dataset/mathvision"
     assert site.one('[data-key="entry/kmeans"] .line').get_attribute("d") != line
     site.pick("[data-plot] [data-scope]", "scenario/ocr")
-    assert site.values("nauc")[0] == board.entries[0].scenarios["ocr"].nauc.value
+    assert site.values("nauc")[0] == board.entries[0].scenarios["ocr"]["nauc"].value
     assert "an average has no frontier of its own" in site.one("[data-canvas]").text
     site.one(".picks button").click()
     assert site.one("[data-scope-title]").text == "On OCRBench"
