@@ -24,7 +24,7 @@ Part = Literal["train", "validation", "test"]
 
 
 def h(tag: str, dataset: str, dataset_idx: str) -> float:
-    """A number in [0, 1] that depends on nothing but its arguments.
+    """A number in [0, 1] that depends only on its arguments.
 
     :param dataset: the canonical name of the instance's own dataset, within mixtures too.
     :param dataset_idx: the whole id, such as "MathVision_12".

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.authors.protocol import ORACLE, RANDOM, AuthorsResult, authors_split, evaluate_authors, unit_rows
+from mmr_core.authors.protocol import ORACLE, AuthorsResult, authors_split, evaluate_authors, unit_rows
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import UnknownNameError, UsageError
 from mmr_core.features import FeatureSource, PrecomputedFeatures
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import ComponentShelf
-from mmr_core.specs import DatasetSpec
+from mmr_core.specs import UNIFORM, DatasetSpec
 
 Rows = NDArray[np.float32]
 
@@ -65,7 +65,7 @@ def run_authors(
     :raises UsageError: if a router has no preset.
     :raises MMRError: as `evaluate_authors` does.
     """
-    chosen = [RANDOM, ORACLE, *routers.names()] if names is None else list(names)
+    chosen = [UNIFORM, ORACLE, *routers.names()] if names is None else list(names)
     lineup = [(name, partial(routers.create, _with_preset(name, routers))) for name in chosen]
     makers = {name: partial(fusions.create, name) for name in fusions.names()}
     columns: dict[str, AuthorsResult] = {}
@@ -80,7 +80,7 @@ def run_authors(
         )
     return AuthorsRun(
         columns=columns,
-        lineup=tuple(_entry(name, routers) for name in chosen if name not in (RANDOM, ORACLE)),
+        lineup=tuple(_entry(name, routers) for name in chosen if name not in (UNIFORM, ORACLE)),
         features=dict(source.describe()),
         seed=seed,
         source=table.source,
@@ -96,14 +96,14 @@ def _entry(name: str, routers: ComponentShelf) -> AuthorsEntry:
 
 
 def _with_preset(name: str, routers: ComponentShelf) -> str:
-    if name in (RANDOM, ORACLE):
+    if name in (UNIFORM, ORACLE):
         return name
     try:
         return routers.label(routers.find(name))
     except UnknownNameError as error:
         raise UsageError(
             f"router {name!r} has no preset in --protocol authors (networks are unseeded in the authors' program)",
-            fix=f"choose from {', '.join((RANDOM, ORACLE, *routers.names()))}",
+            fix=f"choose from {', '.join((UNIFORM, ORACLE, *routers.names()))}",
         ) from error
 
 

@@ -90,6 +90,7 @@ def run(
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
+    from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.evaluate import run_paper
     from mmr_core.runner.executor import processors
     from mmr_core.runner.tasks import FINISHED
@@ -118,9 +119,14 @@ def run(
                 "--set": bool(parameters),
             }
         )
+    finished = cache_root() / FINISHED
     with progress(shown=not json) as watch:
         # A mistyped router is an error before the table is opened.
-        entrants, skipped = ([], {}) if protocol is ProtocolName.AUTHORS else lineup(router, found.routers, parameters)
+        entrants, skipped = (
+            ([], {})
+            if protocol is ProtocolName.AUTHORS
+            else lineup(router, found.routers, parameters, CellCache(finished))
+        )
         table = prepared_table(data, found, watch, models=models, prices=prices)
         source = feature_source(
             choice,
@@ -163,7 +169,7 @@ def run(
                 ),
                 jobs=jobs or processors(),
                 cluster=cluster,
-                cache=cache_root() / FINISHED,
+                cache=finished,
                 fresh=fresh,
                 skipped_routers=skipped,
                 price_sheet=price_sheet_version(prices),

@@ -76,6 +76,7 @@ def savings(
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
+    from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.executor import processors
     from mmr_core.runner.tasks import FINISHED
     from mmr_core.savings.page import measure_savings
@@ -92,8 +93,9 @@ def savings(
         parameters=parameters,
     )
     check_out_folder(out)
+    finished = cache_root() / FINISHED
     with progress(shown=not json) as watch:
-        entrants, skipped = lineup(router, found.routers, parameters)
+        entrants, skipped = lineup(router, found.routers, parameters, CellCache(finished))
         table = prepared_table(store, found, watch, models=models, prices=prices)
         result = measure_savings(
             table,
@@ -105,7 +107,7 @@ def savings(
             every_model=every_model,
             jobs=jobs or processors(),
             cluster=cluster,
-            cache=cache_root() / FINISHED,
+            cache=finished,
             fresh=fresh,
             price_sheet=price_sheet_version(prices),
             skipped_routers=skipped,

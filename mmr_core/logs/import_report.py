@@ -1,4 +1,4 @@
-"""What a look at a log found, as lines, rows of a table, and JSON."""
+"""What an inspection of a log found, as lines, rows of a table, and JSON."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from mmr_core.logs.survey import Found
 
 _ROWS = 100
-"""How many datasets x models are shown on a terminal."""
+"""How many (dataset, model) rows are shown on a terminal."""
 
 
 def summary(seen: Inspection) -> str:
     """One line on the whole of a log."""
     found = seen.survey
     if found is None:
-        return f"{seen.source.path}: there is something to choose before it can be looked at"
+        return f"{seen.source.path}: something must be chosen before it can be inspected"
     pairs = found.pairs()
     means = len(found.aggregates)
     return (
@@ -40,7 +40,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def coverage(seen: Inspection) -> tuple[tuple[str, ...], list[tuple[object, ...]], int]:
-    """Columns (three texts, then numbers), rows for the first (dataset, model)s, and how many rows are left out."""
+    """Columns (three texts, then numbers), rows for the first (dataset, model) pairs, and how many are left out."""
     columns = ("dataset", "model", "told apart by", "cells", "of", "scored", "tokens", "costs", "mean utility")
     if seen.survey is None or seen.names is None:
         return columns, [], 0

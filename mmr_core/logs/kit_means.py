@@ -1,4 +1,4 @@
-"""Whether what was imported has the means that the kit itself states."""
+"""Compares the means of the imported utilities with those that the kit itself states."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _AXES = ("run", "judge", "filter", "metric", "scorer")
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """One mean of the kit beside ours.
+    """One of the kit's means beside ours.
 
     :param dataset, model: canonical names.
     :param category: where not "", the mean is over its instances alone.
     :param kit, imported: the two means.
-    :param instances: how many known utilities ours is over.
+    :param instances: how many known utilities ours is taken over.
     :param source: the file that states the kit's.
     """
 
@@ -40,7 +40,7 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two are no further apart than the tolerance."""
+        """Whether the two differ by at most the tolerance."""
         return abs(self.kit - self.imported) <= self.tolerance
 
     def __str__(self) -> str:

@@ -37,7 +37,7 @@ _NUMBERS = ("utility", *AMOUNTS)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assembled:
-    """A table, where its outcomes came from, and what a person should read about it."""
+    """A table, where its outcomes came from, and notices for the user."""
 
     table: OutcomeTable
     origins: OriginsOf
@@ -54,7 +54,7 @@ def assemble(
 ) -> Assembled:
     """Reads the log again, and puts what was chosen into a table.
 
-    A number that cannot be (a utility outside [0, 1], a negative cost) is a fault of its row, and unknown.
+    An impossible number (a utility outside [0, 1], a negative cost) is a fault of its row, and becomes unknown.
 
     :raises DataError: if the log has changed since it was surveyed, or nothing that was chosen can be used.
     """
@@ -74,7 +74,7 @@ def assemble(
 
 
 class _Filling:
-    """Arrays of the table on their way: [N] for instances, [N, K] for outcomes."""
+    """The arrays of the table while they are filled: [N] for instances, [N, K] for outcomes."""
 
     def __init__(self, survey: Survey, names: LogNames, chosen: ChosenGroups, source: LogSource) -> None:
         self._survey, self._names, self._source = survey, names, source
@@ -108,7 +108,7 @@ class _Filling:
             self._averaged[codes] = pair in chosen.averaged
 
     def add(self, cells: Cells) -> None:
-        """Takes over what was chosen of a batch."""
+        """Takes the chosen records of a batch."""
         taken = np.flatnonzero(self._wanted[cells.group])
         if not len(taken):
             return
@@ -149,7 +149,7 @@ class _Filling:
         :raises DataError: if no outcome is among it.
         """
         if not (self._traces.words >= 0).any():
-            raise DataError("nothing that was chosen can be used", where=str(self._source.path))
+            raise DataError("none of the chosen records can be used", where=str(self._source.path))
         if self._averages is not None:
             self._averages.put_into(self._numbers, self._traces)
         utility, cost, words = self._numbers["utility"], self._numbers["cost"], self._traces.words
@@ -187,7 +187,7 @@ class _Filling:
         )
 
     def _describe(self, cells: Cells, taken: NDArray[np.intp], rows: NDArray[np.int64]) -> None:
-        """Keeps what the first record that says anything says of an instance, and notes who says something else."""
+        """Keeps the first text that a record states for each instance, and notes records that state another."""
         for name in _TEXTS:
             if not cells.records.constant(name) or cells.records.column(name):
                 values, kept, differing = cells.records.values(name), self._texts[name], self._differing[name]
@@ -209,7 +209,7 @@ class _Filling:
 
     def _notices(self, table: OutcomeTable) -> list[str]:
         notices = [
-            f"{len(rows)} instances have another {name} in another record; the first is kept: "
+            f"{len(rows)} instances have a different {name} in another record; the first is kept: "
             f"{', '.join(repr(self._ids[row]) for row in sorted(rows)[:3])}"
             for name, rows in self._differing.items()
             if rows
@@ -236,7 +236,7 @@ class _Averages:
             np.add.at(self._counts[name], (rows[known], columns[known]), 1)
 
     def put_into(self, numbers: Mapping[str, NDArray[np.float64]], traces: Traces) -> None:
-        """Replaces the numbers of averaged cells by their means; such a cell is in order if a repeat was scored."""
+        """Replaces the numbers of averaged cells by their means; such a cell is ok if any repeat was scored."""
         averaged = traces.averaged
         for name, array in (*numbers.items(), ("reasoning_tokens", traces.reasoning)):
             known = averaged & (self._counts[name] > 0)
@@ -266,7 +266,7 @@ def _rows_of(
 
 
 def _possible(cells: Cells, name: str, taken: NDArray[np.intp], source: LogSource) -> NDArray[np.float64]:
-    """The numbers of some records, unknown where they cannot be; the row of each such number is a fault."""
+    """The numbers of some records, unknown where impossible; the row of each such number is a fault."""
     numbers = (cells.utility if name == "utility" else cells.amounts[name])[taken]
     wrong = (numbers < 0) | ((numbers > 1) if name == "utility" else np.isinf(numbers))
     if not wrong.any():

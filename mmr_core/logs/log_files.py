@@ -39,7 +39,7 @@ def json_lines(file: Path, source: LogSource) -> Iterator[tuple[int, dict[str, A
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
                 cut = "" if line.endswith(b"\n") else ", and the file ends here: it was cut short"
-                source.fault(file, f"is no JSON ({_first_line(error)}){cut}", row=row)
+                source.fault(file, f"is not JSON ({_first_line(error)}){cut}", row=row)
                 continue
             if isinstance(value, dict):
                 yield row, value
@@ -52,7 +52,7 @@ def json_lines(file: Path, source: LogSource) -> Iterator[tuple[int, dict[str, A
 def json_document(file: Path) -> Any:
     """What a JSON file holds.
 
-    :raises DataError: if it cannot be read, is empty, or is no JSON.
+    :raises DataError: if it cannot be read, is empty, or is not JSON.
     """
     try:
         content = file.read_bytes()
@@ -63,7 +63,7 @@ def json_document(file: Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"is no JSON, or was cut short ({_first_line(error)})") from None
+        raise DataError(f"is not JSON, or was cut short ({_first_line(error)})") from None
 
 
 def table_rows(file: Path, source: LogSource, *, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
@@ -94,11 +94,11 @@ def table_rows(file: Path, source: LogSource, *, delimiter: str = ",") -> Iterat
                 if len(cells) == len(header):
                     yield row, dict(zip(header, cells, strict=True))
                 elif cells:
-                    source.fault(file, f"has {len(cells)} cells where the header has {len(header)}", row=row)
+                    source.fault(file, f"expected {len(header)} cells as in the header, got {len(cells)}", row=row)
         except UnicodeDecodeError as error:
-            raise DataError(f"is no text in UTF-8 ({_first_line(error)})") from None
+            raise DataError(f"is not UTF-8 text ({_first_line(error)})") from None
         except csv.Error as error:
-            raise DataError(f"is no table, or was cut short ({error})") from None
+            raise DataError(f"is not a table, or was cut short ({error})") from None
 
 
 def found(path: Path, pattern: str) -> list[Path]:

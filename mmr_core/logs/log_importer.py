@@ -38,7 +38,7 @@ class LogImporter(LogReader):
         inspection = inspect_log(self, path, context, responses=True)
         if inspection.open:
             raise UsageError(
-                f"there is something to choose first ({', '.join(question.key for question in inspection.open)})",
+                f"something must be chosen first ({', '.join(question.key for question in inspection.open)})",
                 where=str(path),
                 fix="run 'mmr data import PATH --out STORE', which asks, and use the store",
             )
@@ -113,7 +113,7 @@ def import_log(inspection: Inspection, context: ImportContext) -> ImportedLog:
     """
     found, names, chosen = inspection.survey, inspection.names, inspection.chosen
     if inspection.open or found is None or names is None or chosen is None:
-        raise UsageError(f"there is something to choose: {inspection.open[0].key}", where=str(inspection.source.path))
+        raise UsageError(f"something must be chosen first: {inspection.open[0].key}", where=str(inspection.source.path))
     assembled = assemble(inspection.importer, inspection.source, found, names, chosen, context.progress)
     return ImportedLog(assembled=assembled, agreements=compare(assembled.table, found.aggregates, names, chosen))
 

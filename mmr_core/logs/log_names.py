@@ -54,9 +54,7 @@ def names_of(datasets: Iterable[str], models: Iterable[str], context: ImportCont
         notices.append(f"no plugin knows these datasets; taken with scenario {_SCENARIO!r}: {', '.join(strangers)}")
     strange_models = [name for name, spec in known_models.items() if spec is None]
     if strange_models:
-        notices.append(
-            f"no plugin knows these models, so nothing but their names is known: {', '.join(strange_models)}"
-        )
+        notices.append(f"no plugin knows these models, so only their names are known: {', '.join(strange_models)}")
     specs = {name: spec or _ad_hoc(name) for name, spec in known.items()}
     twice = [name for name, count in Counter(spec.name for spec in specs.values()).items() if count > 1]
     if twice:
@@ -114,7 +112,7 @@ def _ad_hoc(name: str) -> DatasetSpec:
     safe = _UNSAFE.sub("-", name.lower()).strip("._-")
     prefix = _UNSAFE_PREFIX.sub("_", name).strip("_")
     if not safe or not prefix:
-        raise DataError(f"no name can be made of that of the dataset {name!r}", fix="rename it")
+        raise DataError(f"no dataset name can be made of {name!r}", fix="rename it")
     return DatasetSpec(name=safe, title=name, scenario=_SCENARIO, modalities=("text",), id_prefix=prefix)
 
 

@@ -126,14 +126,14 @@ class Records:
         strange = [name for name in self.columns if name not in Record._fields]
         lacking = [name for name in ("dataset", "model", "instance") if name not in self.columns]
         if strange or lacking:
-            what = f"a column {strange[0]!r} is unknown" if strange else f"a column {lacking[0]!r} is lacking"
+            what = f"a column {strange[0]!r} is unknown" if strange else f"a column {lacking[0]!r} is missing"
             raise DataError(f"{what} in a batch of records", where=str(self.file))
         if not _is_many(self.columns["instance"]):
             raise DataError("the column 'instance' has one value for all records", where=str(self.file))
         for name, values in self.columns.items():
             if _is_many(values) and len(values) != len(self):
                 raise DataError(
-                    f"the column {name!r} has {len(values)} values for {len(self)} records", where=str(self.file)
+                    f"column {name!r}: expected {len(self)} values, got {len(values)}", where=str(self.file)
                 )
 
     def __len__(self) -> int:
@@ -157,12 +157,14 @@ class Records:
     def numbers(self, name: str) -> NDArray[np.float64]:
         """The n values of a column as float64, NaN where they are None.
 
-        :raises DataError: if one is no number.
+        :raises DataError: if one is not a number.
         """
         try:
             numbers = np.array(self.column(name), dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise DataError(f"the column {name!r} has what is no number: {error}", where=str(self.file)) from None
+            raise DataError(
+                f"the column {name!r} has a value that is not a number: {error}", where=str(self.file)
+            ) from None
         return np.broadcast_to(numbers, (len(self),))
 
 
@@ -196,7 +198,7 @@ def canonical_id(value: object) -> str:
     :raises DataError: if there is no id.
     """
     if isinstance(value, bool) or value is None or (isinstance(value, float) and not np.isfinite(value)):
-        raise DataError(f"{value!r} is no id")
+        raise DataError(f"{value!r} is not an id")
     text = str(value.item() if isinstance(value, np.generic) else value).strip()
     if not text:
         raise DataError("an id is empty")

@@ -34,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A choice that is the person's to make.
+    """A choice that only the user can make.
 
     :param key: what goes before the "=" of `--select`, scope included: "judge", "judge:mmstar", "rescale".
     :param candidates: what may go behind it, each with a remark such as a count; empty where it is free text.
@@ -48,7 +48,7 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregate:
-    """The kit's own mean over a dataset, to compare with. None in an axis means that the kit does not tell them apart.
+    """The kit's own mean over a dataset, to compare ours with. An axis is None where the kit does not separate it.
 
     :param dataset, model: as in the records.
     :param value: in [0, 1].
@@ -80,9 +80,9 @@ def _ignore_position(done: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class LogSource:
-    """The path that is imported, and how.
+    """The path that is imported, and with which options.
 
-    :param settings: the person's answers to the importer's own questions: `--select key=value` for the keys of
+    :param settings: the user's answers to the importer's own questions: `--select key=value` for the keys of
         `LogImporter.settings`.
     :param responses: whether the models' answers are wanted.
     :param allow_pickle: whether files of pickle may be read, through `mmr_core.logs.pickles`.
@@ -104,7 +104,7 @@ class LogSource:
         return file.relative_to(self.path).as_posix() if file.is_relative_to(self.path) else str(file)
 
     def fault(self, file: Path, what: object, *, row: int = 0) -> None:
-        """Says that a file, or a row of it, cannot be used."""
+        """Reports that a file, or a row of it, cannot be used."""
         self.on_fault(Fault(file=self.name_of(file), row=row, what=str(what)))
 
 
@@ -125,22 +125,22 @@ class LogReader(ABC):
 
     @abstractmethod
     def sniff(self, path: Path) -> bool:
-        """Whether a path looks like this format: looks at names and first lines only, and raises nothing."""
+        """Whether a path looks like this format: reads names and first lines only, and never raises."""
 
     @abstractmethod
     def files(self, source: LogSource) -> Sequence[Path]:
-        """The files with records, in a fixed order; links that lead to files listed already are left out."""
+        """The files with records, in a fixed order; links to files that are listed already are left out."""
 
     @abstractmethod
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
-        """The records of one file, in batches, for every run, judge, filter, metric, scorer and repeat there is."""
+        """The records of one file, in batches, for every run, judge, filter, metric, scorer and repeat."""
 
     def aggregates(self, source: LogSource) -> Iterable[Aggregate]:
-        """The kit's own means, as far as its files state them; none unless a subclass knows better."""
+        """The kit's own means, as far as its files state them; none by default."""
         return ()
 
     def questions(self, source: LogSource) -> Iterable[Question]:
-        """What must be settled by `settings` before `records` can be called at all; nothing unless overridden."""
+        """What must be settled by `settings` before `records` can be called; nothing by default."""
         return ()
 
 
@@ -148,7 +148,7 @@ _SHOWN = 5
 
 
 class Faults:
-    """Faults as they come; of each file the first five rows are kept, and the others counted."""
+    """Collects faults: the first five rows of each file are kept, the others counted."""
 
     def __init__(self) -> None:
         self._kept: dict[str, list[Fault]] = {}
@@ -171,5 +171,5 @@ class Faults:
         for file, faults in self._kept.items():
             lines.extend(map(str, faults))
             if file in self._more:
-                lines.append(f"{file}: and {self._more[file]} rows more")
+                lines.append(f"{file}: and {self._more[file]} more rows")
         return lines

@@ -23,12 +23,12 @@ from mmr_core.errors import DataError
 
 _KINDS = "biufcSUO"
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, slice)
-_FOREIGN = "holds {}, and may have nothing but numpy arrays, pandas frames and plain containers"
+_FOREIGN = "holds {}, and only numpy arrays, pandas frames and plain containers may be read"
 
 
 class _Sealed(type):
     def __setattr__(cls, name: str, value: object) -> None:
-        raise DataError("wants to change what reads it")
+        raise DataError("tries to change its reader")
 
 
 class Dtype(metaclass=_Sealed):
@@ -152,7 +152,7 @@ class Latin(metaclass=_Sealed):
 
     def __new__(cls, text: Any = "", encoding: Any = "latin1", *ignored: object) -> Any:
         if not isinstance(text, str) or encoding != "latin1":
-            raise DataError(f"wants the encoding {encoding!r}")
+            raise DataError(f"asks for the encoding {encoding!r}")
         return text.encode("latin1")
 
 
@@ -165,7 +165,7 @@ class Octets(metaclass=_Sealed):
         if isinstance(content, str):
             return content.encode("latin1")
         if not isinstance(content, (bytes, bytearray)):
-            raise DataError("wants bytes that are not in it")
+            raise DataError("asks for bytes that it does not contain")
         return bytes(content)
 
 
@@ -311,13 +311,13 @@ class _Unpickler(pickle.Unpickler):
         found = _NAMES.get((module.replace("numpy._core.", "numpy.core."), name))
         if found is None:
             raise DataError(
-                f"wants {module}.{name}, and may have nothing but numpy arrays, pandas frames and plain containers",
+                f"asks for {module}.{name}, and only numpy arrays, pandas frames and plain containers may be read",
                 fix="save it as CSV or Parquet where it was made",
             )
         return found
 
     def persistent_load(self, pid: Any) -> Any:
-        raise DataError("refers to things outside of itself")
+        raise DataError("refers to objects outside itself")
 
 
 def load_pickle(file: Path) -> Any:
@@ -325,7 +325,7 @@ def load_pickle(file: Path) -> Any:
 
     Containers of the kind of a dictionary come as dictionaries, and indices of numbers as plain ones.
 
-    :raises DataError: if it holds anything else, in whatever depth, is no pickle, is cut short, or cannot be read.
+    :raises DataError: if it holds anything else, in whatever depth, is not a pickle, is cut short, or cannot be read.
     """
     try:
         with file.open("rb") as stream:
@@ -337,6 +337,6 @@ def load_pickle(file: Path) -> Any:
     except RecursionError:
         raise DataError("is nested too deeply") from None
     except MemoryError:
-        raise DataError("wants more memory than there is") from None
+        raise DataError("needs more memory than there is") from None
     except Exception as error:  # Damaged bytes make the machine of pickle fail in any way.
-        raise DataError(f"is no pickle, or is damaged ({type(error).__name__}: {error})") from None
+        raise DataError(f"is not a pickle, or is damaged ({type(error).__name__}: {error})") from None

@@ -85,11 +85,11 @@ def cells_of(records: Records, codes: dict[Group, int], places: dict[str, dict[s
     amounts = {name: records.numbers(name) for name in AMOUNTS}
     instances = records.values("instance")
     if not all(isinstance(instance, str) and instance for instance in instances):
-        raise DataError("an instance has no id, or one that is no text")
+        raise DataError("an instance has no id, or one that is not a text")
     try:
         row = np.broadcast_to(np.array(records.column("row"), dtype=np.int64), (len(records),))
     except (TypeError, ValueError) as error:
-        raise DataError(f"the column 'row' has what is no whole number: {error}") from None
+        raise DataError(f"the column 'row' has a value that is not a whole number: {error}") from None
     return Cells(
         records=records,
         row=row,
@@ -110,9 +110,9 @@ def _groups(records: Records, codes: dict[Group, int]) -> NDArray[np.int64]:
     for key in dict.fromkeys(keys):
         *texts, repeat = key
         if not all(isinstance(text, str) for text in texts) or not all(texts[:2]):
-            raise DataError(f"dataset, model and what tells records apart are not all texts: {key}")
+            raise DataError(f"dataset, model and the axes of choice must be texts, got {key}")
         if not isinstance(repeat, int) or repeat < 1:
-            raise DataError(f"{repeat!r} is no number of a repeat: they begin with 1")
+            raise DataError(f"{repeat!r} is not the number of a repeat: these begin with 1")
     found = {key: codes.setdefault(Group(*key), len(codes)) for key in dict.fromkeys(keys)}
     if len(keys) == 1:
         return np.full(len(records), found[keys[0]], dtype=np.int64)
@@ -273,7 +273,7 @@ def _aggregates(importer: LogReader, source: LogSource) -> tuple[Aggregate, ...]
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, DataError) else f"is not what it should be ({type(error).__name__}: {error})"
+    return str(error) if isinstance(error, DataError) else f"is malformed ({type(error).__name__}: {error})"
 
 
 class _Tally:

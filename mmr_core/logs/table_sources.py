@@ -139,7 +139,7 @@ def _taker(path: Path, registry: Registry, warn: Warn) -> Any:
             fix="choose with 'mmr data import FORMAT PATH --out STORE'",
         )
     if not takers:
-        raise DataError(f"is no store, and no importer knows its format{_known(registry)}", where=str(path))
+        raise DataError(f"is not a store, and no importer knows its format{_known(registry)}", where=str(path))
     return takers[0][1]
 
 
@@ -149,7 +149,7 @@ def _read(importer: Any, path: Path | None, context: ImportContext) -> OutcomeTa
         raise PluginError(
             f"importer {type(importer).__name__!r} gave a {type(table).__name__}, not an OutcomeTable",
             where=type(importer).__module__,
-            fix="report it to who wrote the plugin",
+            fix="report it to the plugin's author",
         )
     return table
 

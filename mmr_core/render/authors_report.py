@@ -14,7 +14,7 @@ from mmr_core.render.numbers import INFINITY
 from mmr_core.render.table import Section, Table, TableCell, TableColumn, TableRow, figure, label, name_column
 from mmr_core.render.together import write_together
 from mmr_core.render.writers import csv_text, markdown_part
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 
 _TITLES = {"nauc": "nAUC", "peak": "peak", "qnc": "QNC"}
 """Their figures: of the same names as those of `METRICS`, and measured otherwise."""

@@ -28,11 +28,10 @@ from mmr_core.results import Column, Difference, Estimate, MacroRow, Row, RowKin
 from mmr_core.results.paired import Comparison
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX
 from mmr_core.runner.summary import paired_differences
+from mmr_core.specs import UNIFORM
 
 R = TypeVar("R", Row, MacroRow)
 
-UNIFORM = "random"
-"""An ordinary router that stands among the references: the uniform choice."""
 
 ROUTERS, REFERENCES, SINGLE_MODELS = "routers", "references", "single models"
 RANKED_BY = next(iter(METRICS))

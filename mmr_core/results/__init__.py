@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mmr_core.results.cells import Cell, EncoderPair
 from mmr_core.results.estimates import (
     METRIC_NAMES,
     Draws,
@@ -29,7 +28,9 @@ from mmr_core.results.evaluation import (
 )
 from mmr_core.results.records import (
     Along,
+    Cell,
     CellFailure,
+    EncoderPair,
     Record,
     Results,
     averaged,
@@ -39,7 +40,6 @@ from mmr_core.results.records import (
 )
 from mmr_core.results.records_parquet import (
     read_results,
-    records_bytes,
     results_bytes,
     results_from,
     write_results,
@@ -67,7 +67,7 @@ from mmr_core.results.savings_result import (
     per_thousand,
     savings_json_schema,
 )
-from mmr_core.results.sidecar import curves_parquet, draws_parquet, read_draws, rows_bytes, rows_from
+from mmr_core.results.sidecar import curves_parquet, draws_parquet, read_draws
 
 __all__ = [
     "AIMS",
@@ -122,11 +122,8 @@ __all__ = [
     "per_thousand",
     "read_draws",
     "read_results",
-    "records_bytes",
     "results_bytes",
     "results_from",
-    "rows_bytes",
-    "rows_from",
     "savings_json_schema",
     "write_results",
 ]

@@ -161,7 +161,7 @@ class Slice(Stored):
     name: str = Field(description="of the dataset or mixture, or the category")
     kind: SliceKind
     instances: Count = Field(description="complete test instances that were evaluated")
-    draws: Count = Field(description="bootstrap draws behind its intervals")
+    draws: int = Field(ge=1, description="bootstrap draws behind its intervals")
     draws_left_out: Count = Field(description="draws in which the cheapest model was not cheaper than the dearest")
     cheapest: str
     dearest: str
@@ -250,6 +250,11 @@ class Column(Stored):
     skipped: Mapping[str, str] = Field(description="slices that could not be measured, with the reason")
     failures: tuple[RouterFailure, ...]
     timings: tuple[Timing, ...]
+
+    def __post_init__(self) -> None:
+        places = [(part.kind, part.name) for part in (self.whole, *self.slices)]
+        if twice := [name for kind, name in places if places.count((kind, name)) > 1]:
+            raise ValueError(f"column {self.dataset!r} has two slices {twice[0]!r}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

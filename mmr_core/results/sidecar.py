@@ -1,20 +1,17 @@
 """Draws and curves as Parquet, beside the JSON that they are too large for.
 
 `draws.parquet` and `curves.parquet` are long tables for comparing runs and for plots of your own, with words as
-dictionaries and zstd, so that a line per draw costs little. `rows_bytes` keeps whole rows, arrays included, for a
-cache.
+dictionaries and zstd, so that a line per draw costs little.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from mmr_core.errors import DataError
 from mmr_core.numerics.metrics import frontier
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 AGAIN = "run 'mmr run --out' again"
-_ROW = TypeAdapter(Row)
 _POINT = ("trade_off", "cost", "utility")
 
 
@@ -123,59 +119,6 @@ def read_curves(path: Path) -> dict[Place, tuple[OperatingCurve, ...]]:
         curve = OperatingCurve(trade_off=trade_off, cost=cost, utility=utility)
         found[place] = (*found.get(place, ()), curve)
     return found
-
-
-def rows_bytes(rows: Sequence[Row]) -> bytes:
-    """Some rows with their draws and curves as one Parquet file, from which `rows_from` makes them again exactly."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    numbers = pa.list_(pa.float64())
-    columns = {"row": pa.array([_ROW.dump_json(row).decode() for row in rows], pa.string())}
-    for metric in METRIC_NAMES:
-        columns[f"{metric}_draws"] = pa.array([row.draws.get(metric) for row in rows], numbers)
-    for axis in _POINT:
-        columns[axis] = pa.array([[getattr(curve, axis) for curve in row.curves] for row in rows], pa.list_(numbers))
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink, compression="zstd", use_dictionary=False)
-    return bytes(sink.getvalue())
-
-
-def rows_from(content: bytes, where: str) -> tuple[Row, ...]:
-    """The rows that `rows_bytes` wrote.
-
-    :param where: what an error names.
-    :raises DataError: if the content is something else.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-        return tuple(_row({name: table[name][i] for name in table.column_names}) for i in range(len(table)))
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:  # of pydantic too
-        line = str(error).partition("\n")[0]
-        raise DataError(f"not a file of rows ({line})", where=where, fix="delete it and run again") from error
-
-
-def _row(line: Mapping[str, pa.Scalar]) -> Row:
-    drawn = {metric: line[f"{metric}_draws"] for metric in METRIC_NAMES}
-    axes = [[_numbers(curve) for curve in line[axis]] for axis in _POINT]
-    return _ROW.validate_python(
-        {
-            **json.loads(line["row"].as_py()),
-            "draws": {metric: _numbers(draws) for metric, draws in drawn.items() if draws.is_valid},
-            "curves": tuple(
-                OperatingCurve(trade_off=trade_off, cost=cost, utility=utility)
-                for trade_off, cost, utility in zip(*axes, strict=True)
-            ),
-        }
-    )
-
-
-def _numbers(listed: pa.Scalar) -> Floats:
-    """The array of a list, which owns its memory."""
-    return np.array(listed.values.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def _rows(columns: Sequence[Column]) -> Iterator[tuple[Column, Slice, Row]]:

@@ -36,10 +36,13 @@ class CellCache:
     """Outcomes of finished cells in a folder, which is made where it does not exist.
 
     Files of older code or data stay behind; the folder may be deleted at any time.
+
+    :param suffix: of its files, for what is no cell.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffix: str = "cell") -> None:
         self.folder = folder
+        self._suffix = suffix
 
     def load(self, fingerprint: str) -> Any:
         """The outcome of a finished cell; None if there is none, or its file is damaged.
@@ -71,7 +74,7 @@ class CellCache:
             ) from error
 
     def _path(self, fingerprint: str) -> Path:
-        return self.folder / fingerprint[:2] / f"{fingerprint}.cell"
+        return self.folder / fingerprint[:2] / f"{fingerprint}.{self._suffix}"
 
 
 def packed(outcome: Any) -> bytes:

@@ -17,6 +17,7 @@ from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
 from mmr_core.results import Column, Difference, Intervals, RouterFailure, Row, RunResult, Timing
+from mmr_core.runner.cell_cache import CellCache
 from mmr_core.runner.executor import Parcel
 from mmr_core.runner.fit import Answer
 from mmr_core.runner.lineup import data_facts, lineup_entry, versions
@@ -145,6 +146,7 @@ def run_paper(
     """
     for entrant in entrants:
         demand_no_reference(entrant.name)
+    finished = None if cache is None else CellCache(cache)
     columns: list[Column] = []
     skipped: dict[str, str] = {}
     with runner(registry, options.fusion_parameters, jobs=jobs, cluster=cluster, cache=cache, fresh=fresh) as running:
@@ -160,7 +162,7 @@ def run_paper(
     differences: list[Difference] = [d for column in columns for d in paired_differences(column.whole)]
     return RunResult(
         data=data_facts(table, price_sheet),
-        lineup=tuple(lineup_entry(entrant, registry, options) for entrant in entrants),
+        lineup=tuple(lineup_entry(entrant, registry, options, finished) for entrant in entrants),
         seeds=options.seeds,
         modality=options.modality,
         train_modality=options.train_modality or options.modality,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mmr_core.errors import MissingExtraError, PluginError, UsageError
 from mmr_core.plugins import HOME
-from mmr_core.runner.fingerprint import ENGINE, code_digest
+from mmr_core.runner.provenance import ENGINE, code_digest
 
 ANSWER_WITHIN = "10s"
 """How long a scheduler may take to answer, and a cluster to show a worker."""

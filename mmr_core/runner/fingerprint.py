@@ -8,30 +8,23 @@ themselves rather than by what made them, so encoders that are fitted and images
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.errors import PluginError
 from mmr_core.features import Features
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.runner.fit import fusion_name
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.cell_cache import CellCache
+from mmr_core.runner.lineup import traits_of
 from mmr_core.runner.measure import Yardsticks
 from mmr_core.runner.measurement import Measurement
-from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import Parted, Prepared
-
-ENGINE = __name__.partition(".")[0]
-APART = ("authors", "cli", "logs", "render", "savings", "studies", "testing", "trained")
-"""Rooms of the engine that measuring a cell never enters, so that cells stay finished when these change."""
+from mmr_core.runner.provenance import APART, ENGINE, code_digest, library_versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +45,18 @@ class Fingerprints:
     """Fingerprints of the cells of one run; what they share is digested once.
 
     :param fusion_parameters: by fusion name, what it is made with.
+    :param cache: where what is known of classes is kept (`lineup.traits_of`).
     """
 
-    def __init__(self, registry: Registry, fusion_parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        fusion_parameters: Mapping[str, Mapping[str, Any]],
+        cache: CellCache | None = None,
+    ) -> None:
         self._registry = registry
         self._fusion_parameters = fusion_parameters
+        self._cache = cache
         self._libraries = library_versions()
         self._images: dict[Path, str] = {}
 
@@ -77,12 +77,15 @@ class Fingerprints:
             "engine": code_digest(ENGINE, APART),
         }
         if measurement.router is not None:
-            routers = self._registry.routers
+            routers, fusions = self._registry.routers, self._registry.fusions
+            traits = [traits_of(routers, measurement.router, given, self._cache) for given in measurement.parameters]
             parts["features"] = digests.features
-            parts["component"] = [_component(routers, measurement.router, given) for given in measurement.parameters]
-            fusion = fusion_name(routers.load(measurement.router), Options(fusion=measurement.fusion))
-            if fusion is not None:
-                parts["fusion"] = _component(self._registry.fusions, fusion, self._fusion_parameters.get(fusion, {}))
+            parts["component"] = [_component(routers, measurement.router, one.parameters) for one in traits]
+            default = traits[0].default_fusion
+            if default is not None:
+                fusion = measurement.fusion or default
+                given = self._fusion_parameters.get(fusion, {})
+                parts["fusion"] = _component(fusions, fusion, fusions.parameters(fusion, given))
         text = json.dumps(parts, sort_keys=True, default=repr)
         return blake2b(text.encode(), digest_size=20).hexdigest()
 
@@ -143,45 +146,14 @@ def yardsticks_digest(yardsticks: Yardsticks) -> str:
     return state.hexdigest()
 
 
-@cache
-def code_digest(package: str, apart: tuple[str, ...] = ()) -> str:
-    """A digest of every file of a package or module, compiled ones left out.
-
-    :param apart: modules and packages directly within it that do not count.
-    :raises PluginError: if there is no such package.
-    """
-    state = blake2b(digest_size=16)
-    for name, file in _files(package):
-        if name.partition("/")[0].removesuffix(".py") in apart:
-            continue
-        state.update(f"{name}\0".encode())
-        state.update(blake2b(file.read_bytes(), digest_size=16).digest())
-    return state.hexdigest()
-
-
-def _files(package: str) -> Sequence[tuple[str, Path]]:
-    """The files of a package with their names within it, sorted."""
-    spec = find_spec(package)
-    if spec is None:
-        raise PluginError(f"package {package!r} is not there", fix="install it again")
-    if spec.submodule_search_locations is None:
-        return [(package, Path(spec.origin))] if spec.origin and Path(spec.origin).is_file() else []
-    return sorted(
-        (path.relative_to(folder).as_posix(), path)
-        for folder in map(Path, spec.submodule_search_locations)
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
-
-
-def _component(shelf: ComponentShelf, name: str, given: Any) -> dict[str, Any]:
+def _component(shelf: ComponentShelf, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Which component it is, by whom, with every parameter and the code of its package."""
     item = shelf.find(name)
     return {
         "id": item.canonical_id,
         "version": item.provider.version,
         "target": item.spec.target,
-        "parameters": shelf.parameters(name, given),
+        "parameters": parameters,
         "code": code_digest(item.spec.target.partition(":")[0].partition(".")[0]),
     }
 

@@ -88,7 +88,7 @@ class Runner:
         self._cache = cache
         self._fresh = fresh
         self._common = Parcel((registry, fusion_parameters))
-        self._fingerprints = Fingerprints(registry, fusion_parameters)
+        self._fingerprints = Fingerprints(registry, fusion_parameters, cache)
         self.kept = 0
 
     def bench(self, column: Parcel, yardsticks: Parcel) -> Bench:

@@ -17,6 +17,7 @@ from mmr_core.features import FeatureSource
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
 from mmr_core.results import ColumnSavings, Mark, RouterFailure, RouterSavings, Savings, SavingsRouter, Single
+from mmr_core.runner.cell_cache import CellCache
 from mmr_core.runner.executor import Parcel
 from mmr_core.runner.fit import Answer
 from mmr_core.runner.lineup import data_facts, lineup_entry, versions
@@ -117,6 +118,7 @@ def measure_savings(
     for entrant in entrants:
         demand_no_reference(entrant.name)
     options = replace(options, allow_incomplete=True)
+    finished = None if cache is None else CellCache(cache)
     columns: list[ColumnSavings] = []
     skipped: dict[str, str] = {}
     first: MMRError | None = None
@@ -132,7 +134,7 @@ def measure_savings(
     return Savings(
         data=data_facts(table, price_sheet),
         columns=tuple(columns),
-        routers=tuple(SavingsRouter.of(lineup_entry(entrant, registry, options)) for entrant in entrants),
+        routers=tuple(SavingsRouter.of(lineup_entry(entrant, registry, options, finished)) for entrant in entrants),
         seeds=options.seeds,
         draw_seed=options.draw_seed,
         skipped_columns=skipped,

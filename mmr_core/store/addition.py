@@ -108,7 +108,7 @@ class Addition:
     origins: OriginsOf | None = None
 
     def run(self) -> StoreManifest:
-        """Writes the new files, and gives the manifest that names them too: the old one if nothing is new.
+        """Writes the new files, and returns the manifest that names them too: the old one if nothing is new.
 
         :raises DataError: if the table contradicts the store.
         :raises OSError: if a file cannot be written.
@@ -220,7 +220,7 @@ def _stored_paths(images: NDArray[np.object_], store: Path, copies: Mapping[Path
     kept = np.full(len(images), None, dtype=object)
     for i, image in enumerate(images):
         if image is not None:
-            # A path keeps its text once that has been asked for; of a passing copy it is not kept.
+            # A path caches its text once it is asked for: a million of them would take 100 MB. A copy is dropped.
             text = os.path.abspath(str(Path(image)))
             inside = os.path.normcase(text).startswith(os.path.normcase(home))
             kept[i] = copies.get(image) if copies else None

@@ -1,4 +1,4 @@
-"""What a store says of itself: `manifest.json`, the one file that makes all others count.
+"""The manifest of a store: `manifest.json`, which names every other file.
 
 A file that the manifest does not name is not part of the store, so an import that dies before the manifest is
 written has changed nothing.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 2
 _WITHOUT_ORIGINS = 1
-"""The schema version of stores that keep no origins; whoever reads 1 can read them."""
+"""The schema version of stores without origins, so that older versions of mmr-bench can read them."""
 _LONGEST_STEM = 150
 
 
@@ -108,9 +108,9 @@ class StoredModel(_Record):
 
 
 class StoreManifest(_Record):
-    """Everything that a store holds, in the order in which it came.
+    """Everything that a store holds, in order of import.
 
-    It is written with the lowest schema version that can say it.
+    It is written with the lowest schema version that suffices.
     """
 
     schema_version: int = _WITHOUT_ORIGINS
@@ -122,7 +122,7 @@ class StoreManifest(_Record):
     def _batches_exist(self) -> Self:
         named = [d.batch for d in self.datasets] + [o.batch for d in self.datasets for o in d.outcomes]
         if not all(0 <= batch < len(self.batches) for batch in named):
-            raise ValueError(f"names a batch that is not among the {len(self.batches)} there are")
+            raise ValueError(f"names a batch beyond the {len(self.batches)} that exist")
         return self
 
     def dataset(self, name: str) -> StoredDataset | None:
@@ -159,14 +159,16 @@ def read_manifest(folder: Path) -> StoreManifest:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DataError(
-            "is no outcome store: it has no manifest.json", where=str(folder), fix="make one with 'mmr data import'"
+            "is not an outcome store: it has no manifest.json", where=str(folder), fix="make one with 'mmr data import'"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read: {error}", where=str(path)) from error
     version = _version_of(text)
     if version is None:
         raise DataError(
-            "is no manifest of an outcome store", where=str(path), fix="give another folder, or import the data again"
+            "is not the manifest of an outcome store",
+            where=str(path),
+            fix="give another folder, or import the data again",
         )
     if version not in range(_WITHOUT_ORIGINS, SCHEMA_VERSION + 1):
         raise DataError(

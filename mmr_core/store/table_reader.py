@@ -63,7 +63,11 @@ def read_table(
         **texts,
         models=tuple(model.spec for model in pool),
         columns=tuple(_column_of(model, chosen) for model in pool),
-        **{name: cells.numbers.get(name, unknown_numbers(cells.shape)) for name in NUMBERS},
+        utility=cells.numbers_of("utility"),
+        cost=cells.numbers_of("cost"),
+        input_tokens=cells.numbers_of("input_tokens"),
+        image_tokens=cells.numbers_of("image_tokens"),
+        output_tokens=cells.numbers_of("output_tokens"),
         status=cells.status,
         response=cells.response,
         cached_tokens=cells.numbers.get(CACHED),
@@ -81,6 +85,9 @@ class _Cells:
         self.numbers: dict[str, NDArray[np.float64]] = {}
         self.status = np.full(shape, Status.MISSING, dtype=np.int8)
         self.response: NDArray[np.object_] | None = None
+
+    def numbers_of(self, name: str) -> NDArray[np.float64]:
+        return self.numbers.get(name, unknown_numbers(self.shape))
 
     def fill(self, rows: NDArray[np.intp] | slice, j: int, outcomes: Outcomes, *, answers: bool) -> None:
         for name in (*NUMBERS, CACHED):

@@ -15,7 +15,7 @@ import numpy as np
 
 from mmr_core.errors import PluginError, UsageError
 from mmr_core.features.encoded import fitted_encoder
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 from mmr_core.splits import SPLIT_NAME
 from mmr_core.trained.archive import ARRAY_NAME, KINDS, write_archive
 from mmr_core.trained.trained_manifest import (

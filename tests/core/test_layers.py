@@ -14,7 +14,7 @@ import pytest
 import mmr_core
 import mmr_leaderboard
 import mmr_plugins
-from mmr_core.runner.fingerprint import APART
+from mmr_core.runner.provenance import APART
 
 LEVELS = [
     {"cli"},
@@ -51,9 +51,6 @@ TO_MEND_NAMES = {
     "checks.py of mmr_core",
     "class Finding of mmr_core",
     "class Record of mmr_core",
-    "encoders.py of mmr_plugins",
-    "fusions.py of mmr_plugins",
-    "routers.py of mmr_plugins",
     "class Refused of mmr_leaderboard",
     "class Wheel of mmr_leaderboard",
 }

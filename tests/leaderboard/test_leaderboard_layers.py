@@ -18,6 +18,7 @@ LEVELS = [
     {"site"},
     {"packaging"},
     {"jobs"},
+    {"board_tables"},
     {"wording"},
     {"schema"},
     {"submission"},

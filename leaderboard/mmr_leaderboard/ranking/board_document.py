@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmr_core.numerics.bootstrap import LEVEL
-from mmr_core.runner.lineup import library_versions
-from mmr_core.runner.references import MODEL_PREFIX
+from mmr_core.runner.provenance import library_versions
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
+from mmr_core.specs import UNIFORM
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, tier_of, unranked_because
@@ -30,11 +31,11 @@ from mmr_leaderboard.schema import (
 )
 
 TITLES = {
-    "oracle": "Oracle, cost-aware",
-    "oracle-cost-unaware": "Oracle, cost-unaware",
-    "constant": "Constant: training means, query unseen",
-    "best-single": "Best single model",
-    "random": "Random: a model drawn uniformly",
+    ORACLE: "Oracle, cost-aware",
+    ORACLE_UNAWARE: "Oracle, cost-unaware",
+    CONSTANT: "Constant: training means, query unseen",
+    BEST_SINGLE: "Best single model",
+    UNIFORM: "Random: a model drawn uniformly",
 }
 
 

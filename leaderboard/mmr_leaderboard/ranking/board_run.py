@@ -14,7 +14,7 @@ from pathlib import Path
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
-from mmr_core.runner.lineup import library_versions
+from mmr_core.runner.provenance import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.jobs.material import material

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError
-from mmr_core.runner.lineup import library_versions
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
+from mmr_core.runner.provenance import library_versions
 from mmr_core.runner.references import CONSTANT
 from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
 from mmr_leaderboard.audit.frame import representative_points

@@ -18,14 +18,12 @@ from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.references import TestSet, parts_of, test_set
 from mmr_core.runner.summary import averaged
+from mmr_core.specs import UNIFORM
 from mmr_leaderboard.schema import Latency, Point, StrictModel
 
 Floats = NDArray[np.float64]
 POINTS = 200
 """The most operating points, and the most corners of a frontier, that are published per row."""
-
-UNIFORM = "random"
-"""The reference row that draws a model uniformly for every query."""
 
 
 LATENCY_DRAWS, LATENCY_SEED = 1000, 0

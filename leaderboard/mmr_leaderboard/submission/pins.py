@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mmr_core.errors import DataError
 from mmr_core.runner.prepare import Prepared, select
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import DatasetSpec
+from mmr_core.specs import UNIFORM, DatasetSpec
 from mmr_core.splits import split_digest, train_mask
 from mmr_leaderboard.submission.manifest import Pins
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.outcomes import OutcomeTable
-
-UNIFORM = "random"
-"""The built-in router that is shown among the references."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,11 @@ from mmr_core.errors import MMRError
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
 from mmr_core.runner.references import is_reference
+from mmr_core.specs import UNIFORM
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.submission.folder import CSV_GZ, PARQUET, WHEELS, FolderContents
 from mmr_leaderboard.submission.manifest import MANIFEST, Manifest, Router
-from mmr_leaderboard.submission.pins import UNIFORM, Expected
+from mmr_leaderboard.submission.pins import Expected
 
 _TEST = re.compile(r"(tests?|test(set|split|data|part)s?|heldout|holdout|eval(set|split)s?)\d*")
 _TRAIN = re.compile(r"train|training|trainset|trainsplit|validation|val|valid")

@@ -1,4 +1,4 @@
-"""Fetches one file: goes on where it stopped, again after a connection is cut, and checks it before it counts.
+"""Downloads one file: resumes where it stopped, retries after a cut connection, and verifies the result.
 
 The unfinished file lies under its checksum in the download's own folder, so that a killed process leaves what the next
 one goes on with. huggingface_hub's own download begins a file anew; only its session and headers are used.
@@ -29,7 +29,7 @@ SILENCE_S = 30.0
 """How long a connection may bring nothing before it counts as cut."""
 
 PASSING = (408, 425, 429, 500, 502, 503, 504)
-"""Statuses that may be gone the next time."""
+"""Statuses that may pass: the request is made again."""
 
 
 class _Cut(Exception):
@@ -37,7 +37,7 @@ class _Cut(Exception):
 
 
 def partial(out: Path, file: RemoteFile) -> Path:
-    """Where a file lies until it is whole."""
+    """The path of a file that is not complete yet."""
     return out / FOLDER / f"{file.checksum}-{file.size}.part"
 
 
@@ -49,7 +49,7 @@ def fetch(
     step: Callable[[int], None] = lambda n: None,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Brings a file to its place in the folder, whole and checked, or not at all.
+    """Downloads a file to its place in the folder, whole and checked, or not at all.
 
     :param step: called with the number of bytes that arrived or had been there; negative where some are thrown away.
     :param wait: called with seconds before a connection is tried again.
@@ -88,10 +88,10 @@ def _put(part: Path, file: RemoteFile, out: Path) -> None:
         size = part.stat().st_size
         part.unlink()
         raise DataError(
-            f"what arrived is not what the hub states: {file.kind} {found} and {size:,} bytes where {file.checksum} "
-            f"and {file.size:,} are due; it was removed",
+            f"expected {file.kind} {file.checksum} and {file.size:,} bytes, as the hub states, got {found} and "
+            f"{size:,}; it was removed",
             where=file.path,
-            fix="run the same command again; if it stays so, a proxy or the hub changes the file",
+            fix="run the same command again; if this persists, a proxy or the hub alters the file",
         )
     place = out.joinpath(*file.path.split("/"))
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _begins_anew(answer: Any, have: int) -> bool:
     if not have or answer.status_code == 206:
         stated = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
         if have and stated is not None and int(stated[1]) != have:
-            raise _Cut(f"the hub answers from byte {stated[1]} where {have} was asked for")
+            raise _Cut(f"asked the hub for bytes from {have}, got them from {stated[1]}")
         return False
     return True
 

@@ -100,7 +100,7 @@ def ask_hub(repository: str, revision: str, *, endpoint: str | None = None) -> S
         )
     commit = str(stated.sha or "")
     if not _COMMIT.fullmatch(commit):
-        raise DataError(f"the hub states no commit but {commit!r}", where=repository)
+        raise DataError(f"expected a commit from the hub, got {commit!r}", where=repository)
     files = tuple(_remote_file(sibling, repository) for sibling in stated.siblings or ())
     _demand_distinct(files, repository)
     return Snapshot(repository=repository, commit=commit, files=files)
@@ -126,7 +126,7 @@ def hub_errors(repository: str, revision: str) -> Iterator[None]:
     except MMRError:
         raise
     except errors.GatedRepoError as error:
-        raise UsageError("may not be read without its makers' leave", where=repository, fix=TOKEN_FIX) from error
+        raise UsageError("may not be read without its authors' permission", where=repository, fix=TOKEN_FIX) from error
     except errors.RepositoryNotFoundError as error:
         raise UsageError(
             "there is no such dataset on the hub, or it is not public", where=repository, fix=TOKEN_FIX
@@ -136,10 +136,10 @@ def hub_errors(repository: str, revision: str) -> Iterator[None]:
             f"has no revision {revision!r}", where=repository, fix="name a commit, a branch or a tag with --revision"
         ) from error
     except errors.OfflineModeIsEnabled as error:
-        raise UsageError("the hub is not to be asked", where="HF_HUB_OFFLINE", fix="unset it to download") from error
+        raise UsageError("the hub must not be contacted", where="HF_HUB_OFFLINE", fix="unset it to download") from error
     except Exception as error:
         raise MMRError(
-            f"the hub does not answer as it should ({reason_of(error)})",
+            f"the hub gave no usable answer ({reason_of(error)})",
             where=repository,
             fix="check the network, proxies and HF_ENDPOINT, and try again: what is there already stays",
         ) from error
@@ -191,7 +191,7 @@ def _demand_safe(path: str, repository: str) -> None:
         raise DataError(
             f"the hub states a file {path!r}, which may not be written",
             where=repository,
-            fix="nothing was fetched; tell who publishes it",
+            fix="nothing was fetched; tell its publisher",
         )
 
 

@@ -99,7 +99,9 @@ def read_record(out: Path) -> DownloadRecord | None:
         return DownloadRecord.model_validate_json(path.read_bytes())
     except (ValidationError, OSError) as error:
         raise DataError(
-            f"is no record of a download ({type(error).__name__})", where=str(path), fix="remove it to begin anew"
+            f"is not the record of a download ({type(error).__name__})",
+            where=str(path),
+            fix="remove it to start afresh",
         ) from error
 
 
@@ -135,7 +137,7 @@ SPARE = 64 * 1024 * 1024
 class Downloaded:
     """What a folder holds now.
 
-    :param fetched: paths of files that were brought now; the others had been there, whole.
+    :param fetched: paths of files downloaded by this call; the others were there already, complete.
     :param size: bytes of all files.
     """
 
@@ -156,9 +158,9 @@ def download(
     progress: Progress = no_progress,
     wait: Callable[[float], None] = time.sleep,
 ) -> Downloaded:
-    """Brings a published table, or what is missing of it, into a folder.
+    """Downloads a published table, or what is missing of it, into a folder.
 
-    A folder keeps the commit that it began with. Every file is checked against size and checksum as the hub states
+    A folder keeps the commit it was started with. Every file is checked against size and checksum as the hub states
     them, those that are there already too.
 
     :param revision: a commit, branch or tag; that of the table's spec where None.
@@ -166,7 +168,7 @@ def download(
     :param endpoint: the hub's address; that of HF_ENDPOINT, or the public one, where None.
     :param wait: called with seconds before a connection is tried again.
     :raises UsageError: if there is no such dataset or revision, the folder holds another, or nothing fits `only`.
-    :raises DataError: if the hub states what cannot be used, or a file is not what it states.
+    :raises DataError: if what the hub states cannot be used, or a file differs from it.
     :raises MMRError: if the hub does not answer, or the disk is too full.
     """
     if out.exists() and not out.is_dir():
@@ -219,7 +221,7 @@ def _demand_room(missing: Sequence[RemoteFile], out: Path) -> None:
     free = shutil.disk_usage(out).free
     if needed > 0 and needed + SPARE > free:
         raise MMRError(
-            f"{megabytes(needed)} are to be fetched, and {megabytes(free)} are free",
+            f"the download needs {megabytes(needed)}, but only {megabytes(free)} are free",
             where=str(out),
             fix="make room, name a folder on another disk with --out, or fetch a part of the files with --only",
         )

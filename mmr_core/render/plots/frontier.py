@@ -16,10 +16,11 @@ from mmr_core.render.numbers import UNIT, metric_format, name, share
 from mmr_core.render.plots.axes import AxisScale
 from mmr_core.render.plots.chart import SCREEN, chart_figure
 from mmr_core.render.plots.palette import Palette
-from mmr_core.render.run_tables import RANKED_BY, ROUTERS, SINGLE_MODELS, UNIFORM, standings
+from mmr_core.render.run_tables import RANKED_BY, ROUTERS, SINGLE_MODELS, standings
 from mmr_core.render.table import titled
 from mmr_core.results import QUERIES, Column, ColumnSavings, RouterSavings, Row
 from mmr_core.runner.references import CONSTANT, ORACLE
+from mmr_core.specs import UNIFORM
 from mmr_core.studies.figures import Axis, Chart, Panel, Series
 
 if TYPE_CHECKING:

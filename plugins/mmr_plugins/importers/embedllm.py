@@ -42,7 +42,7 @@ class EmbedLLMImporter(LogImporter):
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
         """One record per row.
 
-        :raises DataError: if the file is no such table.
+        :raises DataError: if the file is not such a table.
         """
         return gather(file, _records(file, source))
 

@@ -101,7 +101,7 @@ class Runs:
 
 
 def means_in(results: Mapping[str, Any]) -> Iterator[Mean]:
-    """The means that a file of results states; standard errors and what is no number are left out."""
+    """The means that a file of results states; standard errors and what is not a number are left out."""
     for task, stated in results["results"].items():
         if not isinstance(stated, dict):
             continue

@@ -74,7 +74,7 @@ def utilities(scores: object) -> dict[tuple[str, str], float | None]:
 
 
 def grade(value: object) -> float | None:
-    """A score as a number: C, P, I and N are 1, 0.5, 0 and 0; None for NaN and whatever is no number."""
+    """A score as a number: C, P, I and N are 1, 0.5, 0 and 0; None for NaN and whatever is not a number."""
     if isinstance(value, str):
         text = value.strip()
         known = _GRADES.get(text, _WORDS.get(text.lower()))
@@ -193,7 +193,7 @@ class InspectAIImporter(LogImporter):
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
         """One record per sample, epoch, scorer and metric.
 
-        :raises DataError: if the file is no log, or one of an evaluation that was not finished.
+        :raises DataError: if the file is not a log, or one of an evaluation that was not finished.
         """
         return gather(file, _records(file, source))
 
@@ -260,7 +260,7 @@ def _read_sample(
         raise DataError(f"is a JSON {type(sample).__name__}, not a sample")
     epoch = sample.get("epoch", 1)
     if not isinstance(epoch, int) or epoch < 1:
-        raise DataError(f"the epoch {epoch!r} is no number of an attempt")
+        raise DataError(f"the epoch {epoch!r} is not the number of an attempt")
     answer = completion(sample)
     status = became(sample, answer)
     usage = Usage() if log.grades_itself else spent_by_candidate(sample.get("model_usage"), log.model)

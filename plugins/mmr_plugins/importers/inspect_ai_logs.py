@@ -52,7 +52,7 @@ def begins_right(file: Path) -> bool:
 def read_header(file: Path) -> Log:
     """What a log says of itself.
 
-    :raises DataError: if the file is no log, or one of an evaluation that was not finished.
+    :raises DataError: if the file is not a log, or one of an evaluation that was not finished.
     """
     return read_log(file)[0] if file.suffix == ".json" else _header_of(_packed_header(file))
 
@@ -60,16 +60,16 @@ def read_header(file: Path) -> Log:
 def read_log(file: Path) -> tuple[Log, Iterable[object]]:
     """A log's header, and its samples as JSON has them.
 
-    :raises DataError: if the file is no log, or one of an evaluation that was not finished.
+    :raises DataError: if the file is not a log, or one of an evaluation that was not finished.
     """
     if file.suffix == ".eval":
         return _header_of(_packed_header(file)), _packed_samples(file)
     content = json_document(file)
     if not isinstance(content, dict):
-        raise DataError("is no log")
+        raise DataError("is not a log")
     log, samples = _header_of(content), content.get("samples")
     if not isinstance(samples, list):
-        raise DataError("has no samples: the evaluation was told to keep none")
+        raise DataError("has no samples: the evaluation was set to keep none")
     return log, samples
 
 
@@ -79,7 +79,7 @@ def _packed_header(file: Path) -> dict[str, Any]:
     try:
         header = read_eval_log(str(file), header_only=True)
     except Exception as error:  # The package raises whatever a broken archive leads to.
-        raise DataError(f"is no log, or was cut short ({type(error).__name__}: {error})") from None
+        raise DataError(f"is not a log, or was cut short ({type(error).__name__}: {error})") from None
     return dict(json.loads(header.model_dump_json()))
 
 

@@ -1,8 +1,8 @@
 """The importer of results of LLMRouterBench.
 
 `results/bench/<dataset>/<split>/<model>/<dataset>-<split>-<model>-<YYYYMMDD_HHMMSS>.json` has `model_name`,
-`dataset_name`, `split`, the totals, and `records`. Of several files of one model the benchmark keeps the latest that
-is no demonstration, and so does this.
+`dataset_name`, `split`, the totals, and `records`. Of several files of one model the latest that is not a
+demonstration counts, as in the benchmark.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LLMRouterBenchImporter(LogImporter):
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
         """One record per query.
 
-        :raises DataError: if the file is no file of results.
+        :raises DataError: if the file is not a file of results.
         """
         return gather(file, _records(file, source))
 
@@ -124,7 +124,7 @@ def _records(file: Path, source: LogSource) -> Iterator[Record]:
     results = _read(file)
     for row, record in enumerate(results.content["records"], start=1):
         if not isinstance(record, dict):
-            source.fault(file, "is no record", row=row)
+            source.fault(file, "is not a record", row=row)
             continue
         try:
             instance = canonical_id(record.get("index"))

@@ -85,18 +85,18 @@ def number_in(cell: Any) -> float | None:
         try:
             value = _TRUTHS[word] if word in _TRUTHS else float(word)
         except ValueError:
-            raise DataError(f"{cell!r} is no number") from None
+            raise DataError(f"{cell!r} is not a number") from None
     if value is None:
         return None
     if not isinstance(value, (bool, int, float)):
-        raise DataError(f"a {type(value).__name__} is no number")
+        raise DataError(f"a {type(value).__name__} is not a number")
     return None if value != value else float(value)
 
 
 def paid_in(cell: Any) -> float | None:
     """The cost in a cell; a cost of zero is one that nobody knew, for no answer is made for nothing.
 
-    :raises DataError: if the cell has something that is no number.
+    :raises DataError: if the cell has something that is not a number.
     """
     return number_in(cell) or None
 
@@ -122,13 +122,13 @@ def paid(cost: object) -> float | None:
 def pickled(file: Path, source: LogSource) -> Any:
     """What a pickle holds.
 
-    :raises DataError: if pickles are not allowed, or it holds what is no data.
+    :raises DataError: if pickles are not allowed, or it holds anything but data.
     """
     from mmr_core.logs.pickles import load_pickle
 
     if not source.allow_pickle:
         raise DataError(
-            "is a pickle, and none is read unasked",
+            "is a pickle, which is only read on request",
             fix="add --allow-pickle, and it is read as arrays and plain containers, without running anything in it",
         )
     return load_pickle(file)

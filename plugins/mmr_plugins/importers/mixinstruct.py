@@ -119,7 +119,7 @@ class Rescaling:
 def parse_rescaling(rule: str) -> Rescaling:
     """The rule of a name, or of two numbers `LOW..HIGH`.
 
-    :raises UsageError: if it is no rule.
+    :raises UsageError: if there is no such rule.
     """
     if rule == "exp":
         return Rescaling(label=rule, exponential=True)
@@ -131,7 +131,7 @@ def parse_rescaling(rule: str) -> Rescaling:
     if numbers and float(numbers[1]) < float(numbers[2]) < math.inf:
         return Rescaling(label=rule, low=float(numbers[1]), high=float(numbers[2]))
     raise UsageError(
-        f"{rule!r} is no rule",
+        f"{rule!r} is not a rule",
         where="--select rescale",
         fix=f"rules are {', '.join(RULES)}, with numbers such as -5..0 for the last",
     )
@@ -188,7 +188,7 @@ class MixInstructImporter(LogImporter):
                 fix=f"there are: {', '.join(spans)}",
             )
         if rule is None:
-            yield Question(key=RESCALE, candidates=RULES, why="a score is no utility until it is brought to [0, 1]")
+            yield Question(key=RESCALE, candidates=RULES, why="a score is not a utility until it is brought to [0, 1]")
 
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
         """One record per candidate.

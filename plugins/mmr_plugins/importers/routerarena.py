@@ -80,7 +80,7 @@ def _entries(file: Path, source: LogSource) -> Iterator[tuple[int, dict[str, Any
         return
     content = json_document(file)
     if not isinstance(content, list):
-        raise DataError("is no list of predictions")
+        raise DataError("is not a list of predictions")
     for row, entry in enumerate(content, start=1):
         if isinstance(entry, dict):
             yield row, entry

@@ -54,7 +54,7 @@ class RouterBenchImporter(LogImporter):
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
         """One record per prompt and model.
 
-        :raises DataError: if the file is no such table, or a pickle that may not be read.
+        :raises DataError: if the file is not such a table, or is a pickle that may not be read.
         """
         if file.suffix == ".csv":
             return gather(file, _records(file, columns_of(file), table_rows(file, source), source))

@@ -63,7 +63,7 @@ class Pool:
         try:
             array = np.asarray(self.data[name], dtype=np.float64)
         except (TypeError, ValueError):
-            raise DataError(f"pool {self.name!r}: {name} has what is no number") from None
+            raise DataError(f"pool {self.name!r}: {name} has a value that is not a number") from None
         if array.ndim != 2 or array.shape[1] != len(self.models):
             raise DataError(f"pool {self.name!r}: {name} has the shape {array.shape} for {len(self.models)} models")
         return array
@@ -72,7 +72,7 @@ class Pool:
 def pools_of(content: object) -> list[Pool]:
     """Every pool, in the order of the file.
 
-    :raises DataError: if the content is no such dictionary, or a pool in it is none.
+    :raises DataError: if the content is not such a dictionary, or a pool in it is malformed.
     """
     if not isinstance(content, Mapping):
         raise DataError(f"holds a {type(content).__name__}, not a dictionary")
@@ -215,7 +215,7 @@ class RouterEvalImporter(LogImporter):
     def records(self, file: Path, source: LogSource) -> Iterator[Records]:
         """One record per prompt and candidate; where labels and scores differ, one of each metric.
 
-        :raises DataError: if the file is no such dictionary, may not be read, or has not the pool.
+        :raises DataError: if the file is not such a dictionary, may not be read, or lacks the pool.
         """
         content = pickled(file, source)
         pools = pools_of(content)

@@ -49,10 +49,10 @@ def scores_in(file: Path) -> NDArray[np.float64]:
                 raise DataError("has a sparse matrix, in which a wrong answer and no answer are the same")
             name = next((key for key in _KEYS if key in names), names[0] if len(names) == 1 else "")
             if not name:
-                raise DataError(f"has no array 'Y', but {', '.join(names) or 'none'}")
+                raise DataError(f"has no array 'Y'; it has {', '.join(names) or 'none'}")
             return _matrix(arrays[name])
     except _DAMAGE as error:
-        raise DataError(f"is no archive of arrays, or was cut short ({_first_line(error)})") from None
+        raise DataError(f"is not an archive of arrays, or was cut short ({_first_line(error)})") from None
 
 
 def costs_beside(scores: Path, shape: tuple[int, ...], source: LogSource) -> NDArray[np.float64] | None:
@@ -67,12 +67,12 @@ def costs_beside(scores: Path, shape: tuple[int, ...], source: LogSource) -> NDA
     try:
         cost = _matrix(np.load(file, allow_pickle=False))
         if cost.shape != shape:
-            raise DataError(f"has the shape {cost.shape}, where {scores.name} has {shape}")
+            raise DataError(f"expected shape {shape} as in {scores.name}, got {cost.shape}")
     except DataError as error:
         source.fault(file, f"{error}; costs are unknown")
         return None
     except _DAMAGE as error:
-        source.fault(file, f"is no array, or was cut short ({_first_line(error)}); costs are unknown")
+        source.fault(file, f"is not an array, or was cut short ({_first_line(error)}); costs are unknown")
         return None
     return np.where(cost == 0, np.nan, cost)
 
@@ -80,7 +80,7 @@ def costs_beside(scores: Path, shape: tuple[int, ...], source: LogSource) -> NDA
 def _matrix(array: Any) -> NDArray[np.float64]:
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "biuf":
         what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise DataError(f"has no matrix of numbers, but {what}")
+        raise DataError(f"expected a matrix of numbers, got {what}")
     return array.astype(np.float64)
 
 
@@ -127,7 +127,7 @@ def samples_of(data: Path, count: int, source: LogSource) -> list[Sample]:
         raise DataError("has no registry/meta.parquet that names its rows", fix=_ALLOW if pickles else "")
     if len(natives) != count:
         raise DataError(
-            f"has {count} rows, and {len(natives)} samples are named", fix=_ALLOW if not source.allow_pickle else ""
+            f"has {count} rows, but {len(natives)} samples are named", fix=_ALLOW if not source.allow_pickle else ""
         )
     if len(set(natives)) < count:
         raise DataError("has a sample twice")
@@ -149,7 +149,7 @@ def models_of(registry: Path, count: int, source: LogSource) -> list[str]:
     else:
         raise DataError("has no registry/models.txt or models.json", fix=_ALLOW if index.is_file() else "")
     if len(names) != count or len(set(names)) < count or not all(names):
-        raise DataError(f"has {count} columns, and {len(names)} models are named, {len(set(names))} of them different")
+        raise DataError(f"has {count} columns, but {len(names)} models are named, {len(set(names))} of them different")
     return names
 
 
@@ -179,7 +179,7 @@ def _sample(native: str, fact: tuple[str, str]) -> Sample:
     before, slash, index = native.partition("/")
     dataset = fact[0] or (before if slash else "")
     if not dataset:
-        raise DataError(f"nothing says which dataset the sample {native!r} is of")
+        raise DataError(f"the dataset of sample {native!r} is not stated")
     return Sample(native=native, dataset=dataset, instance=canonical_id(index if slash else native), category=fact[1])
 
 
@@ -213,7 +213,7 @@ class Text:
 
 
 def texts_under(root: Path, source: LogSource) -> dict[str, Text]:
-    """Prompts and images by `sample_id`; empty where there is no folder `BENCHMARKS`. Faulty lines are told."""
+    """Prompts and images by `sample_id`; empty where there is no folder `BENCHMARKS`. Faulty lines are reported."""
     texts: dict[str, Text] = {}
     folder = root / "BENCHMARKS"
     for file in found(folder, "*_samples.jsonl") if folder.is_dir() else ():

@@ -93,5 +93,5 @@ def _read(file: Path) -> tuple[list[str], NDArray[np.float32]]:
     except (OSError, pa.ArrowException, ValueError, TypeError) as error:
         raise FeatureError(f"cannot be read ({str(error).partition('.')[0]})", where=str(file)) from None
     if embeddings.ndim != 2 or not np.isfinite(embeddings).all():
-        raise FeatureError("has embeddings of different widths, or with what is no number", where=str(file))
+        raise FeatureError("has embeddings of different widths, or a value that is not a number", where=str(file))
     return ids, embeddings

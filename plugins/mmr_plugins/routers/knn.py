@@ -11,7 +11,7 @@ from mmr_core.numerics.means import group_means, summands
 from mmr_plugins.routers.cosine_neighbours import CosineNeighbours, unit_rows
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import seed_of, whole
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.training_targets import training_means
 
 if TYPE_CHECKING:
     from mmr_core.contracts import Queries, State, TrainingData

@@ -147,7 +147,7 @@ def test_a_faulty_file_is_one_line_and_nothing_is_imported(
         (("import", "a", "b", "c", "--out", "x"), 2, "expected [FORMAT] PATH, got 3 words"),
         (("import", "published", "--out", "x"), 2, "'published' is a format that is read from files"),
         (("info", "--data", "none"), 1, "none: there is no such file or folder"),
-        (("check", "--data", "."), 1, "is no store, and no importer knows its format"),
+        (("check", "--data", "."), 1, "is not a store, and no importer knows its format"),
         (("reprice", "--prices", "none.toml", "--out", "x"), 1, "none.toml: there is no such file"),
     ],
 )
@@ -166,7 +166,7 @@ def test_wrong_use_is_one_line_with_its_exit_code(
 def test_a_folder_with_other_things_is_not_imported_into(mmr: Call, published: Path) -> None:
     code, _, err = mmr("data", "import", published, "--out", published)
     assert code == 1
-    assert "is no outcome store, and not empty: it has 'MMR_Bench.csv'" in err
+    assert "is not an outcome store, and not empty: it has 'MMR_Bench.csv'" in err
 
 
 def test_info_shows_sizes_means_and_gaps(mmr: Call, table: Build, tmp_path: Path) -> None:

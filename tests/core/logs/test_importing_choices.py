@@ -51,7 +51,7 @@ def test_each_axis_is_asked_for_and_taken(write: Write, looks: Looks, context: A
 
 
 def test_importing_what_is_open_is_an_error(write: Write, looks: Looks, context: Any) -> None:
-    with pytest.raises(UsageError, match="something to choose: judge"):
+    with pytest.raises(UsageError, match="something must be chosen first: judge"):
         import_log(looks(write(cell(judge="x"), cell(judge="y"))), context)
 
 

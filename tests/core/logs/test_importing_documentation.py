@@ -27,7 +27,7 @@ def test_the_example_imports_a_log(tmp_path: Path, context: Any) -> None:
     seen = inspect_log(importer, tmp_path, context)
     table = import_log(seen, context).assembled.table
     assert (table.instance_id[0], table.utility[0, 0], table.cost[0, 0]) == ("d_1", 0.5, 0.25)
-    assert notices_of(seen)[0] == "x.plain.jsonl, row 2: None is no id"
+    assert notices_of(seen)[0] == "x.plain.jsonl, row 2: None is not an id"
 
 
 def test_every_word_and_every_choice_has_its_place_on_the_page() -> None:

@@ -187,7 +187,7 @@ def test_instances_that_differ_between_files_are_told(write: Write, importer: An
     path = write(cell("1", question="What?"), cell("1", "b", question="Why?"))
     imported = import_log(inspect_log(importer, path, context), context)
     assert imported.assembled.table.question.tolist() == ["What?"]
-    assert any("1 instances have another question" in line for line in imported.assembled.notices)
+    assert any("1 instances have a different question" in line for line in imported.assembled.notices)
 
 
 def test_a_log_that_grows_while_it_is_read_is_an_error(write: Write, importer: Any, context: Any) -> None:
@@ -203,7 +203,7 @@ def test_reading_without_a_store_asks_where_there_is_something_to_choose(
     path = write(cell("1", run="x"))
     assert len(importer.read(path, context)) == 1
     write(cell("1", run="y"))
-    with pytest.raises(UsageError, match=r"something to choose first \(run\)"):
+    with pytest.raises(UsageError, match=r"something must be chosen first \(run\)"):
         importer.read(path, context)
     with pytest.raises(UsageError, match="give its path"):
         importer.read(None, context)
@@ -221,9 +221,9 @@ def test_columns_of_one_value_are_columns_of_many_alike() -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"dataset": "d", "model": "m"}, "'instance' is lacking"),
+        ({"dataset": "d", "model": "m"}, "'instance' is missing"),
         ({"dataset": "d", "model": "m", "instance": "1"}, "one value for all"),
-        ({"dataset": "d", "model": ["m"], "instance": ["1", "2"]}, "1 values for 2"),
+        ({"dataset": "d", "model": ["m"], "instance": ["1", "2"]}, "expected 2 values, got 1"),
         ({"dataset": "d", "model": "m", "instance": ["1"], "x": 1}, "'x' is unknown"),
     ],
 )

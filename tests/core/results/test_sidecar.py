@@ -12,7 +12,7 @@ import pytest
 
 from mmr_core.errors import DataError
 from mmr_core.numerics.metrics import frontier
-from mmr_core.results import METRIC_NAMES, Row, RunResult, read_draws, rows_bytes, rows_from
+from mmr_core.results import METRIC_NAMES, Row, RunResult, read_draws
 from mmr_core.results.sidecar import Place, read_curves
 
 Make = Callable[..., RunResult]
@@ -84,29 +84,6 @@ def test_a_run_comes_back_with_every_draw_and_curve(result: Make, tmp_path: Path
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_rows_are_kept_for_a_cache_bit_by_bit(result: Make) -> None:
-    rows = result(seeds=2).headline.whole.rows
-    back = rows_from(rows_bytes(rows), "a cache")
-    assert rows_bytes(back) == rows_bytes(rows)
-    for row, restored in zip(rows, back, strict=True):
-        assert (row.name, row.kind, row.metrics, row.chosen) == (
-            restored.name,
-            restored.kind,
-            restored.metrics,
-            restored.chosen,
-        )
-        assert dict(row.pareto) == dict(restored.pareto)
-        assert_same_arrays(row, restored)
-    assert rows_from(rows_bytes([]), "a cache") == ()
-
-
-def test_rows_that_are_damaged_or_something_else_are_named(result: Make) -> None:
-    content = rows_bytes(result().headline.whole.rows)
-    for wrong in (b"", content[:-20], b"PAR1" + content):
-        with pytest.raises(DataError, match="there: not a file of rows"):
-            rows_from(wrong, "there")
-
-
 def test_draws_that_are_missing_cut_or_foreign_are_named(result: Make, tmp_path: Path) -> None:
     path = tmp_path / "draws.parquet"
     with pytest.raises(DataError, match="no such file"):
@@ -133,7 +110,7 @@ def test_a_run_whose_arrays_are_of_another_run_is_refused(result: Make, tmp_path
     result().to_disk(tmp_path)
     result(routers=("other", "random")).to_disk(tmp_path / "other")
     (tmp_path / "other" / "draws.parquet").rename(tmp_path / "draws.parquet")
-    with pytest.raises(DataError, match="no draws or curves of row 'wise'"):
+    with pytest.raises(DataError, match=r"draws\.parquet or curves\.parquet beside it is of another run"):
         RunResult.from_disk(tmp_path)
 
 

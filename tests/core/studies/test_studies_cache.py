@@ -10,9 +10,10 @@ import pytest
 from mmr_core.errors import MMRError
 from mmr_core.runner import Options
 from mmr_core.runner.cell_cache import CellCache
-from mmr_core.runner.fingerprint import APART, Fingerprints, code_digest, yardsticks_digest
+from mmr_core.runner.fingerprint import Fingerprints, yardsticks_digest
 from mmr_core.runner.measure import Yardsticks
 from mmr_core.runner.prepare import prepare
+from mmr_core.runner.provenance import APART, code_digest
 from mmr_core.runner.situations import Situation, Situations
 from mmr_core.splits import train_mask
 from mmr_core.studies import Cell

@@ -196,11 +196,11 @@ def test_faulty_lines_and_files_cost_no_others(write: Write, context: ImportCont
     assert import_log(seen, context).assembled.table.instance_id.tolist() == ["toy_0"]
     lines_told = [line.removeprefix(f"{QWEN}/") for line in notices_of(seen)]
     file = f"samples_toy_{DATE}.jsonl"
-    for start in (f"{file}, row 2: has no metric", f"{file}, row 3: None is no id", f"{file}, row 4: is no JSON"):
+    for start in (f"{file}, row 2: has no metric", f"{file}, row 3: None is not an id", f"{file}, row 4: is not JSON"):
         assert any(line.startswith(start) for line in lines_told), start
     assert any(line == f"samples_void_{DATE}.jsonl: is empty" for line in lines_told)
     assert any(line.startswith(f"samples_foreign_{DATE}.jsonl, row 1") for line in lines_told)
-    assert any(line.startswith(f"results_{LATER}.json: is no JSON") for line in lines_told)
+    assert any(line.startswith(f"results_{LATER}.json: is not JSON") for line in lines_told)
 
 
 @settings(max_examples=30, deadline=None)

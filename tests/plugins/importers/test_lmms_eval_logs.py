@@ -223,7 +223,7 @@ def test_faulty_lines_and_files_cost_no_others(write: Write, context: ImportCont
     seen = inspect_log(LMMSEvalImporter(), path, context)
     assert import_log(seen, context).assembled.table.instance_id.tolist() == ["RealWorldQA_0"]
     told = "\n".join(notices_of(seen))
-    for words in ("mmstar.jsonl: is empty", "row 2: None is no id", "row 3: is no JSON", "cut short"):
+    for words in ("mmstar.jsonl: is empty", "row 2: None is not an id", "row 3: is not JSON", "cut short"):
         assert words in told
 
 

@@ -79,5 +79,5 @@ def test_a_cell_is_a_number_or_unknown(cell: object, number: float | None) -> No
 
 @pytest.mark.parametrize("cell", ["one", "1,5", "1/2", [1], {}, b"1", 1j])
 def test_a_cell_of_anything_else_is_refused(cell: object) -> None:
-    with pytest.raises(DataError, match="is no number"):
+    with pytest.raises(DataError, match="is not a number"):
         number_in(cell)

@@ -253,7 +253,7 @@ def test_answers_that_nobody_judged_stay_unscored(write: Write, context: ImportC
     path = write("MMStar.xlsx", [row(1), row(2, prediction="Failed to obtain answer")])
     found = imported(path, context)
     assert words(found, "mmstar") == {"MMStar_1": "unscored", "MMStar_2": "infer_failed"}
-    assert any("does not say which answers are right" in line for line in notices_of(look_of(path, context)))
+    assert any("does not state which answers are correct" in line for line in notices_of(look_of(path, context)))
 
 
 def look_of(path: Path, context: ImportContext) -> Any:
@@ -307,7 +307,7 @@ def test_a_faulty_row_costs_that_row(write: Write, context: ImportContext) -> No
     path = write("MMStar_gpt-4_result.xlsx", [judged(1, 1), judged(None, 1), judged(3, "perhaps")])
     assert cells(imported(path, context).assembled.table) == {"MMStar_1": 1.0}
     lines = [line for line in notices_of(look_of(path, context)) if "row" in line]
-    assert [("row 2" in lines[0]), ("row 3" in lines[1]), "'perhaps' is no number" in lines[1]] == [True] * 3
+    assert [("row 2" in lines[0]), ("row 3" in lines[1]), "'perhaps' is not a number" in lines[1]] == [True] * 3
 
 
 def test_a_folder_with_nothing_usable_is_an_error(write: Write, context: ImportContext) -> None:

@@ -20,7 +20,7 @@ from mmr_plugins.routers import cosine_neighbours
 from mmr_plugins.routers.cosine_neighbours import CosineNeighbours, most_similar, unit_rows
 from mmr_plugins.routers.kmeans import KMeansRouter
 from mmr_plugins.routers.knn import KNNRouter
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.training_targets import training_means
 
 
 def mean_of_observed(values, fallback):

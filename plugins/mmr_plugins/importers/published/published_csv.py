@@ -126,7 +126,7 @@ class _Notices:
 
     def report(self, warn: Callable[[str], None]) -> None:
         if self.models:
-            warn(f"no plugin knows these models, so nothing but their names is known: {', '.join(self.models)}")
+            warn(f"no plugin knows these models, so only their names are known: {', '.join(self.models)}")
         if self.made_up:
             named = ", ".join(f"{prefix!r} as {name!r}" for prefix, name in self.made_up.items())
             warn(f"no plugin knows these datasets; taken with scenario 'other': {named}")

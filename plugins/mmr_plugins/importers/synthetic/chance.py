@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Chance:
-    """A stream of draws that depends on nothing but its key."""
+    """A stream of draws that depends only on its key."""
 
     def __init__(self, *key: str | int) -> None:
         digest = blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()

@@ -90,13 +90,13 @@ def _spreadsheet_rows(file: Path) -> Iterator[tuple[int, Row]]:
                     padded = (*values, *[None] * (len(header) - len(values)))
                     yield number, dict(zip(header, padded, strict=False))
     except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, IndexError, EOFError, OSError) as error:
-        raise DataError(f"is no spreadsheet, or was cut short ({type(error).__name__}: {error})") from None
+        raise DataError(f"is not a spreadsheet, or was cut short ({type(error).__name__}: {error})") from None
 
 
 def _object_rows(file: Path, source: LogSource) -> Iterator[tuple[int, Row]]:
     content = json_document(file)
     if not isinstance(content, list):
-        raise DataError("is no list of rows")
+        raise DataError("is not a list of rows")
     for number, row in enumerate(content, start=1):
         if isinstance(row, dict):
             yield number, row

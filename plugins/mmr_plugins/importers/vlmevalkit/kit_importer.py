@@ -162,7 +162,7 @@ def _is_of(sheet: KitSheet, sheets: Sequence[KitSheet]) -> bool:
 
 
 def _of_accuracies(rows: _Rows) -> float | None:
-    """A row per split, each with its overall mean; of several splits there is no mean of all."""
+    """A row per split, each with its overall mean; None for several splits, whose common mean is not stated."""
     return float(rows[0]["Overall"]) if len(rows) == 1 else None
 
 
@@ -288,7 +288,7 @@ def _records(sheet: KitSheet, source: LogSource) -> Iterator[Record]:
         raise DataError(f"has no column {lacking[0]!r}")
     scoring = scoring_of(sheet, list(first[1]), source.settings)
     if not scoring.known:
-        source.fault(sheet.path, "does not say which answers are right, so they stay unscored")
+        source.fault(sheet.path, "does not state which answers are correct, so they stay unscored")
     rotations = Rotations()
     for number, row in chain([first], rows):
         try:

@@ -136,7 +136,7 @@ def same_answer(given: str, correct: str) -> bool | None:
     try:
         difference = abs(latex2sympy(given) - latex2sympy(correct))
         return bool(difference.evalf() < _TOLERANCE)
-    except Exception:  # Whatever its parser and symbols make of an answer that is no number: it is not equal.
+    except Exception:  # Whatever its parser and symbols make of an answer that is not a number: it is not equal.
         return False
 
 
@@ -163,7 +163,7 @@ def _value(node: Any) -> float:
         return float(math.pow(_value(node.left), _value(node.right)))
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         return _OPERATIONS[type(node.op)](_value(node.left), _value(node.right))
-    raise ValueError("is no arithmetic")
+    raise ValueError("is not arithmetic")
 
 
 def _is_quick(text: str) -> bool:
@@ -194,7 +194,7 @@ class Scoring:
     """How the rows of a file are scored.
 
     :param name: the column, or the rule.
-    :param utility: of a row; None where it is not known. It raises DataError for what is no number.
+    :param utility: of a row; None where it is not known. It raises DataError for what is not a number.
     """
 
     name: str
@@ -241,7 +241,7 @@ def _stored(name: str) -> Scoring:
         try:
             return _WORDS[text] if text in _WORDS else float(text)
         except ValueError:
-            raise DataError(f"{name} {text!r} is no number") from None
+            raise DataError(f"{name} {text!r} is not a number") from None
 
     return Scoring(name=name, utility=utility)
 

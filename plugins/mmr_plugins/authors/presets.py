@@ -1,8 +1,10 @@
-"""The routers of the authors' program that are seeded, with their estimators and their defaults.
+"""The fusions and the seeded routers of the authors' program, with their estimators, their order of operations and
+their defaults.
 
-Features come in as float32, outcomes as float64 with nothing missing (the protocol has filled them), and predictions
-go out in the dtype that the estimator gives them: float32 regressions tie where float64 ones would not. Counts that
-exceed the training rows are clamped to them, where the authors' program fails.
+Fusions take arrays as given, in float32, cut to the shorter of the two widths; without an image array both are the
+text itself. Routers take features as float32 and outcomes as float64 with nothing missing (the protocol has filled
+them), and predict in the dtype that the estimator gives: float32 regressions tie where float64 ones would not. Counts
+that exceed the training rows are clamped to them, where the authors' program fails.
 """
 
 from __future__ import annotations
@@ -17,7 +19,84 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import NearestNeighbors
 
-from mmr_core.contracts import Prediction, Queries, TrainingData
+from mmr_core.contracts import Embeddings, Prediction, Queries, TrainingData
+from mmr_core.errors import FeatureError
+
+Features = NDArray[np.float32]
+
+EPSILON = 1e-8
+TEMPERATURE = 5.0
+PRODUCT_WEIGHT = DIFFERENCE_WEIGHT = 0.5
+
+
+class AuthorsAverage:
+    """Eq. S10: half the sum of the two arrays, not normalised again; a zero row counts as any other.
+
+    :raises FeatureError: by `transform`, if there are neither texts nor images.
+    """
+
+    def fit(self, embeddings: Embeddings) -> Self:
+        return self
+
+    def transform(self, embeddings: Embeddings) -> Features:
+        """float32 [n, p], p the shorter width; the one array there is, if there is only one."""
+        text, image = embeddings.text, embeddings.image
+        if text is None and image is None:
+            raise FeatureError("no text and no image features", where="fusion 'average'")
+        if text is None or image is None:
+            return _contiguous(image if text is None else text)
+        text, image = _same_width(text, image)
+        return _contiguous((text + image) / 2.0)
+
+
+class AuthorsAdaptive:
+    """Eqs. S2-S6 and the final L2-normalisation, with prototypes and norm statistics of the set being encoded.
+
+    1e-8 is added to every denominator that could vanish; on unit rows Eq. S3 then measures rounding, as it does in
+    the authors' program.
+
+    :raises FeatureError: by `transform`, if there are images and no texts: their program has no such mode.
+    """
+
+    transductive = True
+
+    def fit(self, embeddings: Embeddings) -> Self:
+        return self
+
+    def transform(self, embeddings: Embeddings) -> Features:
+        """float32 [n, p], p the shorter width; the text array itself where no image array is given."""
+        if embeddings.text is None:
+            raise FeatureError("no text features", where="fusion 'adaptive' of the authors' protocol")
+        if embeddings.image is None:
+            return _contiguous(embeddings.text)
+        text, image = _same_width(embeddings.text, embeddings.image)
+        text_pull = np.exp(TEMPERATURE * _confidence(text))  # [n]
+        image_pull = np.exp(TEMPERATURE * _confidence(image))
+        total = text_pull + image_pull + EPSILON
+        weighted = (text_pull / total)[:, None] * text + (image_pull / total)[:, None] * image
+        product, difference = text * image, np.abs(text - image)
+        fused = weighted + PRODUCT_WEIGHT * product + DIFFERENCE_WEIGHT * difference
+        return _contiguous(fused / (np.linalg.norm(fused, axis=1, keepdims=True) + EPSILON))
+
+
+def _confidence(rows: Features) -> Features:
+    """[n] the mean of prototype similarity (Eq. S2) and standardised norm (Eq. S3), clipped (Eq. S4)."""
+    prototype = np.mean(rows, axis=0, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1)
+    cosine = np.sum(rows * prototype, axis=1) / (norms * np.linalg.norm(prototype, axis=1) + EPSILON)
+    standard = (norms - np.mean(norms)) / (np.std(norms) + EPSILON)
+    similarity, strength = (cosine + 1.0) / 2.0, 1.0 / (1.0 + np.exp(-standard))
+    return np.clip(0.5 * similarity + 0.5 * strength, 0.0, 1.0)
+
+
+def _same_width(text: Features, image: Features) -> tuple[Features, Features]:
+    width = min(text.shape[1], image.shape[1])
+    return text[:, :width], image[:, :width]
+
+
+def _contiguous(rows: Features) -> Features:
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
 
 Floats = NDArray[np.float64]
 
