@@ -8,26 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from mmr_core.render.numbers import CostUnit, interval, name, number, ratio
-from mmr_core.results import Estimate, Metrics
+from mmr_core.render.numbers import CostUnit, name
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_core.specs import UNIFORM
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.schema import Entry, Leaderboard
-
-METRICS = ("nauc", "skill", "nauc_log", "peak", "qnc")
-"""The metrics of a row, in the order in which everything shows them."""
-
-METRIC_TITLES = {"nauc": "nAUC", "skill": "Skill", "nauc_log": "nAUC log", "peak": "Peak", "qnc": "QNC"}
-
-METRIC_MEANINGS = {
-    "nauc": "Area under the frontier between the cheapest and the dearest single model, divided by its width (Eq. 7).",
-    "skill": "0 is no better than ignoring the query, 1 is the oracle, below 0 is harm.",
-    "nauc_log": "The same area on a logarithmic cost axis, where cheap models matter.",
-    "peak": "The greatest utility that the frontier reaches (Eq. 8).",
-    "qnc": "The cost at which the best single model's utility is reached, over that model's cost (Eq. 9); "
-    "∞ where it is never reached. Lower is better.",
-}
 
 TIERS = {
     "reproduced": "Reproduced",
@@ -91,31 +76,9 @@ def safe_link(url: str) -> str | None:
     return url if allowed else None
 
 
-def metric(metrics: Metrics, which: str) -> Estimate:
-    """One metric of a row by its name in `METRICS`."""
-    found = getattr(metrics, which)
-    assert isinstance(found, Estimate)
-    return found
-
-
-def figure(estimate: Estimate, which: str = "") -> str:
-    """A metric's value, formatted."""
-    return (ratio if which == "qnc" else number)(estimate.value)
-
-
-def figure_interval(estimate: Estimate, which: str = "") -> str:
-    """A metric's interval, formatted; empty if there is none."""
-    return interval(estimate, ratio if which == "qnc" else number)
-
-
 def cost_unit(board: Leaderboard) -> CostUnit:
     """The unit for all costs of a board."""
     return CostUnit.for_costs(model.cost for model in board.table.models)
-
-
-def cost_interval(estimate: Estimate, unit: CostUnit) -> str:
-    """The interval of a cost in a unit; empty if there is none."""
-    return interval(estimate, unit.show)
 
 
 def rank_range(entry: Entry) -> str:

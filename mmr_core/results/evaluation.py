@@ -33,7 +33,7 @@ from mmr_core.results.estimates import (
 SliceKind = Literal["dataset", "mixture", "category"]
 
 PAIRED_METRICS = tuple(metric.name for metric in METRICS.values() if metric.paired)
-"""The metrics that rows are compared on in pairs; not those that may be infinite."""
+"""The metrics that rows are compared on in pairs: those that are never infinite."""
 
 
 def reached(qnc: float | None) -> bool | None:
@@ -161,7 +161,7 @@ class Slice(Stored):
     name: str = Field(description="of the dataset or mixture, or the category")
     kind: SliceKind
     instances: Count = Field(description="complete test instances that were evaluated")
-    draws: Count = Field(description="bootstrap draws behind its intervals")
+    draws: int = Field(ge=1, description="bootstrap draws behind its intervals")
     draws_left_out: Count = Field(description="draws in which the cheapest model was not cheaper than the dearest")
     cheapest: str
     dearest: str
@@ -172,7 +172,7 @@ class Slice(Stored):
     best_cost: FiniteFloat = Field(description="mean cost of the best single model, USD per query")
     best_utility: FiniteFloat = Field(description="mean utility of the best single model")
     models: tuple[SingleModel, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = Field(min_length=1)
 
     def __post_init__(self) -> None:
         if self.c_min >= self.c_max:
@@ -181,9 +181,10 @@ class Slice(Stored):
             raise ValueError(f"slice {self.name!r}: {min(absent)!r} is not one of its models")
         _demand_unique(self.rows, f"slice {self.name!r}")
         for row in self.rows:
-            if row.draws and len(row.draws["nauc"]) != self.draws:
-                found = len(row.draws["nauc"])
-                raise ValueError(f"slice {self.name!r}: expected {self.draws} draws of row {row.name!r}, got {found}")
+            for drawn in row.draws.values():
+                if len(drawn) != self.draws:
+                    expected = f"expected {self.draws} draws of row {row.name!r}"
+                    raise ValueError(f"slice {self.name!r}: {expected}, got {len(drawn)}")
 
     @property
     def within(self) -> CostRange:
@@ -251,6 +252,11 @@ class Column(Stored):
     failures: tuple[RouterFailure, ...]
     timings: tuple[Timing, ...]
 
+    def __post_init__(self) -> None:
+        places = [(part.kind, part.name) for part in (self.whole, *self.slices)]
+        if twice := [name for kind, name in places if places.count((kind, name)) > 1]:
+            raise ValueError(f"column {self.dataset!r} has two slices {twice[0]!r}")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Macro(Stored):
@@ -289,11 +295,16 @@ def difference_of(
     first: str,
     second: str,
     value: float,
-    first_draws: Mapping[str, NDArray[np.float64]],
-    second_draws: Mapping[str, NDArray[np.float64]],
+    first_draws: NDArray[np.float64],
+    second_draws: NDArray[np.float64],
 ) -> Difference | None:
-    """The difference of two rows with the interval of their paired draws; None where no draw gives one."""
-    ends = interval(first_draws[metric] - second_draws[metric])
+    """The difference of two rows with the interval of their paired draws; None where no draw gives one.
+
+    :param name: the slice's.
+    :param value: the figure of the first row minus that of the second.
+    :param first_draws: [B] of the first row, NaN where a draw has no figure; likewise of the second.
+    """
+    ends = interval(first_draws - second_draws)
     if ends is None:
         return None
     return Difference(slice=name, metric=metric, first=first, second=second, value=value, low=ends[0], high=ends[1])

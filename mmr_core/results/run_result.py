@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from mmr_core.errors import DataError, MMRError
+from mmr_core.errors import DataError, MMRError, UsageError
 from mmr_core.numerics.bootstrap import LEVEL
 from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.results.estimates import Count, Facts, Stored
-from mmr_core.results.evaluation import Column, Difference, Macro, RouterFailure, Row
+from mmr_core.results.evaluation import Column, Difference, Macro, RouterFailure
 from mmr_core.results.sidecar import (
     AGAIN,
     Place,
@@ -123,6 +123,8 @@ class RunResult(Stored):
         names = [column.dataset for column in self.columns]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two columns of {twice[0]!r}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"expected different seeds, got {list(self.seeds)}")
         for column in self.columns:
             for part in (column.whole, *column.slices):
                 for row in part.rows:
@@ -170,8 +172,12 @@ class RunResult(Stored):
     def to_disk(self, folder: Path) -> None:
         """Writes `draws.parquet`, `curves.parquet` and, last, `results.json` into a folder, which is made.
 
+        :raises UsageError: if the run was read without its draws and curves.
         :raises MMRError: if a file cannot be written.
         """
+        slices = [part for column in self.columns for part in (column.whole, *column.slices)]
+        if not all(row.draws and row.curves for part in slices for row in part.rows):
+            raise UsageError("the run was read without its draws and curves", fix="read it with arrays=True")
         contents: dict[str, bytes | str] = {
             DRAWS: draws_parquet(self.columns, synthetic=self.data.synthetic),
             CURVES: curves_parquet(self.columns, self.seeds, synthetic=self.data.synthetic),
@@ -196,14 +202,12 @@ class RunResult(Stored):
         if not arrays:
             return run
         draws, curves = read_draws(file.with_name(DRAWS)), read_curves(file.with_name(CURVES))
-        columns = []
-        for column in run.columns:
-            whole, *slices = (
-                replace(part, rows=tuple(_filled(row, place_of(column, part, row), draws, curves) for row in part.rows))
-                for part in (column.whole, *column.slices)
-            )
-            columns.append(replace(column, whole=whole, slices=tuple(slices)))
-        return replace(run, columns=tuple(columns))
+        try:
+            return replace(run, columns=tuple(_filled(column, draws, curves) for column in run.columns))
+        except (KeyError, ValidationError) as error:
+            raise DataError(
+                f"{DRAWS} or {CURVES} beside it is of another run, or damaged", where=str(file), fix=AGAIN
+            ) from error
 
     def to_dataframe(self, *, slices: bool = False) -> pd.DataFrame:
         """Every figure on a line of its own, with the columns dataset, router, metric, value, low and high.
@@ -300,11 +304,23 @@ def _checked(content: dict[str, Any], where: str) -> RunResult:
 
 
 def _filled(
-    row: Row,
-    place: Place,
+    column: Column,
     draws: Mapping[Place, Mapping[str, NDArray[np.float64]]],
     curves: Mapping[Place, tuple[OperatingCurve, ...]],
-) -> Row:
-    if place not in draws or place not in curves:
-        raise DataError(f"no draws or curves of row {row.name!r} on {place.slice!r}", fix=AGAIN)
-    return replace(row, draws=draws[place], curves=curves[place])
+) -> Column:
+    """The column with the draws and curves of its rows.
+
+    :raises KeyError: if a row has none.
+    """
+    whole, *slices = (
+        replace(
+            part,
+            rows=tuple(
+                replace(row, draws=draws[place], curves=curves[place])
+                for row in part.rows
+                for place in (place_of(column, part, row),)
+            ),
+        )
+        for part in (column.whole, *column.slices)
+    )
+    return replace(column, whole=whole, slices=tuple(slices))

@@ -39,6 +39,8 @@ class Options:
     def __post_init__(self) -> None:
         if not self.seeds:
             raise UsageError("no seed given", fix="give at least one")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise UsageError(f"a seed is given twice: {', '.join(map(str, self.seeds))}", fix="give each once")
         if self.draws < 1:
             raise UsageError(f"{self.draws} bootstrap draws give no interval", fix="give at least 1")
 

@@ -13,10 +13,8 @@ from mmr_leaderboard.cli.init import SUBMISSIONS
 from mmr_leaderboard.cli.publish import PUBLISHED, choices_file, unrecorded, write_publication
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mmr_leaderboard.ranking.board_run import RunRequest, RunResult
-    from mmr_leaderboard.schema import Entry, Leaderboard
+    from mmr_leaderboard.schema import Leaderboard
 
 
 TRIAL = Path("leaderboard/trial")
@@ -130,12 +128,14 @@ def _run(request: RunRequest, *, json: bool) -> RunResult:
 
 def _show(board: Leaderboard, *, json: bool) -> None:
     from mmr_core.render.console import console, warn
+    from mmr_core.render.terminal import show_tables
+    from mmr_leaderboard.board_tables import short_table
     from mmr_leaderboard.findings import printable
 
     if json:
         print(board.model_dump_json(indent=2))
     else:
-        console().print(_table(board))
+        show_tables(console(), [short_table(board)])
     for one in board.refused:
         for found in one.findings:
             warn(f"{printable(one.slug)} has no row: {found.code}: {found.where}: {found.message}")
@@ -143,43 +143,3 @@ def _show(board: Leaderboard, *, json: bool) -> None:
         for code in entry.audit.flags:
             if code not in entry.audit.signed_off:
                 warn(f"{entry.slug} is flagged: {code}; see docs/audit.md")
-
-
-def _table(board: Leaderboard) -> Table:
-    from rich.box import SIMPLE
-    from rich.markup import escape
-    from rich.table import Table
-
-    from mmr_core.render.numbers import number, with_interval
-    from mmr_leaderboard.findings import printable
-
-    kind = "synthetic outcomes" if board.table.synthetic else "observed outcomes"
-    table = Table(
-        title=f"{board.title}: {board.table.title}, {board.table.test:,} test instances, {kind}",
-        box=SIMPLE,
-        pad_edge=False,
-    )
-    for name in ("rank", "entry", "nAUC", "skill", "peak", "QNC"):
-        table.add_column(name, justify="left" if name == "entry" else "right", no_wrap=True)
-    for entry in board.entries:
-        metrics = entry.metrics
-        table.add_row(
-            _rank(entry),
-            escape(printable(entry.display_name, 24)),
-            with_interval(metrics["nauc"]),
-            number(metrics["skill"].value),
-            number(metrics["peak"].value),
-            number(metrics["qnc"].value),
-        )
-    for reference in board.references:
-        if ":" not in reference.name:
-            values = [reference.metrics[name] for name in ("nauc", "skill", "peak", "qnc")]
-            figures = [with_interval(values[0]), *(number(value.value) for value in values[1:])]
-            table.add_row("", escape(reference.name), *figures, style="dim")
-    return table
-
-
-def _rank(entry: Entry) -> str:
-    if entry.rank is None:
-        return "–"
-    return f"{entry.rank} ({entry.rank_low}–{entry.rank_high})"

@@ -14,9 +14,10 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from mmr_core.errors import DataError, MMRError, UsageError
+from mmr_core.render.writers import csv_text
+from mmr_leaderboard.board_tables import board_data
 from mmr_leaderboard.publish import replacement
 from mmr_leaderboard.publish.markdown import markdown
-from mmr_leaderboard.publish.spreadsheet import csv
 from mmr_leaderboard.schema import SCHEMA_VERSION, Leaderboard
 from mmr_leaderboard.site.pages import site
 
@@ -38,7 +39,7 @@ def render(board: Leaderboard, also: Mapping[str, bytes] | None = None) -> dict[
         **(also or {}),
         **{f"{SITE}/{path}": content for path, content in site(board).items()},
         PAGE: markdown(board).encode(),
-        SHEET: csv(board).encode(),
+        SHEET: csv_text(board_data(board), quoted=True).encode(),
         DOCUMENT: (board.model_dump_json(indent=2) + "\n").encode(),
     }
 

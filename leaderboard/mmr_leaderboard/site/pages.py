@@ -13,15 +13,18 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmr_core.errors import DataError
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.numbers import ratio, with_interval
 from mmr_core.render.plots.palette import COLOURS
 from mmr_leaderboard import wording
+from mmr_leaderboard.board_tables import RANKED_BY, SHOWN_FIGURES
 from mmr_leaderboard.schema import Entry, Leaderboard
 from mmr_leaderboard.site import payload
 from mmr_leaderboard.site.facts import audit_tests, check_rows, comparisons, entry_facts
@@ -37,7 +40,7 @@ from mmr_leaderboard.site.plot import (
     marker_path,
     picture,
 )
-from mmr_leaderboard.site.scopes import Scope, bars, cell, cells, scopes
+from mmr_leaderboard.site.scopes import Scope, bars, cells, scopes, sortable
 from mmr_leaderboard.submission.manifest import SLUG
 from mmr_leaderboard.wording import shown
 
@@ -141,6 +144,7 @@ def _environment() -> Environment:
         "rank_range": wording.rank_range,
         "joined": wording.joined,
         "row_key": payload.row_key,
+        "sortable": sortable,
         "dashes": dash_lengths,
         "marker": marker_path,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
@@ -149,9 +153,13 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "words": wording,
-        "cell": cell,
+        "metrics": METRICS,
+        "ranked_by": RANKED_BY,
+        "figure_columns": SHOWN_FIGURES,
+        "figure_groups": [
+            (group, len(list(columns))) for group, columns in groupby(SHOWN_FIGURES, key=lambda column: column.group)
+        ],
         "cells": cells,
-        "cost_interval": wording.cost_interval,
         "table_facts": wording.table_facts,
         "scenario_title": wording.scenario_title,
         "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},

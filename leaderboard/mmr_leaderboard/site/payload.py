@@ -8,13 +8,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.plots.palette import Palette, Style, own_style
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
 from mmr_core.specs import UNIFORM
 from mmr_leaderboard.schema import Entry, Leaderboard, Point
 from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, marker_path
 from mmr_leaderboard.site.scopes import Bars, Row, Scope, bars, cells, frontier_on, packed, scopes
-from mmr_leaderboard.wording import METRICS, cost_unit, shown
+from mmr_leaderboard.wording import cost_unit, shown
 
 _LINES = (ORACLE, CONSTANT)
 """References drawn as lines; single models are points."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmr_core.results import Estimate, Metrics, SingleModel
+from mmr_core.numerics.metrics import METRICS
+from mmr_core.render.numbers import NOTHING
+from mmr_core.render.table import TableCell, metric
+from mmr_core.results import Metrics, SingleModel
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_leaderboard.schema import Entry, Leaderboard, Point, Reference
-from mmr_leaderboard.wording import METRICS, figure, figure_interval, scenario_title, scenarios, shown
+from mmr_leaderboard.wording import scenario_title, scenarios, shown
 
 Row = Entry | Reference
-
-_NO_FIGURE = "–"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,24 +34,6 @@ class Scope:
     test: int
     models: tuple[SingleModel, ...]
     members: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One figure as shown and as sorted.
-
-    :param value: None if there is none; infinity sorts above everything.
-    """
-
-    value: float | None
-    text: str
-    interval: str = ""
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def sortable(self) -> str:
-        return "" if self.value is None else repr(self.value).replace("inf", "Infinity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,23 +104,12 @@ def frontier_on(row: Row, scope: Scope) -> tuple[Point, ...]:
     return row.dataset_frontiers.get(scope.name, ()) if scope.kind == "dataset" else ()
 
 
-def cell(estimate: Estimate, name: str = "") -> Cell:
-    """A figure with its interval."""
-    return Cell(
-        value=estimate.value,
-        text=figure(estimate, name),
-        interval=figure_interval(estimate, name),
-        low=estimate.low,
-        high=estimate.high,
-    )
-
-
-def cells(row: Row, scope: Scope) -> dict[str, Cell]:
+def cells(row: Row, scope: Scope) -> dict[str, TableCell]:
     """A cell for each metric."""
     found = metrics_on(row, scope)
     if found is None:
-        return {name: Cell(value=None, text=_NO_FIGURE) for name in METRICS}
-    return {name: cell(found[name], name) for name in METRICS}
+        return {name: TableCell(text=NOTHING, figure=True) for name in METRICS}
+    return {name: metric(name, found[name]) for name in METRICS}
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:
@@ -158,10 +130,15 @@ def bars(board: Leaderboard, scope: Scope) -> Bars:
     return Bars(low=low, high=high if high > low else low + 1e-6, mark=mark)
 
 
-def packed(found: Cell) -> list[Any]:
+def packed(found: TableCell) -> list[Any]:
     """A cell for the script: value (null: none, "Infinity"), text, interval, low, high."""
     value: float | str | None = found.value
     if value == float("inf"):
         value = "Infinity"
     ends = [end if end is not None and abs(end) != float("inf") else None for end in (found.low, found.high)]
     return [value, found.text, found.interval, *ends]
+
+
+def sortable(found: TableCell) -> str:
+    """The value of a cell as the script sorts it; infinity is larger than everything, "" is none."""
+    return "" if found.value is None else repr(float(found.value)).replace("inf", "Infinity")

@@ -93,21 +93,26 @@ def place_labels(
     :param taken: boxes that are not free.
     :param lines: [k, 2] samples of lines that are better not covered.
     """
-    obstacles = [*taken, *(Box(x - gap, y - gap, x + gap, y + gap) for x, y in points)]
+    squares = np.concatenate([points - gap, points + gap], axis=1)
+    obstacles = np.array([*squares.tolist(), *(_corners(box) for box in taken)]).reshape(-1, 4)
     samples = np.empty((0, 2)) if lines is None else lines
     placed: list[Box | None] = []
     leaders = np.empty((0, 2))
     for point, size in zip(points, sizes, strict=True):
+        around = _around(point, size, gap)  # [c, 4]
+        away = _distances(around, point)
+        prices = away + 0.05 * np.arange(len(around))
+        nearest = np.min([_distances(around, other) for other in points], axis=0)
+        prices[nearest < away - 1] += _MISREAD * size[1]
+        prices[_overlapping(around, obstacles) | ~_inside(around, bounds)] = np.inf
         best: Box | None = None
         least = np.inf
-        for preference, box in enumerate(_around(point, size, gap)):
-            price = box.distance(point) + 0.05 * preference
-            if price >= least or not box.within(bounds) or any(box.overlaps(other) for other in obstacles):
-                continue
+        for place in np.argsort(prices, kind="stable"):
+            if prices[place] >= least:
+                break
+            box = Box(*around[place].tolist())
             struck = min(box.count(samples), 20)
-            price += size[1] * (_STRUCK * (struck > 0) + _COVERED * struck)
-            if price < least and min((box.distance(other) for other in points), default=0.0) < box.distance(point) - 1:
-                price += _MISREAD * size[1]
+            price = float(prices[place]) + size[1] * (_STRUCK * (struck > 0) + _COVERED * struck)
             leader = _leader(point, box, gap)
             if box.count(leaders) or any(other is not None and other.count(leader) for other in placed):
                 price += _CROSSED * size[1]
@@ -115,9 +120,30 @@ def place_labels(
                 best, least = box, price
         placed.append(best)
         if best is not None:
-            obstacles.append(best)
+            obstacles = np.concatenate([obstacles, [_corners(best)]])
             leaders = np.concatenate([leaders, _leader(point, best, gap)])
     return placed
+
+
+def _corners(box: Box) -> list[float]:
+    return [box.left, box.bottom, box.right, box.top]
+
+
+def _distances(boxes: Floats, point: Floats) -> Floats:
+    """[c] from each of [c, 4] boxes to a point."""
+    beside = np.maximum(np.maximum(boxes[:, :2] - point, point - boxes[:, 2:]), 0.0)
+    return np.hypot(beside[:, 0], beside[:, 1])
+
+
+def _overlapping(boxes: Floats, others: Floats) -> NDArray[np.bool_]:
+    """[c] whether each of [c, 4] boxes shares more than an edge with one of [m, 4]."""
+    apart = (boxes[:, None, :2] >= others[:, 2:]) | (others[:, :2] >= boxes[:, None, 2:])  # [c, m, 2]
+    return np.any(~np.any(apart, axis=2), axis=1)
+
+
+def _inside(boxes: Floats, bounds: Box) -> NDArray[np.bool_]:
+    low, high = (bounds.left, bounds.bottom), (bounds.right, bounds.top)
+    return np.logical_and(np.all(boxes[:, :2] >= low, axis=1), np.all(boxes[:, 2:] <= high, axis=1))
 
 
 def _leader(point: Floats, box: Box, gap: float) -> Floats:
@@ -128,18 +154,17 @@ def _leader(point: Floats, box: Box, gap: float) -> Floats:
     return np.linspace(point, box.nearest(point), int(2 * away / gap) + 2)
 
 
-def _around(point: Floats, size: tuple[float, float], gap: float) -> list[Box]:
-    """The boxes that a label may fill, the preferred first: right, left, above, below, then further away."""
+def _around(point: Floats, size: tuple[float, float], gap: float) -> Floats:
+    """[c, 4] the boxes that a label may fill, the preferred first: right, left, above, below, then further away."""
     width, height = size
-    boxes = []
+    corners = []
     for step in range(_STEPS):
         shift = step * height / 3
         for up in (1, -1) if step else (1,):
             for far in (0.0, shift / 2, shift, 2 * shift) if step else (0.0,):
-                x = gap + far
-                boxes.append((x, up * shift - height / 2))
-                boxes.append((-x - width, up * shift - height / 2))
-        boxes.append((-width / 2, gap + shift))
-        boxes.append((-width / 2, -gap - shift - height))
-    x, y = point
-    return [Box(x + left, y + bottom, x + left + width, y + bottom + height) for left, bottom in boxes]
+                corners.append((gap + far, up * shift - height / 2))
+                corners.append((-gap - far - width, up * shift - height / 2))
+        corners.append((-width / 2, gap + shift))
+        corners.append((-width / 2, -gap - shift - height))
+    low = point + np.array(corners)
+    return np.concatenate([low, low + np.array([width, height])], axis=1)

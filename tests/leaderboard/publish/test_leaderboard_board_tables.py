@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmr_leaderboard.publish.spreadsheet import csv, harmless
+from mmr_core.render.writers import csv_text
+from mmr_leaderboard.board_tables import board_data, harmless
 from mmr_leaderboard.schema import Leaderboard
 
 
 @pytest.fixture(scope="module")
 def rows(board: Leaderboard) -> dict[str, dict[str, str]]:
-    return {row["slug"]: row for row in files.DictReader(io.StringIO(csv(board), newline=""))}
+    return {
+        row["slug"]: row for row in files.DictReader(io.StringIO(csv_text(board_data(board), quoted=True), newline=""))
+    }
 
 
 def test_there_is_one_row_per_entry_and_reference(rows: dict[str, dict[str, str]], board: Leaderboard) -> None:
@@ -65,12 +68,12 @@ def test_each_of_several_authors_is_defused_because_some_programs_split_at_semic
     board: Leaderboard,
 ) -> None:
     entry = board.entries[0].model_copy(update={"authors": ("Ada", "=1+1")})
-    text = csv(board.model_copy(update={"entries": (entry,)}))
+    text = csv_text(board_data(board.model_copy(update={"entries": (entry,)})), quoted=True)
     assert "Ada; '=1+1" in text
 
 
 def test_lines_end_as_the_standard_asks_and_all_text_is_quoted(board: Leaderboard) -> None:
-    lines = csv(board).split("\r\n")
+    lines = csv_text(board_data(board), quoted=True).split("\r\n")
     assert lines[-1] == ""
     assert len(lines) == 2 + len(board.entries) + len(board.references)
     assert lines[1].startswith('"entry","mlp-mf","MLP matrix factorisation"')
