@@ -133,6 +133,34 @@ def frontier(cost: Floats, utility: Floats, within: CostRange, *, hull: Hull = "
     return Frontier(cost=knots, utility=np.interp(knots, corner_cost, corner_utility))
 
 
+def frontiers(group: NDArray[np.intp], cost: Floats, utility: Floats, within: CostRanges) -> Frontier:
+    """`frontier` of B concave envelopes at once, [B, k] knots.
+
+    :param group: [m] the envelope of each corner, ascending; each has one at or left of `within.low`.
+    :param cost: [m] of the corners, ascending within a group; :param utility: [m].
+    :param within: B ranges.
+    """
+    lines = np.arange(len(within.low))
+    ends = np.searchsorted(group, lines, side="right")
+
+    def height(at: Floats) -> Floats:
+        """[B] p(c) at one cost per envelope."""
+        left = np.searchsorted(group, lines) + np.bincount(group[cost <= at[group]], minlength=len(lines)) - 1
+        right = np.minimum(left + 1, ends - 1)
+        run = cost[right] - cost[left]
+        share = np.where(right > left, (at - cost[left]) / np.where(right > left, run, 1.0), 0.0)
+        return utility[left] + share * (utility[right] - utility[left])
+
+    inside = (cost > within.low[group]) & (cost < within.high[group])
+    number = np.bincount(group[inside], minlength=len(lines))
+    place = np.arange(np.count_nonzero(inside)) - np.repeat(np.cumsum(number) - number, number) + 1
+    shape = len(lines), int(number.max(initial=0)) + 2
+    knots = np.tile(within.high[:, None], shape[1]), np.tile(height(within.high)[:, None], shape[1])
+    knots[0][:, 0], knots[1][:, 0] = within.low, height(within.low)
+    knots[0][group[inside], place], knots[1][group[inside], place] = cost[inside], utility[inside]
+    return Frontier(cost=knots[0], utility=knots[1])
+
+
 def nauc(line: Frontier) -> Floats:
     """[...] the normalised area under the frontier, Eq. 7: the integral of p(c) dc over the width of the range."""
     area = (np.diff(line.cost) * (line.utility[..., 1:] + line.utility[..., :-1])).sum(axis=-1) / 2

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.bootstrap import Operating, Reader
+from mmr_core.numerics.bootstrap import Operating
+from mmr_core.numerics.reweighting import Beside, Corners
 from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.runner.policies import Policy
 
@@ -41,10 +42,8 @@ class Union:
             utility=np.concatenate([curve.utility for curve in curves])[order],
         )
 
-    def reader(self) -> Reader:
-        """`points` for many weights in turn."""
-        readers = [part.reader() for part in self.parts]
-        return lambda weights: _joined([read(weights) for read in readers])
+    def corners(self, weights: NDArray[Any], beside: Beside) -> Corners:
+        return Corners.together([part.corners(weights, beside) for part in self.parts])
 
 
 @dataclass(frozen=True, eq=False)
