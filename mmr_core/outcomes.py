@@ -1,8 +1,8 @@
 """The outcome table: every model's utility and cost on every instance, with what a query consists of.
 
-One table holds the instances of one or several datasets and the same K models for all of them. Missing is not wrong
-and not free: an outcome that is not there is NaN in both arrays and has a status that says why. Storing a table is
-the work of `store`; reading one from a foreign file is the work of importers.
+One table holds the instances of one or several datasets and the same K models for all of them. Missing is neither
+wrong nor free: it is NaN in both arrays, with a status that says why. `store` keeps tables on disk; importers read
+them from foreign files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Status(IntEnum):
-    """Why an outcome is what it is. `MISSING` if its utility or its cost is not known, though the other may be."""
+    """What became of an outcome. `MISSING` where its utility or its cost is unknown, even if the other is known."""
 
     OK = 0
     MISSING = 1

@@ -5,8 +5,8 @@ A price sheet is a TOML file with a version, so that results can say by which pr
     version = "2025-08"
 
     [models."gpt-5"]
-    output = 10.0    # USD per million tokens; needed
-    input = 1.25     # these three where they are known
+    output = 10.0    # USD per million tokens; required
+    input = 1.25     # the other three are optional
     image = 1.25
     cached = 0.13
 """
@@ -62,7 +62,7 @@ class PriceSheet(_Record):
 def read_price_sheet(path: Path) -> PriceSheet:
     """The price sheet in a TOML file.
 
-    :raises DataError: if it is absent, no TOML, or not what a price sheet is.
+    :raises DataError: if it is absent, not TOML, or not a price sheet.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def read_price_sheet(path: Path) -> PriceSheet:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"is no TOML: {error}", where=str(path)) from None
+        raise DataError(f"is not TOML: {error}", where=str(path)) from None
     try:
         return PriceSheet.model_validate(content)
     except ValidationError as error:
@@ -79,7 +79,7 @@ def read_price_sheet(path: Path) -> PriceSheet:
         place = ".".join(map(str, faults[0]["loc"]))
         unknown = faults[0]["type"] == "extra_forbidden"
         raise DataError(
-            f"has {place!r}, which means nothing here" if unknown else f"{place!r}: {faults[0]['msg']}",
+            f"has {place!r}, which is not known here" if unknown else f"{place!r}: {faults[0]['msg']}",
             where=str(path),
             fix='write version = "..." and, per model, [models."name"] with output = USD per million tokens',
         ) from None
@@ -88,7 +88,7 @@ def read_price_sheet(path: Path) -> PriceSheet:
 def reprice(table: OutcomeTable, sheet: PriceSheet, *, warn: Callable[[str], None] = lambda line: None) -> OutcomeTable:
     """The table with every cost computed anew from tokens.
 
-    Nothing of the old costs is mixed in. An outcome's cost is known if its output tokens are, and its input and
+    The old costs are not used. An outcome's cost is known if its output tokens are, and its input and
     image tokens where the sheet has a price above zero for them; an instance without an image has no image tokens.
     Cached tokens count where a table tells them from the other input tokens; where it does not, they are among those.
     An outcome whose cost is not known is missing, and one that was missing only for its cost is so no longer.

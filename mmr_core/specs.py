@@ -20,6 +20,9 @@ Protocol = Literal["paper", "authors"]
 KINDS: tuple[Kind, ...] = ("encoder", "fusion", "router", "importer", "study")
 MODALITIES: tuple[Modality, ...] = ("text", "image")
 
+UNIFORM = "random"
+"""The router that gives every model the same chance: an ordinary router, which tables show among the references."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _FREE_NAME = re.compile(r"[^\s,][^,\n]*")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)

@@ -1,13 +1,12 @@
 """The frozen splits: which instances are for training, for validation within training, and for testing.
 
 Membership is a hash of the dataset's canonical name and the whole instance id, so it needs no file, is the same on
-every machine, and never moves when instances are added. Who evaluates asks for masks; every result carries
-`split_digest`.
+every machine, and never moves when instances are added. Evaluation asks for masks; every result carries `split_digest`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +24,7 @@ Part = Literal["train", "validation", "test"]
 
 
 def h(tag: str, dataset: str, dataset_idx: str) -> float:
-    """A number in [0, 1] that depends on nothing but its arguments.
+    """A number in [0, 1] that depends only on its arguments.
 
     :param dataset: the canonical name of the instance's own dataset, within mixtures too.
     :param dataset_idx: the whole id, such as "MathVision_12".
@@ -51,7 +50,7 @@ def train_mask(datasets: Iterable[str], ids: Iterable[str]) -> NDArray[np.bool_]
 
     :raises ValueError: if there are not as many datasets as ids.
     """
-    return np.array([part != "test" for part in _parts(datasets, ids)], dtype=bool)
+    return _hashes(SPLIT_NAME, datasets, ids) < TRAIN_SHARE
 
 
 def validation_mask(datasets: Iterable[str], ids: Iterable[str]) -> NDArray[np.bool_]:
@@ -59,7 +58,11 @@ def validation_mask(datasets: Iterable[str], ids: Iterable[str]) -> NDArray[np.b
 
     :raises ValueError: if there are not as many datasets as ids.
     """
-    return np.array([part == "validation" for part in _parts(datasets, ids)], dtype=bool)
+    pairs = list(zip(datasets, ids, strict=True))
+    validation = train_mask(*_unzipped(pairs))
+    trained = [pairs[i] for i in np.flatnonzero(validation)]
+    validation[validation] = _hashes(VALIDATION_TAG, *_unzipped(trained)) < VALIDATION_SHARE
+    return validation
 
 
 def split_digest(datasets: Iterable[str], ids: Iterable[str]) -> str:
@@ -67,12 +70,28 @@ def split_digest(datasets: Iterable[str], ids: Iterable[str]) -> str:
 
     :raises ValueError: if there are not as many datasets as ids.
     """
-    rows = sorted((dataset, idx, part_of(dataset, idx)) for dataset, idx in zip(datasets, ids, strict=True))
+    pairs = sorted(zip(datasets, ids, strict=True))
+    train, validation = train_mask(*_unzipped(pairs)), validation_mask(*_unzipped(pairs))
     state = blake2b(SPLIT_NAME.encode(), digest_size=16)
-    for row in rows:
-        state.update(b"".join(len(word.encode()).to_bytes(8, "big") + word.encode() for word in row))
+    for (dataset, idx), learnt, kept in zip(pairs, train.tolist(), validation.tolist(), strict=True):
+        part = "validation" if kept else "train" if learnt else "test"
+        state.update(b"".join(len(word.encode()).to_bytes(8, "big") + word.encode() for word in (dataset, idx, part)))
     return state.hexdigest()
 
 
-def _parts(datasets: Iterable[str], ids: Iterable[str]) -> list[Part]:
-    return [part_of(dataset, idx) for dataset, idx in zip(datasets, ids, strict=True)]
+def _hashes(tag: str, datasets: Iterable[str], ids: Iterable[str]) -> NDArray[np.float64]:
+    """float64 [n]: `h` of each instance; what all ids of a dataset have in common is hashed once."""
+    heads: dict[str, blake2b] = {}
+    digests = bytearray()
+    for dataset, idx in zip(datasets, ids, strict=True):
+        head = heads.get(dataset)
+        if head is None:
+            head = heads[dataset] = blake2b(f"{tag}:{dataset}:".encode(), digest_size=8)
+        state = head.copy()
+        state.update(idx.encode())
+        digests += state.digest()
+    return np.frombuffer(digests, dtype=">u8").astype(np.float64) / 2.0**64
+
+
+def _unzipped(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [dataset for dataset, _ in pairs], [idx for _, idx in pairs]

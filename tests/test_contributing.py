@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -103,6 +104,25 @@ def test_every_code_it_names_is_one():
     for code in ("isolation-impossible", "placebo-skill", "changed-without-supersedes"):
         assert f"`{code}`" in TEXT
         assert code in CODES
+
+
+def test_every_file_of_the_map_is_there():
+    [places] = re.findall(r"^## Where things are\n(.*?)^## ", TEXT, flags=re.DOTALL | re.MULTILINE)
+    named = set(re.findall(r"`((?:mmr_core|plugins|leaderboard|tests)/[\w./-]+)`", places))
+    assert len(named) > 15
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_map_has_the_rooms_of_the_engine_from_top_to_bottom():
+    own = ast.parse((ROOT / "tests" / "core" / "test_layers.py").read_text("utf-8"))
+    [levels] = [
+        ast.literal_eval(node.value)
+        for node in own.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LEVELS"
+    ]
+    [table] = re.findall(r"\| room of `mmr_core` .*?\n\n", TEXT, flags=re.DOTALL)
+    rows = [set(re.findall(r"`(\w+)`", line.split("|")[1])) for line in table.splitlines()[2:] if line]
+    assert rows == levels
 
 
 @pytest.mark.slow

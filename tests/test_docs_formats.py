@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from mmr_core.contracts import ImportContext
 from mmr_core.features import PrecomputedFeatures
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import Registry
-from mmr_core.results import schema
-from mmr_core.store import OutcomeStore, manifest
+from mmr_core.store import OutcomeStore, store_manifest
 from mmr_core.store.outcome_files import Origins
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
@@ -89,41 +89,49 @@ def test_a_store_has_the_columns_of_the_page(table, tmp_path):
 def test_a_manifest_has_the_fields_of_the_page():
     [rows] = re.findall(r"^\| field of `manifest.json`.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, flags=re.MULTILINE)
     tops = re.findall(r"^\| `(\w+)` \|", rows, flags=re.MULTILINE)
-    assert tops == list(manifest.Manifest.model_fields)
-    assert named("`outcomes` of a dataset") == list(manifest.StoredOutcomes.model_fields)
-    assert set(manifest.StoredDataset.model_fields) == set(named("`datasets`")) - {"DatasetSpec"}
+    assert tops == list(store_manifest.StoreManifest.model_fields)
+    assert named("`outcomes` of a dataset") == list(store_manifest.StoredOutcomes.model_fields)
+    assert set(store_manifest.StoredDataset.model_fields) == set(named("`datasets`")) - {"DatasetSpec"}
 
 
-@pytest.mark.parametrize(
-    ("row", "part"),
-    [
-        ("top", schema.ResultsDocument),
-        ("`data`", schema.DataDocument),
-        ("`intervals`", schema.IntervalsDocument),
-        ("`lineup[]`", schema.LineupDocument),
-        ("`columns[]`", schema.ColumnDocument),
-        ("`whole`, `slices[]`", schema.SliceDocument),
-        ("`rows[]`", schema.RowDocument),
-        ("`metrics`", schema.MetricsDocument),
-        ("`chosen`", schema.ChosenDocument),
-        ("`differences[]`", schema.DifferenceDocument),
-    ],
-)
-def test_results_have_the_fields_of_the_page(row, part):
-    assert named(row) == list(part.model_fields)
+@pytest.fixture(scope="module")
+def run(table, tmp_path_factory):
+    """The folder of a small run."""
+    folder = tmp_path_factory.mktemp("run")
+    store = OutcomeStore(folder / "store")
+    store.add(table(models=3, instances=120, datasets=("alpha",)))
+    out = folder / "out"
+    words = ["--data", str(store.folder), "--router", "linear,knn", "--draws", "20", "--out", str(out)]
+    assert main(["run", *words]) == 0
+    return out
 
 
-def test_a_run_leaves_the_files_and_columns_of_the_page(table, tmp_path):
+def test_results_have_the_fields_of_the_page(run):
+    content = json.loads((run / "results.json").read_text())
+    [column] = content["columns"]
+    row = column["whole"]["rows"][0]
+    parts = {
+        "top": content,
+        "`data`": content["data"],
+        "`intervals`": content["intervals"],
+        "`lineup[]`": content["lineup"][0],
+        "`columns[]`": column,
+        "`whole`, `slices[]`": column["whole"],
+        "`rows[]`": row,
+        "`metrics`": row["metrics"],
+        "`chosen`": row["chosen"],
+        "`differences[]`": content["differences"][0],
+    }
+    assert {name: named(name) for name in parts} == {name: list(part) for name, part in parts.items()}
+
+
+def test_a_run_leaves_the_files_and_columns_of_the_page(run):
     import pyarrow.parquet as pq
 
-    store = OutcomeStore(tmp_path / "store")
-    store.add(table(models=3, instances=120, datasets=("alpha",)))
-    out = tmp_path / "out"
-    assert main(["run", "--data", str(store.folder), "--router", "linear", "--draws", "20", "--out", str(out)]) == 0
     for name in ("curves.parquet", "draws.parquet"):
         described = section(name).split(": ", 1)[1].split(". ")[0]
-        assert re.findall(r"`(\w+)`", described) == pq.read_schema(out / name).names
-    header = (out / "table.csv").read_text().splitlines()[0].split(",")
+        assert re.findall(r"`(\w+)`", described) == pq.read_schema(run / name).names
+    header = (run / "table.csv").read_text().splitlines()[0].split(",")
     assert re.findall(r"`(\w+)`", section("Tables and plots").split(": ")[1].split(". ")[0]) == header
     shown = set(re.findall(r"`((?:table|frontier|curves|draws|results)\.\w+)`", PAGE)) | {"curves.parquet"}
-    assert {path.name for path in out.iterdir()} == shown | {"draws.parquet", "results.json"}
+    assert {path.name for path in run.iterdir()} == shown | {"draws.parquet", "results.json"}

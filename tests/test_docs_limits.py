@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmr_plugins.importers.synthetic.outcomes import SHARES
+from mmr_plugins.importers.synthetic.outcome_model import SHARES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "limits.md").read_text("utf-8")
 

@@ -279,9 +279,13 @@ def test_a_week_never_passes_without_a_check():
     assert "leaderboard run --check" in " ".join(job_of("check-leaderboard.yml", "check").scripts)
 
 
-def test_the_gate_has_isolation_and_a_browser_or_fails():
+def test_the_gate_has_isolation_a_browser_and_latex_or_fails():
     job = job_of("ci.yml", "gate")
-    assert job.facts["env"] == {"MMR_ISOLATION_REQUIRED": "1", "MMR_BROWSER_REQUIRED": "1"}
+    assert job.facts["env"] == {
+        "MMR_ISOLATION_REQUIRED": "1",
+        "MMR_BROWSER_REQUIRED": "1",
+        "MMR_LATEX_REQUIRED": "1",
+    }
     assert job.scripts == [".github/scripts/prepare_runner.sh browser", ".ci/run"]
     prepared = (SCRIPTS / "prepare_runner.sh").read_text()
     for needed in ("bubblewrap", "chromium", "kernel.apparmor_restrict_unprivileged_userns=0", "bwrap --unshare-all"):
@@ -762,9 +766,9 @@ def test_the_comment_script_prints_the_comment_and_says_by_its_status_whether_al
 
 
 def test_it_reads_what_the_command_prints(tmp_path, capsys):
-    from mmr_leaderboard.cli.validating import _document
+    from mmr_leaderboard.cli.validate import _document
     from mmr_leaderboard.findings import finding as found
-    from mmr_leaderboard.submission.judging import Submission
+    from mmr_leaderboard.submission.validation import Submission
 
     wrong = found("bad-manifest", "submission.toml, seed", "it is -1", ["@octocat"])
     one = Submission(

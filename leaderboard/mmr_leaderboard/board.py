@@ -1,4 +1,4 @@
-"""The board: the table that entries are ranked on, prepared once, with everything that is expected of submissions.
+"""The board: the table that entries are ranked on, opened and prepared once.
 
 Only plugins of the benchmark's own distribution are known here; nothing that somebody submitted is ever imported in
 this process.
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.features import FeatureCache, FeatureSource, cache_folder, cache_root
 from mmr_core.features.selection import FeatureChoice, feature_source
-from mmr_core.logs.sources import open_table
+from mmr_core.logs.table_sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
@@ -28,14 +28,14 @@ from mmr_core.specs import DatasetSpec
 
 
 class BoardSettings(BaseModel):
-    """What `board.toml` of this package says about the official board."""
+    """The settings of the official board, from `board.toml` of this package."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1]
     title: str
-    data: str = Field(description="what --data would say")
-    encoder: str = Field(description="whose embeddings routers get unless they bring an encoder")
+    data: str = Field(description="the value of --data")
+    encoder: str = Field(description="the encoder of the embeddings that routers get unless they bring their own")
     draws: int = Field(ge=1, description="bootstrap draws behind every interval")
     draw_seed: int = Field(ge=0)
 
@@ -45,7 +45,7 @@ class Board:
     """One table, opened and prepared for ranking.
 
     :param pinned: whether this is the official table, whose digests submissions pin.
-    :param column: the dataset or mixture that is ranked on: the last mixture of the table, else its first dataset.
+    :param column: the ranked dataset or mixture: the last mixture of the table, else its first dataset.
     :param source: makes the embeddings that routers get.
     """
 
@@ -68,7 +68,7 @@ def is_official(data: str | None) -> bool:
 
 
 def own_registry() -> Registry:
-    """The registry of the benchmark's own plugins: no other distribution is imported."""
+    """The registry of the benchmark's own plugins; imports no other distribution."""
     return Registry.discover(trusts=lambda distribution: distribution == HOME)
 
 
@@ -80,7 +80,7 @@ def board_table(
     warn: Callable[[str], None] = lambda line: None,
     progress: Progress = no_progress,
 ) -> OutcomeTable:
-    """The table of a board; the official one where `data` is None.
+    """The table of a board; the official one if `data` is None.
 
     :raises MMRError: as `open_table` does.
     """
@@ -88,7 +88,7 @@ def board_table(
 
 
 def headline(table: OutcomeTable, registry: Registry) -> DatasetSpec:
-    """The dataset or mixture that is ranked on: the last mixture of the table, else its first dataset."""
+    """The ranked dataset or mixture: the last mixture of the table, else its first dataset."""
     columns = columns_of(table, registry.datasets.all())
     mixtures = [spec for spec in columns if spec.members]
     return mixtures[-1] if mixtures else columns[0]
@@ -103,10 +103,10 @@ def open_board(
     warn: Callable[[str], None] = lambda line: None,
     progress: Progress = no_progress,
 ) -> Board:
-    """Opens a table, and splits and encodes what is ranked on.
+    """Opens a table, and splits and encodes the ranked column.
 
-    :param data: what `--data` says; None means the official table.
-    :param cache: where embeddings are kept; the user's cache folder where None.
+    :param data: the value of `--data`; None means the official table.
+    :param cache: where embeddings are kept; the user's cache folder if None.
     :raises MMRError: if the table cannot be read, encoded or split.
     """
     chosen = settings or board_settings()

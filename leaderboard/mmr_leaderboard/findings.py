@@ -54,7 +54,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
-            raise ValueError(f"{self.code!r} is no code of mmr_leaderboard.findings")
+            raise ValueError(f"{self.code!r} is not a code of mmr_leaderboard.findings")
 
     def __str__(self) -> str:
         shown = f" (e.g. {', '.join(self.examples)})" if self.examples else ""
@@ -75,7 +75,7 @@ def refused(findings: Iterable[Finding]) -> bool:
 
 
 def printable(text: str, limit: int = 300) -> str:
-    """One line of what a stranger wrote, cut and without anything that a terminal would act on."""
+    """Makes untrusted text one short line without anything that a terminal would act on."""
     line = " ".join(text.split())
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
@@ -87,14 +87,14 @@ def _code(name: str, stage: Stage, weight: Weight, meaning: str, remedy: str) ->
 
 _ALL = (
     # The folder, before anything in it is read.
-    _code("bad-slug", "folder", "refused", "The folder's name is no slug, or differs from the manifest's.",
+    _code("bad-slug", "folder", "refused", "The folder's name is not a slug, or differs from the manifest's.",
           "name it with lower-case letters, digits and '-', and write the same in submission.toml"),
     _code("unexpected-file", "folder", "refused", "The folder holds a file or folder that no submission has.",
           "leave only submission.toml, the decisions file, README.md and wheels/*.whl"),
     _code("strange-name", "folder", "refused", "A file name has spaces, control characters or a path in it.",
           "use letters, digits, '.', '_', '+' and '-'"),
     _code("not-a-plain-file", "folder", "refused", "Something is a symbolic link, a device, a pipe or a hard link.",
-          "replace it by a plain file"),
+          "replace it with a plain file"),
     _code("too-large", "folder", "refused", "A file is larger than its kind may be; it was not read.",
           "make it smaller; the limits are in the table of files"),
     _code("pickle", "folder", "refused", "A file is a pickle, or would need one to be read.",
@@ -102,9 +102,9 @@ _ALL = (
     _code("archive-bomb", "folder", "refused", "A compressed file unpacks to more than it may.",
           "give the plain data; nothing needs such a ratio"),
     # The manifest.
-    _code("bad-manifest", "manifest", "refused", "submission.toml is absent, is no TOML, or has a wrong field.",
-          "mend the field that is named"),
-    _code("stale-pins", "manifest", "refused", "The pins are those of another table, split or model pool.",
+    _code("bad-manifest", "manifest", "refused", "submission.toml is missing, is not TOML, or has a wrong field.",
+          "correct the field that is named"),
+    _code("stale-pins", "manifest", "refused", "The pins belong to another table, split or model pool.",
           "run 'mmr leaderboard init' again and copy the new pins"),
     _code("test-split-used", "manifest", "refused", "data_used or selection_data names the test split.",
           "fit and select on the training split, of which the validation part is a part"),
@@ -114,7 +114,7 @@ _ALL = (
           "submit a router"),
     _code("transductive", "manifest", "refused", "The router or its fusion looks at all test queries at once.",
           "fit statistics on the training split"),
-    _code("missing-decisions", "manifest", "refused", "The manifest speaks of decisions and there is no such file.",
+    _code("missing-decisions", "manifest", "refused", "The manifest announces decisions, but there is no such file.",
           "add decisions.parquet or decisions.csv.gz"),
     _code("duplicate-entry", "manifest", "refused", "The decisions are those of another entry.",
           "withdraw one of the two"),
@@ -123,9 +123,9 @@ _ALL = (
     # The decisions.
     _code("unreadable-decisions", "decisions", "refused", "The decisions file cannot be read as what it is called.",
           "write it again, as Parquet or as gzipped CSV in UTF-8"),
-    _code("extra-column", "decisions", "refused", "A column is there that decisions do not have.",
+    _code("extra-column", "decisions", "refused", "There is a column that decisions do not have.",
           "leave it out; costs, tokens, utilities and metrics are the benchmark's own"),
-    _code("missing-column", "decisions", "refused", "A column that decisions need is not there.",
+    _code("missing-column", "decisions", "refused", "A column that decisions need is missing.",
           "give instance_id, operating_point, and model or one probability column per model"),
     _code("missing-instance", "decisions", "refused", "A test instance has no decision at an operating point.",
           "decide every test instance at every operating point"),
@@ -158,7 +158,7 @@ _ALL = (
     _code("isolation-impossible", "run", "refused", "No way of isolation works on this machine.",
           "install bubblewrap, or a kernel with Landlock; --unsafe runs it without rank"),
     _code("raised", "run", "refused", "The router raised an exception, or ended its process.",
-          "mend the router; the message is its own"),
+          "fix the router; the message is its own"),
     _code("timeout", "run", "refused", "The router did not end within the wall-clock limit.",
           "make it quicker"),
     _code("cpu-limit", "run", "refused", "The router used up its processor time.", "make it quicker"),
@@ -169,7 +169,7 @@ _ALL = (
     _code("output-too-large", "run", "refused", "The answer is larger than it may be.",
           "answer with one row per query"),
     _code("no-answer", "run", "refused", "The process ended without an answer.", "let the driver finish"),
-    _code("not-an-array-file", "run", "refused", "The answer is no file of plain arrays; it was not read further.",
+    _code("not-an-array-file", "run", "refused", "The answer is not a file of plain arrays; it was not read further.",
           "leave the answer to the driver"),
     _code("wrong-shape", "run", "refused", "Predictions have a wrong shape or type.",
           "give [n, K] for n queries and K models"),
@@ -181,7 +181,7 @@ _ALL = (
           "seed everything, and depend on no clock, address or thread"),
     _code("order-matters", "behaviour", "refused", "Decisions change with the order of the queries.",
           "answer each query by itself"),
-    _code("batch-matters", "behaviour", "refused", "A query alone is decided otherwise than among others.",
+    _code("batch-matters", "behaviour", "refused", "A query alone is decided differently than among others.",
           "answer each query by itself"),
     _code("subset-matters", "behaviour", "refused", "Decisions change when other queries are left out.",
           "answer each query by itself"),

@@ -33,6 +33,7 @@ from mmr_core.contracts import (
     no_progress,
 )
 from mmr_core.errors import DataError, DegenerateError, PluginError, UsageError
+from mmr_core.specs import UNIFORM
 
 if TYPE_CHECKING:
     from mmr_core.outcomes import OutcomeTable
@@ -43,8 +44,8 @@ Features = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 TRAIN_SHARE = 0.2
-RANDOM, ORACLE = "random", "oracle"
-"""The two reference rows: pure functions of the table, whatever is given to make them."""
+ORACLE = "oracle"
+"""Like `UNIFORM`, a reference row: a pure function of the table, whatever is given to make it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +123,7 @@ def evaluate_authors(
     metrics: dict[str, AuthorsMetrics] = {}
     for done, (name, factory) in enumerate(routers):
         progress("authors' protocol", done, len(routers))
-        if name == RANDOM:
+        if name == UNIFORM:
             points = random_points(test_utility, test_cost, seed)
             metrics[name] = authors_point_metrics(*points, best_utility, best_cost)
         elif name == ORACLE:

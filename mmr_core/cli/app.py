@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from mmr_core.cli import compare, data, encode, plugins, reproduce, route, run, savings, train
+from mmr_core.cli import compare, data, encode, plugin_commands, reproduce, route, run, savings, train
 from mmr_core.cli.arguments import PROGRAM, registry
 from mmr_core.errors import WORK_FAILED, MMRError, PluginError
 from mmr_core.plugins import HOME
@@ -61,7 +61,7 @@ def application(words: Sequence[str]) -> typer.Typer:
     app.command("route")(route.route)
     app.command("savings")(savings.savings)
     app.add_typer(data.app, name="data")
-    app.add_typer(plugins.app, name="plugins")
+    app.add_typer(plugin_commands.app, name="plugins")
     own = {"run", "compare", "reproduce", "encode", "train", "route", "savings", "data", "plugins"}
     if words[:1] and words[0] in own:
         return app

@@ -34,20 +34,20 @@ def registry() -> Registry:
 
 
 def listed(text: str) -> list[str]:
-    """The words of a comma-separated list, in order, each once.
+    """The items of a comma-separated list, in order, without repetitions.
 
-    :raises UsageError: if there is none.
+    :raises UsageError: if the list is empty.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise UsageError(f"{text!r} names nothing", fix="give names separated by commas, or 'all'")
+        raise UsageError(f"{text!r} is an empty list", fix="give names separated by commas, or 'all'")
     return list(dict.fromkeys(words))
 
 
 def settings(assignments: Sequence[str], registry: Registry) -> dict[str, dict[str, Any]]:
-    """`NAME.PARAMETER=VALUE` assignments by component name; values are JSON where they can be, else text.
+    """`NAME.PARAMETER=VALUE` assignments, as parameters by component name.
 
-    :raises UsageError: if one is not of that form, or names no router, fusion or encoder.
+    :raises UsageError: if an assignment is malformed, or its component is not a router, fusion or encoder.
     """
     known = {name for shelf in (registry.routers, registry.fusions, registry.encoders) for name in shelf.names()}
     chosen: dict[str, dict[str, Any]] = {}
@@ -55,19 +55,19 @@ def settings(assignments: Sequence[str], registry: Registry) -> dict[str, dict[s
         target, equals, value = assignment.partition("=")
         name, dot, parameter = target.rpartition(".")
         if not equals or not dot or not name or not parameter:
-            raise UsageError(f"--set {assignment!r} is no setting", fix="write it as NAME.PARAMETER=VALUE")
+            raise UsageError(f"--set {assignment!r} is not an assignment", fix="write it as NAME.PARAMETER=VALUE")
         if name not in known:
             raise UsageError(
-                f"--set {assignment!r}: no router, fusion or encoder {name!r}", fix="see 'mmr plugins list'"
+                f"--set {assignment!r}: there is no router, fusion or encoder {name!r}", fix="see 'mmr plugins list'"
             )
         if parameter == "seed":
-            raise UsageError(f"--set {assignment!r}: seeds are the run's", fix="use --seed and --seeds")
-        chosen.setdefault(name, {})[parameter] = value_of(value)
+            raise UsageError(f"--set {assignment!r}: seeds belong to the run", fix="use --seed and --seeds")
+        chosen.setdefault(name, {})[parameter] = parsed_value(value)
     return chosen
 
 
-def value_of(text: str) -> Any:
-    """What a value on the command line means: JSON where it can be, else text."""
+def parsed_value(text: str) -> Any:
+    """A value from the command line: parsed as JSON if possible, else the text itself."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

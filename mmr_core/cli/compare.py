@@ -31,8 +31,9 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Compare routers in pairs, on the same bootstrap draws, within a run or across runs."""
-    from mmr_core.render.comparison import compare_runs, comparison_grids, comparison_json, open_runs
-    from mmr_core.render.tables import GridTable
+    from mmr_core.render.run_tables import comparison_tables
+    from mmr_core.render.terminal import show_tables
+    from mmr_core.results.paired import compare_runs, open_runs
 
     comparison = compare_runs(
         open_runs(runs),
@@ -41,7 +42,6 @@ def compare(
         metric=metric.value,
     )
     if json:
-        print_json(comparison_json(comparison))
+        print_json(comparison.to_dict())
         return
-    for grid in comparison_grids(comparison):
-        console().print(GridTable(grid))
+    show_tables(console(), comparison_tables(comparison))

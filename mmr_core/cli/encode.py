@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mmr_core.cli.arguments import ALL, listed, registry, settings
-from mmr_core.cli.options import (
+from mmr_core.cli.shared_options import (
     Align,
     Assignments,
     BadImages,
@@ -35,18 +35,19 @@ def encode(
     """Encode texts and images once, for `mmr run --features FILE`."""
     import numpy as np
 
+    from mmr_core.cli.inputs import feature_choice
     from mmr_core.features import FeatureCache, cache_folder, cache_root, write_features
-    from mmr_core.features.selection import FeatureChoice, feature_source
-    from mmr_core.logs.sources import open_table
+    from mmr_core.features.selection import feature_source
+    from mmr_core.logs.table_sources import open_table
     from mmr_core.splits import train_mask
 
     found = registry()
-    choice = FeatureChoice(
+    choice = feature_choice(
         encoder=encoder,
         text_encoder=text_encoder,
         image_encoder=image_encoder,
-        align=None if align is None else align.value,
-        bad_images=bad_images.value,
+        align=align,
+        bad_images=bad_images,
         parameters=settings(set_ or [], found),
     )
     cache = FeatureCache(cache_folder())
@@ -59,4 +60,4 @@ def encode(
         source = feature_source(choice, found, cache=cache, warn=warn, progress=watch)
         features = source.features(table, train_mask(table.dataset, table.instance_id))
     write_features(out, table, features)
-    note(f"wrote {out}: {len(table)} instances, {cache.encoded} encoded now, {cache.reused} taken from the cache")
+    note(f"wrote {out}: {len(table)} instances, {cache.encoded} encoded, {cache.reused} from the cache")

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from mmr_core.cli.arguments import ALL, listed
-from mmr_core.cli.options import AlignOption, BadImages
+from mmr_core.cli.shared_options import AlignOption, BadImages
 from mmr_core.contracts import Progress
 from mmr_core.errors import UsageError
 from mmr_core.features import cache_root
 from mmr_core.features.selection import FeatureChoice
-from mmr_core.logs.sources import open_table
+from mmr_core.logs.table_sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.render.console import note, warn
 from mmr_core.runner import Entrant, columns_of
-from mmr_core.runner.run import all_entrants, entrant_name
+from mmr_core.runner.cell_cache import CellCache
+from mmr_core.runner.lineup import all_entrants, entrant_name, traits_of
 from mmr_core.specs import DatasetSpec
 
 
@@ -92,16 +93,20 @@ def feature_choice(
 
 
 def lineup(
-    asked: str | None, shelf: ComponentShelf, parameters: Mapping[str, Mapping[str, Any]]
+    asked: str | None,
+    shelf: ComponentShelf,
+    parameters: Mapping[str, Mapping[str, Any]],
+    cache: CellCache | None = None,
 ) -> tuple[Sequence[Entrant], dict[str, str]]:
     """The routers with their parameters, and the reasons why others are left out.
 
     Each router that was named or given a parameter is created once, so that mistakes surface before any work.
 
     :param asked: names separated by commas, or "all"; None means all that are not declared slow.
+    :param cache: where what is known of routers' classes is kept, so that they need not be imported again.
     """
     if asked is None or asked == ALL:
-        entrants, skipped = all_entrants(shelf)
+        entrants, skipped = all_entrants(shelf, cache)
     else:
         entrants, skipped = [Entrant(name=entrant_name(shelf, name)) for name in listed(asked)], {}
     if asked is None:
@@ -111,7 +116,7 @@ def lineup(
     chosen = [Entrant(name=e.name, parameters=parameters.get(e.name, {})) for e in entrants]
     for entrant in chosen:
         if entrant.parameters or asked not in (None, ALL):
-            shelf.create(entrant.name, **entrant.parameters)
+            traits_of(shelf, entrant.name, entrant.parameters, cache, create=True)
     return chosen, skipped
 
 

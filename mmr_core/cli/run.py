@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmr_core.cli.arguments import ALL, listed, registry, settings
-from mmr_core.cli.options import (
+from mmr_core.cli.shared_options import (
     Align,
     AllowIncomplete,
     Assignments,
     BadImages,
+    Cluster,
     Data,
     Draws,
     Encoder,
     FeatureFile,
+    Fresh,
     ImageEncoder,
     Jobs,
     LogCost,
@@ -34,8 +36,8 @@ from mmr_core.errors import WORK_FAILED, UsageError
 from mmr_core.render.console import console, note, print_json, progress, warn
 
 if TYPE_CHECKING:
-    from mmr_core.authors.run import AuthorsRun
-    from mmr_core.results.model import LeftOut, RunResult
+    from mmr_core.authors.authors_run import AuthorsRun
+    from mmr_core.results import LeftOut, RunResult
 
 PAPER_SEED, AUTHORS_SEED = 0, 42
 
@@ -69,14 +71,14 @@ def run(
     prices: Prices = None,
     allow_incomplete: AllowIncomplete = False,
     jobs: Jobs = None,
+    cluster: Cluster = None,
+    fresh: Fresh = False,
     log_cost: LogCost = None,
     out: Annotated[Path | None, typer.Option(help="Folder for results.json, tables, curves and plots.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout and nothing else.")] = False,
 ) -> None:
     """Evaluate routers and compare them with the oracle, the single models and ignoring the query."""
-    from joblib import cpu_count
-
-    from mmr_core.authors.run import run_authors
+    from mmr_core.authors.authors_run import run_authors
     from mmr_core.cli.inputs import (
         check_out_folder,
         chosen_datasets,
@@ -85,10 +87,13 @@ def run(
         prepared_table,
         price_sheet_version,
     )
-    from mmr_core.features import FeatureCache, cache_folder
+    from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
-    from mmr_core.runner.run import run_paper
+    from mmr_core.runner.cell_cache import CellCache
+    from mmr_core.runner.evaluate import run_paper
+    from mmr_core.runner.executor import processors
+    from mmr_core.runner.tasks import FINISHED
 
     found = registry()
     parameters = settings(set_ or [], found)
@@ -109,12 +114,19 @@ def run(
                 "--modality": modality is not ModalityOption.MULTIMODAL,
                 "--train-modality": train_modality is not None,
                 "--seeds": seeds != 1,
+                "--cluster": cluster is not None,
+                "--fresh": fresh,
                 "--set": bool(parameters),
             }
         )
+    finished = cache_root() / FINISHED
     with progress(shown=not json) as watch:
         # A mistyped router is an error before the table is opened.
-        entrants, skipped = ([], {}) if protocol is ProtocolName.AUTHORS else lineup(router, found.routers, parameters)
+        entrants, skipped = (
+            ([], {})
+            if protocol is ProtocolName.AUTHORS
+            else lineup(router, found.routers, parameters, CellCache(finished))
+        )
         table = prepared_table(data, found, watch, models=models, prices=prices)
         source = feature_source(
             choice,
@@ -155,7 +167,10 @@ def run(
                     draws=draws,
                     allow_incomplete=allow_incomplete,
                 ),
-                jobs=jobs or cpu_count(),
+                jobs=jobs or processors(),
+                cluster=cluster,
+                cache=finished,
+                fresh=fresh,
                 skipped_routers=skipped,
                 price_sheet=price_sheet_version(prices),
                 progress=watch,
@@ -172,17 +187,16 @@ def _reject_for_authors(given: Mapping[str, bool]) -> None:
 
 def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
-    from mmr_core.render.files import write_run
-    from mmr_core.render.tables import run_tables
-    from mmr_core.results.document import document
+    from mmr_core.render.run_files import write_run
+    from mmr_core.render.run_tables import run_tables
+    from mmr_core.render.terminal import show_tables
 
     for line in _remarks(result):
         warn(line)
     if json:
-        print_json(document(result).model_dump(mode="json"))
+        print_json(result.to_dict())
     else:
-        for part in run_tables(result):
-            console().print(part)
+        show_tables(console(), run_tables(result))
     if out is not None:
         for path in write_run(result, out, log_cost=log_cost, warn=warn):
             note(f"wrote {path}")
@@ -191,7 +205,8 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
 
 
 def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None:
-    from mmr_core.render.authors import authors_document, authors_table, write_authors
+    from mmr_core.render.authors_report import authors_document, authors_table, write_authors
+    from mmr_core.render.terminal import show_tables
 
     for name, column in result.columns.items():
         if column.filled:
@@ -199,7 +214,7 @@ def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None
     if json:
         print_json(authors_document(result).model_dump(mode="json"))
     else:
-        console().print(authors_table(result))
+        show_tables(console(), [authors_table(result)])
     if out is not None:
         for path in write_authors(result, out):
             note(f"wrote {path}")

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmr_core.cli.arguments import ALL, registry, settings
-from mmr_core.cli.options import (
+from mmr_core.cli.shared_options import (
     Align,
     Assignments,
     BadImages,
+    Cluster,
     Draws,
     Encoder,
     FeatureFile,
     FirstSeed,
+    Fresh,
     ImageEncoder,
     Jobs,
     LogCost,
@@ -31,7 +33,7 @@ from mmr_core.render.console import console, note, print_json, progress, warn
 if TYPE_CHECKING:
     from mmr_core.outcomes import OutcomeTable
     from mmr_core.registry import Registry
-    from mmr_core.results.savings import Savings
+    from mmr_core.results import Savings
     from mmr_core.specs import DatasetSpec
 
 
@@ -63,18 +65,21 @@ def savings(
     draws: Draws = 1000,
     prices: Prices = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
+    fresh: Fresh = False,
     log_cost: LogCost = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, the tables and the plot.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print savings.json on stdout and nothing else.")] = False,
 ) -> None:
     """Show what routing would save: cost at equal quality, quality at equal cost, against the best single model."""
-    from joblib import cpu_count
-
     from mmr_core.cli.inputs import check_out_folder, feature_choice, lineup, prepared_table, price_sheet_version
-    from mmr_core.features import FeatureCache, cache_folder
+    from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
     from mmr_core.runner import Options
-    from mmr_core.savings.protocol import measure_savings
+    from mmr_core.runner.cell_cache import CellCache
+    from mmr_core.runner.executor import processors
+    from mmr_core.runner.tasks import FINISHED
+    from mmr_core.savings.page import measure_savings
 
     found = registry()
     parameters = settings(set_ or [], found)
@@ -88,8 +93,9 @@ def savings(
         parameters=parameters,
     )
     check_out_folder(out)
+    finished = cache_root() / FINISHED
     with progress(shown=not json) as watch:
-        entrants, skipped = lineup(router, found.routers, parameters)
+        entrants, skipped = lineup(router, found.routers, parameters, CellCache(finished))
         table = prepared_table(store, found, watch, models=models, prices=prices)
         result = measure_savings(
             table,
@@ -99,7 +105,10 @@ def savings(
             registry=found,
             options=Options(seeds=tuple(range(seed, seed + seeds)), fusion_parameters=parameters, draws=draws),
             every_model=every_model,
-            jobs=jobs or cpu_count(),
+            jobs=jobs or processors(),
+            cluster=cluster,
+            cache=finished,
+            fresh=fresh,
             price_sheet=price_sheet_version(prices),
             skipped_routers=skipped,
             progress=watch,
@@ -121,24 +130,20 @@ def _columns(datasets: str | None, table: OutcomeTable, found: Registry) -> list
 
 def _report(result: Savings, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
-    from mmr_core.render.savings.files import write_savings
-    from mmr_core.render.savings.grids import savings_grids
-    from mmr_core.render.savings.words import left_out, summary
-    from mmr_core.render.tables import GridTable
-    from mmr_core.results.savings_document import savings_document
+    from mmr_core.render.savings_page import savings_tables, with_summaries, write_savings
+    from mmr_core.render.savings_summary import left_out, summary
+    from mmr_core.render.terminal import show_tables
 
     remarks = [f"router {name!r} is left out: {reason}" for name, reason in result.skipped_routers.items()]
     remarks += [f"dataset {name!r} is left out: {reason}" for name, reason in result.skipped_columns.items()]
     for line in dict.fromkeys([*remarks, *(line for column in result.columns for line in left_out(column))]):
         warn(line)
     if json:
-        print_json(savings_document(result).model_dump(mode="json"))
+        print_json(with_summaries(result).to_dict())
     else:
         screen = console()
         for column in result.columns:
-            for grid in savings_grids(column, synthetic=result.data.synthetic):
-                screen.print(GridTable(grid))
-                screen.print()
+            show_tables(screen, savings_tables(column, synthetic=result.data.synthetic))
             for line in summary(column):
                 screen.print(line, markup=False, highlight=False)
             screen.print()

@@ -56,6 +56,8 @@ class EncodedFeatures:
     :param warn: called with one line about what was masked.
     :raises UsageError: if neither encoder is given, or one does not encode what it is given for.
 
+    Each image file is looked at once in the life of the source.
+
     An encoder with `fit` is fitted in each call of `features`, as a deep copy made for that call, on the questions of
     the training rows that have text, in canonical order; the encoder that was given stays unfitted.
     """
@@ -92,6 +94,7 @@ class EncodedFeatures:
         self._facts = dict(facts or {})
         self._warn = warn
         self._progress = progress
+        self._files: dict[Path, ImageFile] = {}
         self._fingerprints: dict[Modality, set[str]] = {modality: set() for modality in self._encoders}
 
     def features(self, table: OutcomeTable, train: NDArray[np.bool_]) -> Features:
@@ -147,7 +150,10 @@ class EncodedFeatures:
     ) -> None:
         """Fills in sizes and digests; clears the bits of images that cannot be opened, if that was asked for."""
         rows = np.flatnonzero(mask[:, IMAGE])
-        files = inspect_images([table.image[i] for i in rows], cache=self._cache, progress=self._progress)
+        paths = [table.image[i] for i in rows]
+        unseen = [path for path in paths if path not in self._files]
+        self._files.update(inspect_images(unseen, cache=self._cache, progress=self._progress))
+        files = {path: self._files[path] for path in paths}
         bad = {path: file for path, file in files.items() if file.fault}
         if bad and self._bad_images == "error":
             raise FeatureError(

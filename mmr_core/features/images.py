@@ -6,11 +6,11 @@ because a truncated file has a perfect header. Encoders are then handed files th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
-from itertools import repeat
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _READERS = 8
 _BATCH = 256
+_CHUNK = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +54,16 @@ def inspect_images(
     with ThreadPoolExecutor(_READERS) as readers:
         for start in range(0, len(distinct), _BATCH):
             batch = distinct[start : start + _BATCH]
-            read = list(readers.map(_digested, batch))
-            known = {} if cache is None else cache.image_sizes([file.digest for file in read if not file.fault])
-            looked_at = list(readers.map(_decoded, batch, read, repeat(known)))
-            inspected.update(zip(batch, looked_at, strict=True))
-            fresh = {file.digest: file.size for file in looked_at if not file.fault and file.digest not in known}
+            chunks = [batch[at : at + _CHUNK] for at in range(0, len(batch), _CHUNK)]
+            read = dict(zip(batch, chain.from_iterable(readers.map(_digested, chunks)), strict=True))
+            known = {} if cache is None else cache.image_sizes([f.digest for f in read.values() if not f.fault])
+            inspected.update(
+                {path: replace(file, size=known.get(file.digest, file.size)) for path, file in read.items()}
+            )
+            unknown = [path for path, file in read.items() if not file.fault and file.digest not in known]
+            looked_at = dict(zip(unknown, readers.map(_decoded, unknown, map(read.get, unknown)), strict=True))
+            inspected.update(looked_at)
+            fresh = {file.digest: file.size for file in looked_at.values() if not file.fault}
             if cache is not None and fresh:
                 cache.store_image_sizes(fresh)
             progress("checking images", min(start + _BATCH, len(distinct)), len(distinct))
@@ -71,7 +77,12 @@ def header_sizes(paths: Sequence[Path | None]) -> NDArray[np.int64]:
     return np.array(sizes, dtype=np.int64).reshape(len(paths), 2)
 
 
-def _digested(path: Path) -> ImageFile:
+def _digested(paths: Sequence[Path]) -> list[ImageFile]:
+    """Several files at once: handing each to a thread by itself takes longer than reading it."""
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> ImageFile:
     if path.exists() and not path.is_file():
         return ImageFile(fault="is no plain file")  # a pipe would be waited for, a device never end
     try:
@@ -80,11 +91,7 @@ def _digested(path: Path) -> ImageFile:
         return ImageFile(fault=error.strerror or type(error).__name__)
 
 
-def _decoded(path: Path, file: ImageFile, known: Mapping[bytes, tuple[int, int]]) -> ImageFile:
-    if file.fault:
-        return file
-    if file.digest in known:
-        return ImageFile(digest=file.digest, size=known[file.digest])
+def _decoded(path: Path, file: ImageFile) -> ImageFile:
     from PIL import Image
 
     # Decoders of damaged files raise nearly anything (struct.error, SyntaxError, zlib.error, ...); it is reported.

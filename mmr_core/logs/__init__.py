@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mmr_core.logs.contract import Aggregate, Fault, LogImporter, LogSource, Question
-from mmr_core.logs.records import Record, Records, canonical_id, gather
+from mmr_core.logs.log_importer import LogImporter
+from mmr_core.logs.log_records import Record, Records, canonical_id, gather
+from mmr_core.logs.log_source import Aggregate, Fault, LogSource, Question
 
 __all__ = [
     "Aggregate",

@@ -1,8 +1,8 @@
 """Intervals by resampling instances: the same draws for every router, so that routers can be compared in pairs.
 
 A draw is a weight per instance. The order of a router's events by trade-off weight does not depend on it, so a draw
-costs one weighted running sum and one envelope (`reweighting`). Which models are cheapest, dearest and best is fixed on the full test
-set; their means are reweighted.
+costs one weighted running sum and one envelope (`reweighting`). Which models are cheapest, dearest and best is fixed on
+the full test set; their means are reweighted.
 """
 
 from __future__ import annotations

@@ -161,6 +161,23 @@ def frontiers(group: NDArray[np.intp], cost: Floats, utility: Floats, within: Co
     return Frontier(cost=knots[0], utility=knots[1])
 
 
+def height(line: Frontier, cost: Any) -> Floats:
+    """[...] p(c) at one cost per line; at the nearer end for a cost outside the range.
+
+    >>> line = Frontier(cost=np.array([[1.0, 5.0, 9.0]]), utility=np.array([[0.5, 1.0, 1.0]]))
+    >>> height(line, np.array([2.0]))
+    array([0.625])
+    """
+    cost = np.clip(cost, line.cost[..., 0], line.cost[..., -1])
+    at = np.clip((line.cost <= cost[..., None]).sum(axis=-1) - 1, 0, line.cost.shape[-1] - 2)[..., None]
+    left, right, below, above = (
+        np.take_along_axis(values, i, axis=-1)[..., 0] for values in (line.cost, line.utility) for i in (at, at + 1)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(right > left, (cost - left) / (right - left), 1.0)
+    return np.asarray(below + share * (above - below))
+
+
 def nauc(line: Frontier) -> Floats:
     """[...] the normalised area under the frontier, Eq. 7: the integral of p(c) dc over the width of the range."""
     area = (np.diff(line.cost) * (line.utility[..., 1:] + line.utility[..., :-1])).sum(axis=-1) / 2
@@ -309,7 +326,8 @@ schemas, `mmr compare`, studies and the leaderboard take it from here.
 
 def read_off(line: Frontier, within: CostRange | CostRanges) -> dict[str, Floats]:
     """Every metric that has a `function`, by name: [...] figures of one frontier or many, NaN where there is none."""
-    return {m.name: np.asarray(m.function(line, within)) for m in METRICS.values() if m.function is not None}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {m.name: np.asarray(m.function(line, within)) for m in METRICS.values() if m.function is not None}
 
 
 def with_relative(own: Mapping[str, Any], constant: Mapping[str, Any], oracle: Mapping[str, Any]) -> dict[str, Floats]:

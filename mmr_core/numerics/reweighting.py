@@ -1,13 +1,13 @@
 """Concave envelopes under many weightings of the instances at once: what the bootstrap asks of a policy.
 
-A draw's points follow from a weighted running sum over the policy's events; nearly all of them lie below the line between
-two others. Here the sums of a block of draws run side by side in the processor's cache, and whole runs of points that lie
-below a line through known points are dropped unseen.
+A draw's points follow from a weighted running sum over the policy's events; nearly all of them lie below the line
+between two others. The sums of a block of draws run side by side in the processor's cache, and most points are dropped
+by a look at the steps before and after them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ _BLOCK = 1 << 17
 
 _SPARSE = 4
 """Where there are at least so many steps to a point, points are few and steps are added up point by point."""
+
+_PENDING = 1 << 18
+"""Points of so many blocks wait for their envelopes."""
 
 Flat = tuple[NDArray[np.intp], Floats, Floats]
 """Points in a list: the draw of each, its cost, its utility."""
@@ -98,13 +101,23 @@ def step_corners(
     :param ends: [m - 1] ascending: after how many steps there is a point; one more stands at the beginning.
     :param weights: [B, n] how often each draw has an instance.
     """
-    draws = np.arange(len(weights))
     if len(ends) * _SPARSE <= len(instance):
         parts = _grouped(instance, change, base, ends, weights)
     else:
         parts = _walked(_Walk(instance, change, base, ends), weights)
-    draw, cost, utility = (np.concatenate(part) for part in zip(*parts, (draws, *beside), strict=True))
-    return Corners.of(draw, cost, utility)
+    done: list[Flat] = []
+    pending: list[Flat] = []
+    for part in parts:
+        pending.append(part)
+        if sum(len(draw) for draw, _, _ in pending) > _PENDING:
+            done.append(concave_envelopes(*_concatenated(pending)))
+            pending = []
+    return Corners.of(*_concatenated([*done, *pending, (np.arange(len(weights)), *beside)]))
+
+
+def _concatenated(parts: Sequence[Flat]) -> Flat:
+    draw, cost, utility = zip(*parts, strict=True)
+    return np.concatenate(draw), np.concatenate(cost), np.concatenate(utility)
 
 
 def _grouped(
@@ -113,14 +126,13 @@ def _grouped(
     base: tuple[Floats, Floats],
     ends: NDArray[np.intp],
     weights: NDArray[Any],
-) -> list[Flat]:
+) -> Iterator[Flat]:
     """All points, where many steps lie between two: the steps of each group are one row of a sparse matrix."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
     shape = len(ends), len(base[0])
     rows = np.append(0, ends)
     groups = [csr_array((values[: rows[-1]], instance[: rows[-1]], rows), shape=shape) for values in change]
-    parts = []
     for part in _blocks(len(weights), sum(shape)):
         block = np.ascontiguousarray(weights[part].T, dtype=np.float64)
         total = block.sum(axis=0)
@@ -129,20 +141,16 @@ def _grouped(
             for start, group in zip(base, groups, strict=True)
         ]  # [m, b]
         draw = np.repeat(np.arange(part.start, part.stop), len(rows))
-        parts.append((draw, sums[0].T.ravel(), sums[1].T.ravel()))
-    return parts
+        yield draw, sums[0].T.ravel(), sums[1].T.ravel()
 
 
-def _walked(walk: _Walk, weights: NDArray[Any]) -> list[Flat]:
+def _walked(walk: _Walk, weights: NDArray[Any]) -> Iterator[Flat]:
     """The points that may be corners, where nearly every step leads to a point."""
     blocks = _blocks(len(weights), walk.steps.size)
     space = _Space.of(walk, blocks[0].stop)
-    return [
-        walk.points(
-            np.ascontiguousarray(weights[rows].T, dtype=np.float64), rows.start, space.first(rows.stop - rows.start)
-        )
-        for rows in blocks
-    ]
+    for rows in blocks:
+        block = np.ascontiguousarray(weights[rows].T, dtype=np.float64)
+        yield walk.points(block, rows.start, space.first(block.shape[1]))
 
 
 class _Walk:

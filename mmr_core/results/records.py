@@ -1,111 +1,232 @@
-"""The tidy result table of a study: one row per measured policy, with its conditions, figures and draws.
+"""What studies found: cells, which say what was run, and one record per measured policy, with figures and draws.
 
-Every table and figure is made of it, and `results.parquet` holds it whole: averages over seeds and differences in
-pairs are taken draw by draw, so each has an interval of its own.
+A cell holds names and numbers only, so that it can be written down, sent to another process and recognised again.
+Every table and figure of a study is made from `Results`: averages over seeds and differences in pairs are taken draw
+by draw, so each has an interval of its own. `records_parquet` keeps them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, field
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, FiniteFloat, InstanceOf
+from pydantic.dataclasses import dataclass
 
+from mmr_core.errors import UsageError
+from mmr_core.features.aligned import Align, View
 from mmr_core.numerics.bootstrap import interval
 from mmr_core.numerics.metrics import CostRange
-from mmr_core.results.cells import Cell
-from mmr_core.results.model import Estimate, RowKind, estimate
+from mmr_core.results.estimates import (
+    CONFIG,
+    MEANINGS,
+    ByName,
+    Count,
+    Draws,
+    Estimate,
+    FloatArray,
+    RowKind,
+    estimate,
+)
 
 Floats = NDArray[np.float64]
 
 NOT_MEASURED = "not measured"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderPair:
+    """Which encoders make the features; None stands for the run's own.
+
+    :param align: what is done about unequal widths; None: what the run does.
+    """
+
+    text: str | None = None
+    image: str | None = None
+    align: Align | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """One fit of one router, or the reference rows of one test split.
+
+    :param test: the dataset or mixture on whose test split the router is measured.
+    :param router: as the registry finds it; None measures the references (oracle, constant, single models) instead.
+    :param learn_from: datasets or mixtures whose training splits are pooled for training; empty: `test` itself.
+    :param parameters: the router's parameters besides the seed.
+    :param pooled: parameters with several values each; the router is fitted with every combination, and the operating
+        points of all fits make one frontier (as section 3.2 pools numbers of clusters).
+    :param fusion: None: the router's own.
+    :param modality: what it sees when it decides.
+    :param train_modality: what it sees in training; None: the same.
+    :param encoders: where the features come from.
+    :param seed: the router's.
+    :param train_share: the share of the training split used, in (0, 1]; smaller shares are subsets of larger ones.
+    :param newcomer: a candidate model whose training outcomes are unknown except on `calibration` instances.
+    :param calibration: how many, drawn from the training split in a frozen order; smaller sets are subsets of larger.
+    :param keep_choices: whether to keep the choice for each test instance at each trade-off weight of the grid.
+
+    :raises UsageError: if the share, the calibration or the pooled parameters make no sense.
+    """
+
+    test: str
+    router: str | None = None
+    learn_from: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    pooled: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    fusion: str | None = None
+    modality: View = "multimodal"
+    train_modality: View | None = None
+    encoders: EncoderPair = EncoderPair()
+    seed: int = 0
+    train_share: float = 1.0
+    newcomer: str | None = None
+    calibration: int = 0
+    keep_choices: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.train_share <= 1:
+            raise UsageError(f"cannot train on a share of {self.train_share!r}", fix="use a train_share in (0, 1]")
+        if self.calibration < 0 or (self.calibration and self.newcomer is None):
+            raise UsageError(
+                f"{self.calibration!r} calibration instances for newcomer {self.newcomer!r}",
+                fix="name a newcomer and 0 or more instances",
+            )
+        empty = [name for name, values in self.pooled.items() if not values]
+        if empty:
+            raise UsageError(f"no value of {empty[0]!r} to pool", fix="give at least one")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The datasets or mixtures to learn from."""
+        return self.learn_from or (self.test,)
+
+    @property
+    def is_in_domain(self) -> bool:
+        """Whether it learns from the whole training split of `test`, and from nothing else."""
+        return self.sources == (self.test,) and self.train_share == 1 and self.newcomer is None
+
+    @property
+    def seen_in_training(self) -> View:
+        """What the router sees in training."""
+        return self.train_modality or self.modality
+
+
+def _no_nan(figures: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    for metric, figure in figures.items():
+        if figure is not None and math.isnan(figure):
+            raise ValueError(f"{metric} is NaN; give None where there is no figure")
+    return figures
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, config=CONFIG)
 class Along:
-    """A policy at every trade-off weight of the grid (`runner.policies.GRID`); pooled policies have none.
+    """A policy at every trade-off weight of the grid (`runner.policies.GRID`, g weights); pooled policies have none.
 
-    :param cost: [g] mean cost in USD; :param utility: [g] mean utility; :param share: [g, K] of queries per model.
-    :param choices: [g, n] the model index of each test instance; None unless the cell keeps them, or where
-        the policy draws lots.
+    :ivar cost: [g] mean cost in USD.
+    :ivar utility: [g] mean utility.
+    :ivar share: [g, K] of queries per model.
+    :ivar choices: [g, n] the model index of each test instance; None unless the cell keeps them, or where the policy
+        is random.
     """
 
-    cost: Floats
-    utility: Floats
-    share: Floats
-    choices: NDArray[np.int16] | None = None
+    cost: FloatArray
+    utility: FloatArray
+    share: InstanceOf[NDArray[np.float64]]
+    choices: InstanceOf[NDArray[np.int16]] | None = None
+
+    def __post_init__(self) -> None:
+        weights = len(self.cost)
+        if len(self.utility) != weights or self.share.ndim != 2 or len(self.share) != weights:
+            raise ValueError(f"expected utility and shares at {weights} weights")
+        if self.choices is not None and (self.choices.ndim != 2 or len(self.choices) != weights):
+            raise ValueError(f"expected choices at {weights} weights")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, config=CONFIG)
 class Record:
-    """One row of the result table: one policy, measured on one test split.
+    """One policy, measured on one test split.
 
-    :param cell: what was run.
-    :param name: the router's, or that of a reference row.
-    :param metrics: by name; None where one has no meaning, infinity where QNC is not reached.
-    :param draws: [B] per metric, NaN where a draw has none.
-    :param frontier_cost, frontier_utility, frontier_trade_off: the operating points on the Pareto front, ascending.
-    :param within: the cost range of the test split, with the best single model.
-    :param best_single: its name.
-    :param models: K names.
-    :param fusion: the fusion it ran with, where it wants one.
-    :param instances: test instances; :param learned_from: training instances.
-    :param seconds: of fitting and predicting.
+    :ivar name: the router's, or that of a reference row.
+    :ivar metrics: by name; None where one has no meaning, infinity where QNC is not reached.
+    :ivar draws: [B] per metric, NaN where a draw has none.
+    :ivar frontier_cost, frontier_utility, frontier_trade_off: the operating points on the Pareto front, ascending.
+    :ivar within: the cost range of the test split, with the best single model.
+    :ivar models: K names; `best_single` is one of them.
+    :ivar instances: test instances; `learned_from`: training instances.
+    :ivar fusion: the fusion it ran with, where it wants one.
+    :ivar seconds: of fitting and predicting.
     """
 
-    cell: Cell
+    cell: InstanceOf[Cell]
     name: str
     kind: RowKind
-    metrics: Mapping[str, float | None]
-    draws: Mapping[str, Floats]
-    frontier_cost: Floats
-    frontier_utility: Floats
-    frontier_trade_off: Floats
-    within: CostRange
+    metrics: Annotated[Mapping[str, float | None], ByName(MEANINGS), AfterValidator(_no_nan)]
+    draws: Draws
+    frontier_cost: FloatArray
+    frontier_utility: FloatArray
+    frontier_trade_off: FloatArray
+    within: InstanceOf[CostRange]
     best_single: str
     models: tuple[str, ...]
-    instances: int
-    learned_from: int
+    instances: Count
+    learned_from: Count
     along: Along | None = None
     fusion: str | None = None
-    seconds: float = 0.0
+    seconds: FiniteFloat = 0.0
+
+    def __post_init__(self) -> None:
+        lengths = {len(axis) for axis in (self.frontier_cost, self.frontier_utility, self.frontier_trade_off)}
+        if len(lengths) > 1:
+            raise ValueError(f"expected arrays of one length in a frontier, got {sorted(lengths)}")
+        if (np.diff(self.frontier_cost) < 0).any():
+            raise ValueError("the costs of a frontier must ascend")
+        if not self.draws:
+            raise ValueError("a record needs draws")
+        if self.best_single not in self.models:
+            raise ValueError(f"{self.best_single!r} is not one of the models")
+        if self.along is not None and self.along.share.shape[1] != len(self.models):
+            raise ValueError(f"expected shares of {len(self.models)} models, got {self.along.share.shape[1]}")
 
     def estimate(self, metric: str) -> Estimate:
         """One figure with its interval."""
         return estimate(self.metrics[metric], self.draws[metric], NOT_MEASURED)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class CellFailure:
     """A cell that could not be measured; the others go on.
 
-    :param details: the traceback.
-    :param unavailable: whether it cannot be had of this table or on this machine, as an error of ours says; otherwise
-        something broke, or the data are to be mended.
+    :ivar details: the traceback.
+    :ivar unavailable: whether an error of ours says that this table or this machine cannot give it; otherwise
+        something broke, or the data need mending.
     """
 
-    cell: Cell
+    cell: InstanceOf[Cell]
     reason: str
     details: str = ""
     unavailable: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, config=CONFIG)
 class Results:
     """All records of a run of studies, and what failed.
 
-    :param draws: bootstrap draws behind each interval.
-    :param kept: how many cells had been finished before; known only to the run itself.
+    :ivar draws: bootstrap draws behind each interval.
+    :ivar kept: how many cells an earlier run had finished; known to the run itself alone, and not stored.
     """
 
     records: tuple[Record, ...]
     failures: tuple[CellFailure, ...] = ()
     synthetic: bool = False
-    draws: int = 1000
-    kept: int = 0
+    draws: Count = 1000
+    kept: Count = 0
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -123,7 +244,7 @@ class Results:
         ]
 
     def of(self, cells: Iterable[Cell]) -> list[Record]:
-        """The records of some cells, recognised by what they say."""
+        """The records of some cells, by `cell_key`."""
         wanted = {cell_key(cell) for cell in cells}
         return [record for record in self.records if cell_key(record.cell) in wanted]
 
@@ -140,9 +261,9 @@ class Results:
 
 
 def averaged(records: Sequence[Record], metric: str) -> Estimate:
-    """The mean of a figure over records (seeds, or datasets) with the interval of the mean's draws.
+    """The mean of a figure over records (seeds, or datasets), with the interval of the mean's draws.
 
-    None where there is no record, or one has no figure; infinite where one is.
+    Without a value where there is no record, or one has no figure; infinite where one is.
     """
     values = [record.metrics[metric] for record in records]
     known = [value for value in values if value is not None]
@@ -173,12 +294,12 @@ def mean_draws(records: Sequence[Record], metric: str) -> Floats:
 
 
 def cell_key(cell: Cell) -> str:
-    """A text that is the same for cells that say the same."""
+    """A text that is the same for equal cells."""
     return json.dumps(asdict(cell), sort_keys=True, default=_as_json)
 
 
 def _as_json(value: Any) -> Any:
-    """What JSON has no type for: a numpy number as a number, any other collection as a list."""
+    """A value that JSON has no type for: a numpy number as a number, any other collection as a list."""
     return value.item() if isinstance(value, np.generic) else list(value)
 
 

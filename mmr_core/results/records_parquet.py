@@ -1,6 +1,6 @@
-"""Results as one tidy Parquet table: a row per measured policy, read back exactly.
+"""The results of studies as one tidy Parquet table, `results.parquet`: a row per measured policy, read back exactly.
 
-Columns, so that nobody needs this program to read them:
+Its columns, for reading it with any other program:
 
 - what was run: `test`, `router` (null for references), `learn_from`, `fusion` (null where it wants none), `modality`,
   `train_modality`, `text_encoder`, `image_encoder` (null for the run's own), `seed`, `train_share`, `newcomer`,
@@ -13,13 +13,12 @@ Columns, so that nobody needs this program to read them:
 - what it was measured against: `c_min`, `c_max`, `floor`, `best_cost`, `best_utility`, `best_single`, `models`,
   `instances`, `learned_from`, and `seconds`.
 
-The metadata of the file's schema say `mmr.schema`, `mmr.synthetic`, `mmr.draws`, and `mmr.failures` as JSON.
+The metadata of the file's schema hold `mmr.schema`, `mmr.synthetic`, `mmr.draws`, and `mmr.failures` as JSON.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +27,8 @@ from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, MMRError
 from mmr_core.numerics.metrics import CostRange
-from mmr_core.results.cells import Cell, EncoderPair
-from mmr_core.results.model import METRIC_NAMES
-from mmr_core.results.records import Along, CellFailure, Record, Results, cell_key
+from mmr_core.results.estimates import METRIC_NAMES
+from mmr_core.results.records import Along, Cell, CellFailure, EncoderPair, Record, Results, cell_key
 from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -53,9 +51,9 @@ def write_results(results: Results, path: Path) -> None:
 
 
 def read_results(path: Path) -> Results:
-    """The results in a file; cells say what they said, with lists for what collections their parameters held.
+    """The results in a file; collections among the parameters of cells come back as lists.
 
-    :raises DataError: if it is missing or is no such file.
+    :raises DataError: if it is missing or is not such a file.
     """
     try:
         content = path.read_bytes()
@@ -67,12 +65,20 @@ def read_results(path: Path) -> Results:
 
 
 def results_bytes(results: Results) -> bytes:
-    """The content of such a file; the same results are the same bytes."""
+    """The content of such a file; equal results give equal bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = [_row(record) for record in results.records]
-    failures = [{**vars(failure), "cell": json.loads(cell_key(failure.cell))} for failure in results.failures]
+    failures = [
+        {
+            "cell": json.loads(cell_key(failure.cell)),
+            "reason": failure.reason,
+            "details": failure.details,
+            "unavailable": failure.unavailable,
+        }
+        for failure in results.failures
+    ]
     facts = {
         "mmr.schema": SCHEMA,
         "mmr.synthetic": json.dumps(results.synthetic),
@@ -90,7 +96,7 @@ def results_bytes(results: Results) -> bytes:
 def results_from(content: bytes, where: str) -> Results:
     """The results in the content of such a file.
 
-    :raises DataError: if it is none.
+    :raises DataError: if it is something else.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -99,11 +105,11 @@ def results_from(content: bytes, where: str) -> Results:
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
         line = str(error).partition("\n")[0]
-        raise DataError(f"is no table of results ({line})", where=where, fix=_FIX) from error
+        raise DataError(f"is not a table of results ({line})", where=where, fix=_FIX) from error
     facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     if facts.get("mmr.schema") != SCHEMA:
         raise DataError(
-            f"is no table of results of schema {SCHEMA}, but of {facts.get('mmr.schema', 'none')}",
+            f"expected a table of results of schema {SCHEMA}, got {facts.get('mmr.schema', 'none')}",
             where=where,
             fix=_FIX,
         )
@@ -225,17 +231,17 @@ def _along(row: dict[str, pa.Scalar]) -> Along:
 
 
 def _numbers(listed: pa.Scalar) -> NDArray[Any]:
-    """The array of a list, its memory its own."""
+    """The array of a list, which owns its memory."""
     return np.array(listed.values.to_numpy(zero_copy_only=False))
 
 
 def _matrix(listed: pa.Scalar, rows: int) -> NDArray[Any]:
-    """The array [rows, m] of a list of lists of one length."""
+    """The array [rows, m] of a list of lists of equal length."""
     return np.array(listed.values.flatten().to_numpy(zero_copy_only=False)).reshape(rows, -1)
 
 
 def _cell(said: dict[str, Any]) -> Cell:
-    """The cell that `cell_key` wrote down."""
+    """The cell that `cell_key` wrote."""
     return Cell(
         **{
             **said,
@@ -244,8 +250,3 @@ def _cell(said: dict[str, Any]) -> Cell:
             "encoders": EncoderPair(**said["encoders"]),
         }
     )
-
-
-def records_bytes(records: Sequence[Record]) -> bytes:
-    """Some records as the content of such a file, for who keeps them one by one."""
-    return results_bytes(Results(records=tuple(records)))

@@ -7,18 +7,13 @@ again by this rule, and `mmr_core.testing` what an author is building.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.sweep import choose
-from mmr_core.runner.policies import GRID, Decided, Policy, Scored
-
-TRADE_OFFS = np.geomspace(1e-4, 1e4, 33)
-"""Per unit of normalised cost."""
+from mmr_core.contracts import Decisions
+from mmr_core.runner.policies import GRID, Policy, probabilities_of
 
 MARGIN = 1e-6
 """A decision is clear if its score is better than the second best by more than this, relative to the score if that
@@ -26,7 +21,7 @@ is above 1: float32 sums differ by as much between batches."""
 
 UNCLEAR_SHARE = 0.01
 """Decisions that are not clear and changed count once they are more than this share of all: rounding changes few of
-them, and whoever writes a message into the last digits of its predictions changes many."""
+them, and a router that hides a message in the last digits of its predictions changes many."""
 
 PROBABILITY = 1e-5
 """How far the probabilities of a policy router may move."""
@@ -50,11 +45,16 @@ def compare(first: Policy, second: Policy) -> Compared:
 
     :raises ValueError: if they are about different numbers of queries.
     """
+    n, models = first.shape
     if type(first) is not type(second):
-        everything = len(GRID) * _queries(first)
+        everything = len(GRID) * n
         return Compared(compared=everything, changed=everything)
+    if first.shape != second.shape:
+        raise ValueError(f"answers of shapes {first.shape} and {second.shape} are about different queries")
     compared = changed = everything = unclear = 0
-    for clear, different in _decisions(first, second):
+    for weight in first.compared_at:
+        clear = first.margin_at(float(weight)) > MARGIN
+        different = _different(first.decisions_at(float(weight)), second.decisions_at(float(weight)), models)
         everything += len(clear)
         compared += int(clear.sum())
         changed += int((clear & different).sum())
@@ -66,54 +66,13 @@ def compare(first: Policy, second: Policy) -> Compared:
 
 def identical(first: Policy, second: Policy) -> bool:
     """Whether two answers agree in every bit of every number."""
-    if isinstance(first, Scored) and isinstance(second, Scored):
-        return np.array_equal(first.pred_utility, second.pred_utility) and np.array_equal(
-            first.pred_cost, second.pred_cost
-        )
-    if isinstance(first, Decided) and isinstance(second, Decided):
-        return np.array_equal(first.trade_off, second.trade_off) and all(
-            map(np.array_equal, first.probabilities, second.probabilities)
-        )
-    return False
+    one, other = first.arrays, second.arrays
+    return type(first) is type(second) and len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
-def _decisions(first: Policy, second: Policy) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """At each weight: [n] whether the first decision is clear, [n] whether the second is another."""
-    if isinstance(first, Scored) and isinstance(second, Scored):
-        _demand_alike(first.pred_utility, second.pred_utility)
-        for weight in TRADE_OFFS:
-            chosen = [choose(scored.pred_utility, scored.pred_cost, weight) for scored in (first, second)]
-            yield _clear(first, weight), np.not_equal(*chosen)
-    elif isinstance(first, Decided) and isinstance(second, Decided):
-        for weight in GRID:
-            before, after = _at(first, weight), _at(second, weight)
-            _demand_alike(before, after)
-            yield np.ones(len(before), dtype=np.bool_), np.any(np.abs(before - after) > PROBABILITY, axis=1)
-    else:
-        raise TypeError(f"nothing is known of {type(first).__name__}")
-
-
-def _clear(scored: Scored, weight: float) -> NDArray[np.bool_]:
-    score = scored.pred_utility - weight * scored.pred_cost
-    if score.shape[1] == 1:
-        return np.ones(len(score), dtype=np.bool_)
-    top = np.sort(score, axis=1)
-    clear: NDArray[np.bool_] = top[:, -1] - top[:, -2] > MARGIN * np.maximum(1.0, np.abs(top[:, -1]))
-    return clear
-
-
-def _queries(policy: Policy) -> int:
-    if isinstance(policy, Scored):
-        return len(policy.pred_utility)
-    if isinstance(policy, Decided):
-        return len(policy.probabilities[0])
-    raise TypeError(f"nothing is known of {type(policy).__name__}")
-
-
-def _at(decided: Decided, weight: float) -> NDArray[np.float64]:
-    return decided.probabilities[int(np.searchsorted(decided.trade_off, weight, side="right")) - 1]
-
-
-def _demand_alike(one: NDArray[Any], other: NDArray[Any]) -> None:
-    if one.shape != other.shape:
-        raise ValueError(f"answers of shapes {one.shape} and {other.shape} are about different queries")
+def _different(first: Decisions, second: Decisions, models: int) -> NDArray[np.bool_]:
+    """[n] whether each decision is another one."""
+    if first.choice is not None and second.choice is not None:
+        return np.not_equal(first.choice, second.choice)
+    before, after = probabilities_of(first, models), probabilities_of(second, models)
+    return np.asarray((np.abs(before - after) > PROBABILITY).any(axis=1), dtype=np.bool_)

@@ -1,7 +1,8 @@
-"""Where cells are measured: in this process, in processes of this machine, or on a Dask cluster, always by joblib.
+"""Where things are measured: in this process, in processes of this machine, or on a Dask cluster, always by joblib.
 
-The numbers do not depend on it: a process measures one cell at a time, on one thread. What many cells share travels
-once: as an array of bytes, which joblib maps into the memory of local processes and Dask scatters.
+The numbers do not depend on it: a process does one call at a time. What many calls share travels once: as an array of
+bytes, which joblib maps into the memory of local processes and Dask scatters. One place says what it means that a
+process died, which no exception of a router tells.
 """
 
 from __future__ import annotations
@@ -11,29 +12,34 @@ import re
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 
 from mmr_core.errors import MissingExtraError, PluginError, UsageError
 from mmr_core.plugins import HOME
-from mmr_core.runner.fingerprint import ENGINE, code_digest
-from mmr_core.runner.protocol import deaths_told
+from mmr_core.runner.provenance import ENGINE, code_digest
 
 ANSWER_WITHIN = "10s"
 """How long a scheduler may take to answer, and a cluster to show a worker."""
 
 _ADDRESS = re.compile(r"((tcp|tls|wss?|ucxx?)://)?[^/\s]+:\d+/?")
 _START = "start one with 'dask scheduler' and give the address that it prints, such as tcp://HOST:8786"
-_OPENED_AT_ONCE = 3
-_WHAT = "measuring cells"
+_FIX = "run with --jobs 1, or with fewer routers, to find out which"
+_OPENED_AT_ONCE = 6
+
+
+def processors() -> int:
+    """How many processes this machine can run at once, limits of containers counted."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 class Parcel:
@@ -54,7 +60,7 @@ class Parcel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Call:
-    """One call of the crew's function.
+    """One call of a function.
 
     :param key: comes back with the result.
     :param own: its first argument.
@@ -67,25 +73,36 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Crew:
-    """Workers who are called many times.
+class Executor:
+    """Workers that are called many times.
 
     :param size: how many work at once.
+    :param settings: joblib's; None works in this process.
     """
 
     size: int
-    parallel: Parallel | None
+    settings: Mapping[str, Any] | None
 
-    def work(self, function: Callable[..., Any], calls: Sequence[Call]) -> Iterator[tuple[str, Any]]:
+    @property
+    def travels(self) -> bool:
+        """Whether what calls share is packed and sent to other processes."""
+        return self.settings is not None
+
+    def work(self, function: Callable[..., Any], calls: Sequence[Call], what: str) -> Iterator[tuple[str, Any]]:
         """Each call's key and result, as they are done.
 
         :param function: of a module that workers can import; it must not raise.
-        :raises PluginError: if a worker dies.
+        :param what: what is being done, for the message about a process that died.
+        :raises PluginError: if a process dies.
         """
-        if self.parallel is None:
+        if not calls:
+            return
+        if self.settings is None:
             for call in calls:
                 yield call.key, _alone(function, call.own, [parcel.content for parcel in call.shared])
             return
+        from joblib import Parallel, delayed, parallel_config
+
         tasks = [
             delayed(_elsewhere)(
                 function,
@@ -96,36 +113,31 @@ class Crew:
             )
             for call in calls
         ]
-        with deaths_told(_WHAT), warnings.catch_warnings():
+        with _deaths_told(what), warnings.catch_warnings(), parallel_config(**self.settings):
             # Importing a library of networks looks like a leak to joblib, which then takes a fresh worker, and says so.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
-            yield from self.parallel(tasks)
+            yield from Parallel(return_as="generator_unordered", batch_size=1)(tasks)
 
 
 @contextmanager
-def crew(jobs: int, cluster: str | None) -> Iterator[Crew]:
-    """Workers for the time of the block.
+def executor(jobs: int, cluster: str | None) -> Iterator[Executor]:
+    """Workers for the time of the block; processes start with the first call.
 
     :param jobs: processes of this machine.
     :param cluster: the address of a running Dask scheduler, such as "tcp://10.0.0.1:8786"; `jobs` then does not count.
     :raises MissingExtraError: if Dask is not installed.
-    :raises UsageError: if nobody answers at the address, or workers have other code than this process.
+    :raises UsageError: if `jobs` is less than 1, nothing answers at the address, or workers have other code.
     """
-    if cluster is None and jobs == 1:
-        yield Crew(size=1, parallel=None)
-        return
-    with ExitStack() as stack:
-        if cluster is None:
-            settings: dict[str, Any] = {"backend": "loky", "n_jobs": jobs}
-            size = jobs
-        else:
-            client = stack.enter_context(_client(cluster))
-            stack.enter_context(_worker_deaths_told(cluster))
-            settings = {"backend": "dask", "client": client, "n_jobs": -1}
+    if jobs < 1:
+        raise UsageError(f"expected 1 or more processes, got {jobs}", where="jobs")
+    if cluster is not None:
+        with _client(cluster) as client:
             size = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-        stack.enter_context(parallel_config(**settings))
-        parallel = stack.enter_context(Parallel(return_as="generator_unordered", batch_size=1))
-        yield Crew(size=size, parallel=parallel)
+            yield Executor(size=size, settings={"backend": "dask", "client": client, "n_jobs": -1})
+    elif jobs > 1:
+        yield Executor(size=jobs, settings={"backend": "loky", "n_jobs": jobs})
+    else:
+        yield Executor(size=1, settings=None)
 
 
 _lock = threading.Lock()
@@ -202,12 +214,17 @@ def _demand_workers(client: Any, address: str) -> None:
 
 
 @contextmanager
-def _worker_deaths_told(address: str) -> Iterator[None]:
+def _deaths_told(what: str) -> Iterator[None]:
+    """:raises PluginError: if a process of this machine or of the cluster dies in here."""
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     try:
         yield
-    except import_module("distributed").KilledWorker as error:
-        raise PluginError(
-            "a worker died: a router ended it, or its machine ran out of memory",
-            where=address,
-            fix="run with --jobs 1, or with fewer routers, to find out which",
-        ) from error
+    except TerminatedWorkerError as error:
+        said = "a process died: a router ended it, or the machine ran out of memory"
+        raise PluginError(said, where=what, fix=_FIX) from error
+    except Exception as error:  # Dask is not installed everywhere, so its class cannot be named
+        if type(error).__name__ != "KilledWorker":
+            raise
+        said = "a worker died: a router ended it, or its machine ran out of memory"
+        raise PluginError(said, where=what, fix=_FIX) from error

@@ -8,86 +8,97 @@ themselves rather than by what made them, so encoders that are fitted and images
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.errors import PluginError
 from mmr_core.features import Features
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.cells import Cell
-from mmr_core.results.records import cell_key
-from mmr_core.runner.fit import fusion_name
-from mmr_core.runner.measure import Yardstick
-from mmr_core.runner.options import Options
+from mmr_core.runner.cell_cache import CellCache
+from mmr_core.runner.lineup import traits_of
+from mmr_core.runner.measure import Yardsticks
+from mmr_core.runner.measurement import Measurement
 from mmr_core.runner.prepare import Parted, Prepared
-from mmr_core.runner.run import library_versions
+from mmr_core.runner.provenance import APART, ENGINE, code_digest, library_versions
 
-ENGINE = __name__.partition(".")[0]
-APART = ("authors", "cli", "logs", "render", "savings", "studies", "testing", "trained")
-"""Rooms of the engine that measuring a cell never enters, so that cells stay finished when these change."""
+
+@dataclass(frozen=True, kw_only=True)
+class Digests:
+    """What the fingerprints of all measurements on a column have in common.
+
+    :param rows: of what is learned from and what is asked about.
+    :param features: of all that routers see of these rows; references see nothing.
+    :param yardsticks: of the test outcomes and of what is measured with.
+    """
+
+    rows: str
+    features: str
+    yardsticks: str
 
 
 class Fingerprints:
     """Fingerprints of the cells of one run; what they share is digested once.
 
-    :param options: of which `fusion_parameters` count.
+    :param fusion_parameters: by fusion name, what it is made with.
+    :param cache: where what is known of classes is kept (`lineup.traits_of`).
     """
 
-    def __init__(self, registry: Registry, options: Options) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        fusion_parameters: Mapping[str, Mapping[str, Any]],
+        cache: CellCache | None = None,
+    ) -> None:
         self._registry = registry
-        self._options = options
+        self._fusion_parameters = fusion_parameters
+        self._cache = cache
         self._libraries = library_versions()
         self._images: dict[Path, str] = {}
 
-    def cell(self, cell: Cell, column: str, yardstick: str) -> str:
-        """The fingerprint of a cell, 40 hexadecimal digits.
+    def of(self, measurement: Measurement, digests: Digests) -> str:
+        """The fingerprint of what is measured on a column, 40 hexadecimal digits.
 
-        :param column: of the rows that it learns from and is asked about (`column`).
-        :param yardstick: of what it is measured with (`yardstick_digest`).
-        :raises MMRError: if its router or fusion cannot be loaded.
+        :raises MMRError: if the router or its fusion cannot be loaded.
         """
+        reading = measurement.reading
+        room = ".".join(type(reading).__module__.split(".")[:2])
         parts: dict[str, Any] = {
-            "cell": cell_key(cell),
-            "column": column,
-            "yardstick": yardstick,
+            "reading": [type(reading).__qualname__, reading.key, code_digest(room)],
+            "router": measurement.router,
+            "seeds": measurement.seeds,
+            "rows": digests.rows,
+            "yardsticks": digests.yardsticks,
             "libraries": self._libraries,
             "engine": code_digest(ENGINE, APART),
         }
-        if cell.router is not None:
-            parts["router"] = _component(self._registry.routers, cell.router, cell.parameters)
-            fusion = fusion_name(self._registry.routers.load(cell.router), Options(fusion=cell.fusion))
-            if fusion is not None:
-                given = self._options.fusion_parameters.get(fusion, {})
-                parts["fusion"] = _component(self._registry.fusions, fusion, given)
+        if measurement.router is not None:
+            routers, fusions = self._registry.routers, self._registry.fusions
+            traits = [traits_of(routers, measurement.router, given, self._cache) for given in measurement.parameters]
+            parts["features"] = digests.features
+            parts["component"] = [_component(routers, measurement.router, one.parameters) for one in traits]
+            default = traits[0].default_fusion
+            if default is not None:
+                fusion = measurement.fusion or default
+                given = self._fusion_parameters.get(fusion, {})
+                parts["fusion"] = _component(fusions, fusion, fusions.parameters(fusion, given))
         text = json.dumps(parts, sort_keys=True, default=repr)
         return blake2b(text.encode(), digest_size=20).hexdigest()
 
-    def column(self, column: Parted) -> str:
-        """A digest of all that routers see of a column in training and in testing."""
-        state = blake2b(digest_size=16)
-        train, test, table = column.train, column.test, column.table
-        words = [
-            column.spec.name,
-            column.split_digest,
-            repr(column.cost_scale),
-            *map(repr, table.models),
-            *(column.ids[i] for part in (train, test) for i in np.flatnonzero(part)),
-        ]
-        state.update(json.dumps(words).encode())
-        for array in (table.utility[train], table.cost[train], column.validation[train]):
-            _add_array(state, array)
+    def digests(self, column: Parted, yardsticks: Yardsticks) -> Digests:
+        """Those of a column."""
+        features = blake2b(digest_size=16)
         if isinstance(column, Prepared):
-            for features, rows in ((column.features_train, train), (column.features_test, test)):
-                for line in self._features(features.take(rows)):
-                    state.update(line)
-        return state.hexdigest()
+            for seen, rows in ((column.features_train, column.train), (column.features_test, column.test)):
+                for line in self._features(seen.take(rows)):
+                    features.update(line)
+        return Digests(
+            rows=rows_digest(column), features=features.hexdigest(), yardsticks=yardsticks_digest(yardsticks)
+        )
 
     def _features(self, features: Features) -> Iterator[bytes]:
         embeddings, light = features.embeddings, features.light
@@ -105,56 +116,44 @@ class Fingerprints:
         return self._images[path]
 
 
-def yardstick_digest(yardstick: Yardstick) -> str:
-    """A digest of the test outcomes, of what skill is measured between, and of the draws."""
-    tested = yardstick.tested
+def rows_digest(column: Parted) -> str:
+    """A digest of the rows of a column that are learned from, with their outcomes, and of those asked about."""
     state = blake2b(digest_size=16)
-    words = [tested.datasets, [model.name for model in tested.models], yardstick.draws, yardstick.draw_seed]
-    state.update(json.dumps([*words, repr(tested.cost_scale)]).encode())
-    for array in (tested.utility, tested.cost, *tested.training_means):
+    train, test, table = column.train, column.test, column.table
+    words = [
+        column.spec.name,
+        column.split_digest,
+        repr(column.cost_scale),
+        *map(repr, table.models),
+        *(column.ids[i] for part in (train, test) for i in np.flatnonzero(part)),
+    ]
+    state.update(json.dumps(words).encode())
+    for array in (table.utility[train], table.cost[train], column.validation[train]):
         _add_array(state, array)
     return state.hexdigest()
 
 
-@cache
-def code_digest(package: str, apart: tuple[str, ...] = ()) -> str:
-    """A digest of every file of a package or module, compiled ones left out.
-
-    :param apart: modules and packages directly within it that do not count.
-    :raises PluginError: if there is no such package.
-    """
+def yardsticks_digest(yardsticks: Yardsticks) -> str:
+    """A digest of the test outcomes, of what skill is measured between, of the slices, and of the draws."""
+    tested = yardsticks.whole.tested
     state = blake2b(digest_size=16)
-    for name, file in _files(package):
-        if name.partition("/")[0].removesuffix(".py") in apart:
-            continue
-        state.update(f"{name}\0".encode())
-        state.update(blake2b(file.read_bytes(), digest_size=16).digest())
+    words: list[Any] = [tested.datasets, [model.name for model in tested.models], repr(tested.cost_scale)]
+    words += [[each.tested.name, each.tested.kind, each.draws, each.draw_seed] for each in yardsticks]
+    state.update(json.dumps(words).encode())
+    parts = (rows for rows, _ in yardsticks.parts)
+    for array in (tested.utility, tested.cost, *tested.training_means, *parts):
+        _add_array(state, array)
     return state.hexdigest()
 
 
-def _files(package: str) -> Sequence[tuple[str, Path]]:
-    """The files of a package with their names within it, sorted."""
-    spec = find_spec(package)
-    if spec is None:
-        raise PluginError(f"package {package!r} is not there", fix="install it again")
-    if spec.submodule_search_locations is None:
-        return [(package, Path(spec.origin))] if spec.origin and Path(spec.origin).is_file() else []
-    return sorted(
-        (path.relative_to(folder).as_posix(), path)
-        for folder in map(Path, spec.submodule_search_locations)
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
-
-
-def _component(shelf: ComponentShelf, name: str, given: Any) -> dict[str, Any]:
+def _component(shelf: ComponentShelf, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Which component it is, by whom, with every parameter and the code of its package."""
     item = shelf.find(name)
     return {
         "id": item.canonical_id,
         "version": item.provider.version,
         "target": item.spec.target,
-        "parameters": shelf.parameters(name, given),
+        "parameters": parameters,
         "code": code_digest(item.spec.target.partition(":")[0].partition(".")[0]),
     }
 

@@ -1,22 +1,26 @@
-"""Fits one router on one column and asks it about test queries, and about validation queries in a fit without them."""
+"""Fits a router on a column and asks it about test queries, and about validation queries in a fit without them.
+
+What plugins are handed is built here, out of fresh copies, so that nothing reachable from it holds a test outcome.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.contracts import Fusion, Queries
+from mmr_core.contracts import Fusion, Queries, TrainingData
+from mmr_core.errors import PluginError
 from mmr_core.features import Features
 from mmr_core.registry import Registry
 from mmr_core.runner.options import Entrant, Options
-from mmr_core.runner.policies import Policy, ask
+from mmr_core.runner.policies import Policy, Pooled, ask
 from mmr_core.runner.prepare import Prepared
-from mmr_core.runner.queries import build_queries, build_training
 from mmr_core.specs import ModelSpec
 
 VALIDATION_TIE = 1e-12
@@ -24,19 +28,38 @@ VALIDATION_TIE = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class HeldOut:
+    """What a router that was fitted without the validation part does on it.
+
+    :param utility, cost: true outcomes [n, K] of the complete validation instances.
+    """
+
+    policy: Policy
+    utility: NDArray[np.float64]
+    cost: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
     """What one router with one seed does on the test queries of a column.
 
-    :param trade_off: the weight (per unit of normalised cost) of greatest validation utility; None where there is no
-        complete validation instance.
-    :param fit_seconds: time in both fits, of fusion and router.
+    :param fusion: the fusion that it ran with, where it wants one.
+    :param held_out: None where nothing is chosen on validation, or there is no complete validation instance.
+    :param fit_seconds: time in all fits, of fusion and router.
     :param predict_seconds: time for the test queries.
     """
 
     policy: Policy
-    trade_off: float | None
+    fusion: str | None
+    held_out: HeldOut | None
     fit_seconds: float
     predict_seconds: float
+
+    @cached_property
+    def trade_off(self) -> float | None:
+        """The weight (per unit of normalised cost) of greatest validation utility."""
+        held = self.held_out
+        return None if held is None else best_trade_off(held.policy, held.utility, held.cost)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,29 +104,42 @@ def learn(router: Any, fusion: Fusion | None, lesson: Lesson) -> Fitted:
     return Fitted(router=router.fit(training), fusion=fusion, pool=lesson.pool)
 
 
-def answer(column: Prepared, entrant: Entrant, seed: int, registry: Registry, options: Options) -> Answer:
-    """Chooses the operating point on validation, refits on all of train, and predicts the test split."""
-    trade_off, first_fit = _choose_on_validation(column, entrant, seed, registry, options)
+def answer(
+    column: Prepared, entrant: Entrant, seed: int, registry: Registry, options: Options, *, validate: bool = True
+) -> Answer:
+    """Fits on all of train and predicts the test split.
+
+    :param validate: whether the router is also fitted without the validation part and asked about that.
+    """
+    rows = validation_rows(column) if validate else None
+    held_out, first_fit = None, 0.0
+    if rows is not None:
+        rest, held = rows
+        policy, first_fit, _ = fit_and_ask(column, entrant, seed, registry, options, fit_on=rest, ask_about=held)
+        held_out = HeldOut(policy=policy, utility=column.table.utility[held], cost=column.table.cost[held])
     policy, fit_seconds, predict_seconds = fit_and_ask(
         column, entrant, seed, registry, options, fit_on=column.train, ask_about=column.test
     )
     return Answer(
         policy=policy,
-        trade_off=trade_off,
+        fusion=fusion_name(registry.routers.load(entrant.name), options),
+        held_out=held_out,
         fit_seconds=first_fit + fit_seconds,
         predict_seconds=predict_seconds,
     )
 
 
-def _choose_on_validation(
-    column: Prepared, entrant: Entrant, seed: int, registry: Registry, options: Options
-) -> tuple[float | None, float]:
-    rows = validation_rows(column)
-    if rows is None:
-        return None, 0.0
-    rest, held_out = rows
-    policy, seconds, _ = fit_and_ask(column, entrant, seed, registry, options, fit_on=rest, ask_about=held_out)
-    return best_trade_off(policy, column.table.utility[held_out], column.table.cost[held_out]), seconds
+def pooled(answers: Sequence[Answer]) -> Answer:
+    """One router's answers with several sets of parameters as one, which reaches every operating point of any."""
+    if len(answers) == 1:
+        return answers[0]
+    return Answer(
+        policy=Pooled(tuple(each.policy for each in answers)),
+        fusion=answers[0].fusion,
+        held_out=None,
+        fit_seconds=sum(each.fit_seconds for each in answers),
+        predict_seconds=sum(each.predict_seconds for each in answers),
+    )
 
 
 def validation_rows(column: Prepared) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
@@ -171,3 +207,57 @@ def _rows(features: Features, rows: NDArray[np.bool_]) -> Features:
 
 def _picked(ids: tuple[str, ...], rows: NDArray[np.bool_]) -> list[str]:
     return [ids[i] for i in np.flatnonzero(rows)]
+
+
+def build_queries(
+    features: Features, ids: Sequence[str], pool: tuple[ModelSpec, ...], fusion: Fusion | None
+) -> Queries:
+    """The queries of some instances.
+
+    :param features: of these instances alone; copied.
+    :param ids: their opaque ids.
+    :param fusion: fitted on training rows; None gives z of width 0.
+    :raises PluginError: if the fusion does not give finite float32 features of one row per instance.
+    """
+    own = features.take(np.arange(len(ids)))
+    return Queries(
+        ids=tuple(ids),
+        questions=own.questions,
+        images=own.images,
+        mask=own.embeddings.mask.copy(),
+        z=_fused(features, fusion),
+        embeddings=own.embeddings,
+        light=own.light,
+        pool=pool,
+    )
+
+
+def build_training(
+    queries: Queries,
+    utility: NDArray[np.float64],
+    cost: NDArray[np.float64],
+    validation: NDArray[np.bool_],
+    cost_scale: float,
+) -> TrainingData:
+    """The training data of some instances; every array is a copy."""
+    return TrainingData(
+        queries=queries,
+        utility=np.array(utility, dtype=np.float64),
+        cost=np.array(cost, dtype=np.float64),
+        validation=np.array(validation, dtype=np.bool_),
+        cost_scale=cost_scale,
+    )
+
+
+def _fused(features: Features, fusion: Fusion | None) -> NDArray[np.float32]:
+    n = len(features.embeddings)
+    if fusion is None:
+        return np.zeros((n, 0), dtype=np.float32)
+    z = np.array(fusion.transform(features.take(np.arange(n)).embeddings), dtype=np.float32)
+    if z.ndim != 2 or len(z) != n or not np.isfinite(z).all():
+        raise PluginError(
+            f"fusion {type(fusion).__name__} gave features of shape {z.shape}"
+            + ("" if np.isfinite(z).all() else " with numbers that are not finite"),
+            fix=f"transform must give finite float32 [{n}, p] (mmr_core.contracts.Fusion)",
+        )
+    return z

@@ -1,37 +1,40 @@
-"""Measures policies on a slice of test instances: figures, intervals, frontiers, the chosen operating point."""
+"""Measures policies on the slices of a column: figures, intervals, frontiers, the chosen operating point.
+
+`Yardsticks` hold what all rows of a column are measured with, made once: the whole test split and its slices, each with
+its cost range, its bootstrap draws and its references. A row then costs its own sweep and draws alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import Draws, draw, metric_draws
 from mmr_core.numerics.metrics import (
     HULLS,
     METRICS,
     CostRange,
-    Frontier,
     SingleModels,
     figure,
     frontier,
     read_off,
     with_relative,
 )
-from mmr_core.results.model import Estimate, Row, RowKind, SingleModel, Slice, SliceKind, estimate
+from mmr_core.numerics.sweep import OperatingCurve
+from mmr_core.results import Estimate, Row, RowKind, SingleModel, Slice, estimate
 from mmr_core.runner.policies import Policy
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE, reference_policies
-from mmr_core.specs import ModelSpec
+from mmr_core.runner.prepare import Parted
+from mmr_core.runner.references import CONSTANT, ORACLE, SHORT_LIST, References, TestSet, parts_of, test_set
 
 Floats = NDArray[np.float64]
 
 NO_VALIDATION = "no complete validation instance"
 CHOSEN_ONCE = "chosen once, before any draw; it has no interval"
-SHORT_LIST = (ORACLE, ORACLE_UNAWARE, CONSTANT, BEST_SINGLE)
-"""The references that every slice has; single models have rows on whole columns only."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,40 +47,7 @@ class Answers:
 
     def take(self, rows: NDArray[np.intp]) -> Answers:
         """The same answers for some of the test instances."""
-        return Answers(
-            name=self.name, policies=tuple(policy.take(rows) for policy in self.policies), trade_offs=self.trade_offs
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TestSet:
-    """The complete test instances of a slice, with what references are made of.
-
-    :param datasets: n names of the instances' own datasets; draws are stratified by them.
-    :param training_means: [K] utility and [K] cost over the column's training split.
-    """
-
-    name: str
-    kind: SliceKind
-    utility: Floats
-    cost: Floats
-    datasets: tuple[str, ...]
-    training_means: tuple[Floats, Floats]
-    cost_scale: float
-    models: tuple[ModelSpec, ...]
-
-    def take(self, rows: NDArray[np.intp], name: str, kind: SliceKind) -> TestSet:
-        """A slice of this slice."""
-        return TestSet(
-            name=name,
-            kind=kind,
-            utility=self.utility[rows],
-            cost=self.cost[rows],
-            datasets=tuple(self.datasets[i] for i in rows),
-            training_means=self.training_means,
-            cost_scale=self.cost_scale,
-            models=self.models,
-        )
+        return replace(self, policies=tuple(policy.take(rows) for policy in self.policies))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,66 +62,71 @@ class Scale:
     constant_draws: Mapping[str, Floats]
     oracle_draws: Mapping[str, Floats]
 
-    def figures(self, line: Frontier, within: CostRange) -> dict[str, Floats]:
-        """Every metric of one frontier."""
-        return with_relative(read_off(line, within), self.constant, self.oracle)
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Scale:
+        """The scale that the reference rows of a slice give.
+
+        :raises StopIteration: if the constant policy or the oracle is not among them.
+        """
+        constant, oracle = (next(row for row in rows if row.name == name) for name in (CONSTANT, ORACLE))
+        values = [
+            {name: np.asarray(np.nan if one.value is None else one.value) for name, one in row.metrics.items()}
+            for row in (constant, oracle)
+        ]
+        return cls(constant=values[0], oracle=values[1], constant_draws=constant.draws, oracle_draws=oracle.draws)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Yardstick:
     """What every row of one slice is measured with: its cost range, its draws, its references.
 
-    Made once per slice; each row then costs its own sweep and draws alone.
-
     :param within: the cost range of the full test set.
-    :param references: the policy of every reference row, by name.
     :param draws: how many bootstrap draws; :param draw_seed: their seed.
+    :param known_scale: what skill is measured between, where that is known already.
     """
 
     tested: TestSet
     singles: SingleModels
     within: CostRange
-    references: Mapping[str, Policy]
     draws: int
     draw_seed: int
+    known_scale: Scale | None = None
 
     @classmethod
     def of(cls, tested: TestSet, *, draws: int, draw_seed: int) -> Yardstick:
         """:raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`)."""
         singles = SingleModels.of(tested.utility, tested.cost)
-        references = reference_policies(
-            tested.utility,
-            tested.cost,
-            tested.training_means,
-            tested.cost_scale,
-            singles,
-            tuple(model.name for model in tested.models),
-        )
-        return cls(
-            tested=tested,
-            singles=singles,
-            within=singles.cost_range(tested.utility, tested.cost),
-            references=references,
-            draws=draws,
-            draw_seed=draw_seed,
-        )
+        within = singles.cost_range(tested.utility, tested.cost)
+        return cls(tested=tested, singles=singles, within=within, draws=draws, draw_seed=draw_seed)
+
+    @property
+    def references(self) -> References:
+        """The policy of every reference row, by name."""
+        return References(self.tested, self.singles)
 
     @cached_property
     def sample(self) -> Draws:
         """The draws that all rows share."""
-        return draw(
-            self.tested.utility,
-            self.tested.cost,
-            self.tested.datasets,
-            self.singles,
-            draws=self.draws,
-            seed=self.draw_seed,
-        )
+        tested = self.tested
+        return draw(tested.utility, tested.cost, tested.datasets, self.singles, draws=self.draws, seed=self.draw_seed)
 
     @cached_property
     def scale(self) -> Scale:
         """What skill is measured between."""
-        return _scale(self.tested, self.references, self.within, self.sample)
+        if self.known_scale is not None:
+            return self.known_scale
+        constant, oracle = (self._ends[name] for name in (CONSTANT, ORACLE))
+        return Scale(
+            constant=constant.figures["concave"][0],
+            oracle=oracle.figures["concave"][0],
+            constant_draws=constant.draws,
+            oracle_draws=oracle.draws,
+        )
+
+    @cached_property
+    def _ends(self) -> Mapping[str, _Measured]:
+        """The two references that skill is measured between."""
+        return {name: _Measured.of([self.references[name]], self) for name in (CONSTANT, ORACLE)}
 
     @property
     def models(self) -> tuple[SingleModel, ...]:
@@ -163,92 +138,184 @@ class Yardstick:
             for model, u, c in zip(tested.models, mean_utility, mean_cost, strict=True)
         )
 
+    def scaled(self, scale: Scale) -> Yardstick:
+        """The same with what skill is measured between, known; draws that were made are kept."""
+        made = replace(self, known_scale=scale)
+        if "sample" in vars(self):
+            vars(made)["sample"] = self.sample
+        return made
+
     def router(self, answers: Answers) -> Row:
         """The row of a router's answers about this slice."""
-        return _row(answers.name, "router", answers.policies, self, answers.trade_offs)
+        return self._row(answers.name, "router", _Measured.of(answers.policies, self), _chosen(answers, self))
 
     def reference(self, name: str, policy: Policy | None = None) -> Row:
         """The row of a reference by its name; of another policy than this slice's own, where one is given."""
-        return _row(name, "reference", (policy or self.references[name],), self, ())
+        if policy is not None:
+            measured = _Measured.of([policy], self)
+        elif self.known_scale is None and name in (CONSTANT, ORACLE):
+            measured = self._ends[name]
+        else:
+            measured = _Measured.of([self.references[name]], self)
+        return self._row(name, "reference", measured, {})
 
-    def slice(self, rows: Sequence[Row]) -> Slice:
-        """The rows with what they were measured against."""
+    def reference_rows(self, *, every_model: bool) -> tuple[Row, ...]:
+        """The reference rows in the order in which tables show them.
+
+        :param every_model: whether each single model has one.
+        """
+        return tuple(self.reference(name) for name in self.references if every_model or name in SHORT_LIST)
+
+    def slice(self, rows: Sequence[Row], draws_left_out: int | None = None) -> Slice:
+        """The rows with what they were measured against.
+
+        :param draws_left_out: draws without a cost range, where that is known without drawing.
+        """
         names = [model.name for model in self.tested.models]
         return Slice(
             name=self.tested.name,
             kind=self.tested.kind,
             instances=len(self.tested.utility),
             draws=self.draws,
-            draws_left_out=self.sample.left_out,
-            within=self.within,
+            draws_left_out=self.sample.left_out if draws_left_out is None else draws_left_out,
             cheapest=names[self.singles.cheapest],
             dearest=names[self.singles.dearest],
             best=names[self.singles.best],
+            c_min=self.within.low,
+            c_max=self.within.high,
+            floor_utility=self.within.floor,
+            best_cost=self.within.best_cost,
+            best_utility=self.within.best_utility,
             models=self.models,
             rows=tuple(rows),
+        )
+
+    def _row(self, name: str, kind: RowKind, measured: _Measured, chosen: Mapping[str, Estimate]) -> Row:
+        scale = self.scale
+        draws = with_relative(measured.draws, scale.constant_draws, scale.oracle_draws)
+        values, pareto = (
+            [with_relative(figures, scale.constant, scale.oracle) for figures in measured.figures[hull]]
+            for hull in HULLS
+        )
+        return Row(
+            name=name,
+            kind=kind,
+            metrics={
+                name: estimate(_mean([one[name] for one in values]), draws[name], metric.reason)
+                for name, metric in METRICS.items()
+            },
+            pareto={name: _mean([one[name] for one in pareto]) for name in METRICS},
+            draws=draws,
+            curves=measured.curves,
+            chosen=chosen,
         )
 
 
 def measure_slice(
     tested: TestSet, answers: Sequence[Answers], *, draws: int, draw_seed: int, every_model: bool
 ) -> Slice:
-    """All rows of a slice.
+    """All rows of one slice.
 
     :param every_model: whether each single model has a row.
     :raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`).
     """
     yardstick = Yardstick.of(tested, draws=draws, draw_seed=draw_seed)
-    shown = [name for name in yardstick.references if every_model or name in SHORT_LIST]
-    return yardstick.slice([*(yardstick.router(a) for a in answers), *(yardstick.reference(name) for name in shown)])
+    rows = [yardstick.router(each) for each in answers]
+    return yardstick.slice([*rows, *yardstick.reference_rows(every_model=every_model)])
 
 
-def _scale(tested: TestSet, references: Mapping[str, Policy], within: CostRange, sample: Draws) -> Scale:
-    values, draws = {}, {}
-    for name in (CONSTANT, ORACLE):
-        operating = references[name].operating(tested.utility, tested.cost)
-        values[name] = read_off(frontier(*operating.points(), within), within)
-        draws[name] = metric_draws([operating], sample)
-    return Scale(
-        constant=values[CONSTANT],
-        oracle=values[ORACLE],
-        constant_draws=draws[CONSTANT],
-        oracle_draws=draws[ORACLE],
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Yardsticks:
+    """What all rows of a column are measured with.
+
+    :param whole: all test instances.
+    :param parts: the datasets of a mixture, or the categories of a dataset: the test instances of each, and what is
+        measured there with.
+    :param skipped: slices on which nothing can be measured, with the reason.
+    """
+
+    whole: Yardstick
+    parts: tuple[tuple[NDArray[np.intp], Yardstick], ...]
+    skipped: Mapping[str, str]
+
+    @classmethod
+    def of(cls, column: Parted, *, draws: int, category_draws: int, draw_seed: int) -> Yardsticks:
+        """Those of a column and of its slices.
+
+        :param category_draws: bootstrap draws for each category.
+        :raises DegenerateError: if there is nothing to measure against on the whole column.
+        """
+        whole = cls.of_whole(column, draws=draws, draw_seed=draw_seed).whole
+        kind, rows_of = parts_of(column)
+        parts, skipped = [], {}
+        for name, rows in rows_of.items():
+            per_part = draws if kind == "dataset" else category_draws
+            try:
+                part = Yardstick.of(whole.tested.take(rows, name, kind), draws=per_part, draw_seed=draw_seed)
+            except DegenerateError as error:
+                skipped[name] = str(error)
+            else:
+                parts.append((rows, part))
+        return cls(whole=whole, parts=tuple(parts), skipped=skipped)
+
+    @classmethod
+    def of_whole(cls, column: Parted, *, draws: int, draw_seed: int) -> Yardsticks:
+        """Those of a column that is looked at as a whole.
+
+        :raises DegenerateError: if there is nothing to measure against.
+        """
+        return cls(whole=Yardstick.of(test_set(column), draws=draws, draw_seed=draw_seed), parts=(), skipped={})
+
+    def __iter__(self) -> Iterator[Yardstick]:
+        """The whole column's, then those of its parts."""
+        yield self.whole
+        yield from (yardstick for _, yardstick in self.parts)
+
+    def scaled(self, scales: Sequence[Scale]) -> Yardsticks:
+        """The same with what skill is measured between, in the order of the slices."""
+        whole, *rest = (each.scaled(scale) for each, scale in zip(self, scales, strict=True))
+        rows = [rows for rows, _ in self.parts]
+        return replace(self, whole=whole, parts=tuple(zip(rows, rest, strict=True)))
+
+    def router(self, answers: Answers) -> tuple[Row, ...]:
+        """The rows of a router's answers: on the whole column, then on each part."""
+        parts = (yardstick.router(answers.take(rows)) for rows, yardstick in self.parts)
+        return self.whole.router(answers), *parts
 
 
-def _row(
-    name: str,
-    kind: RowKind,
-    policies: Sequence[Policy],
-    yardstick: Yardstick,
-    trade_offs: Sequence[float | None],
-) -> Row:
-    tested, within, sample, scale = yardstick.tested, yardstick.within, yardstick.sample, yardstick.scale
-    operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
-    curves = [one.curve() for one in operating]
-    values, pareto = (
-        [scale.figures(frontier(one.cost, one.utility, within, hull=hull), within) for one in curves] for hull in HULLS
-    )
-    draws = with_relative(metric_draws(operating, sample), scale.constant_draws, scale.oracle_draws)
-    return Row(
-        name=name,
-        kind=kind,
-        metrics={
-            name: estimate(_mean([one[name] for one in values]), draws[name], metric.reason)
-            for name, metric in METRICS.items()
-        },
-        pareto={name: _mean([one[name] for one in pareto]) for name in METRICS},
-        draws=draws,
-        curves=tuple(curve.pareto() for curve in curves),
-        chosen=_chosen(policies, trade_offs, tested, sample) if kind == "router" else {},
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Measured:
+    """All that is read off the frontiers of a row; relative metrics need the figures of two references besides.
+
+    :param figures: by hull, by seed, by metric.
+    :param draws: [B] by metric, averaged over seeds within each draw.
+    :param curves: for each seed, the operating points on the Pareto front.
+    """
+
+    figures: Mapping[str, Sequence[Mapping[str, Floats]]]
+    draws: Mapping[str, Floats]
+    curves: tuple[OperatingCurve, ...]
+
+    @classmethod
+    def of(cls, policies: Sequence[Policy], yardstick: Yardstick) -> _Measured:
+        tested, within = yardstick.tested, yardstick.within
+        operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
+        curves = [one.curve() for one in operating]
+        return cls(
+            figures={
+                hull: [read_off(frontier(one.cost, one.utility, within, hull=hull), within) for one in curves]
+                for hull in HULLS
+            },
+            draws=metric_draws(operating, yardstick.sample),
+            curves=tuple(curve.pareto() for curve in curves),
+        )
 
 
-def _chosen(
-    policies: Sequence[Policy], trade_offs: Sequence[float | None], tested: TestSet, sample: Draws
-) -> dict[str, Estimate]:
+def _chosen(answers: Answers, yardstick: Yardstick) -> dict[str, Estimate]:
     """Utility and cost at the trade-off weight chosen on validation, averaged over seeds."""
-    known = [(policy, weight) for policy, weight in zip(policies, trade_offs, strict=True) if weight is not None]
+    tested, sample = yardstick.tested, yardstick.sample
+    pairs = zip(answers.policies, answers.trade_offs, strict=True)
+    known = [(policy, weight) for policy, weight in pairs if weight is not None]
     if not known:
         nothing = Estimate(value=None, reason=NO_VALIDATION)
         return {"utility": nothing, "cost": nothing, "trade_off": nothing}

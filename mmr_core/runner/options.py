@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do: the choices of one run, and the routers in it."""
+"""What a run is asked to do: its choices, the routers in it, and the columns of the table that it is about."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from mmr_core.errors import UsageError
 from mmr_core.features.aligned import View
+from mmr_core.outcomes import OutcomeTable
+from mmr_core.registry import Registry
+from mmr_core.specs import DatasetSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Options:
     def __post_init__(self) -> None:
         if not self.seeds:
             raise UsageError("no seed given", fix="give at least one")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise UsageError(f"a seed is given twice: {', '.join(map(str, self.seeds))}", fix="give each once")
         if self.draws < 1:
             raise UsageError(f"{self.draws} bootstrap draws give no interval", fix="give at least 1")
 
@@ -55,3 +60,35 @@ class Entrant:
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What a study knows of the run before anything is fitted.
+
+    :param table: all outcomes; studies read facts and test outcomes from it, routers never see it.
+    :param columns: every dataset of the table, then every mixture of which it has two members or more.
+    :param routers: names of the routers in the run, in the order in which tables show them.
+    :param seeds: of routers; figures are averaged over them within each draw.
+    """
+
+    table: OutcomeTable
+    columns: tuple[DatasetSpec, ...]
+    registry: Registry
+    routers: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+
+    @property
+    def datasets(self) -> tuple[DatasetSpec, ...]:
+        """The plain datasets."""
+        return tuple(spec for spec in self.columns if not spec.members)
+
+    @property
+    def mixtures(self) -> tuple[DatasetSpec, ...]:
+        """The mixtures."""
+        return tuple(spec for spec in self.columns if spec.members)
+
+    @property
+    def widest(self) -> DatasetSpec:
+        """The column that stands for the whole table: the mixture with most members, else the first dataset."""
+        return max(self.columns, key=lambda spec: len(spec.members))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,9 @@ from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNam
 from mmr_core.features import Features, FeatureSource
 from mmr_core.numerics.normalisation import cost_scale
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results.model import LeftOut
+from mmr_core.results import LeftOut
 from mmr_core.runner.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.runner.options import Options
-from mmr_core.runner.queries import opaque_ids
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import split_digest, train_mask, validation_mask
 
@@ -168,6 +168,12 @@ def columns_of(table: OutcomeTable, datasets: Sequence[DatasetSpec]) -> list[Dat
     plain = [table.spec_of(name) for name in table.dataset_names]
     mixtures = [spec for spec in datasets if len(present.intersection(spec.members)) > 1]
     return plain + mixtures
+
+
+def opaque_ids(datasets: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
+    """Names that are stable for an instance and carry neither its dataset nor its place."""
+    pairs = zip(datasets, ids, strict=True)
+    return tuple(blake2b(f"query:{dataset}:{idx}".encode(), digest_size=8).hexdigest() for dataset, idx in pairs)
 
 
 def _demand(holds: np.bool_, spec: DatasetSpec, part: str, table: OutcomeTable) -> None:

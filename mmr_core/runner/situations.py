@@ -1,7 +1,6 @@
 """What the cells of a grid share: cells of one situation learn from the same rows and are asked about the same rows.
 
-A situation is prepared once, whatever number of routers, seeds and parameters meets it; a test split is drawn from
-once, whatever number of situations is measured on it. Nothing here fits anything.
+A situation is prepared once, however many routers, seeds and parameters meet it. Nothing here fits anything.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ from numpy.typing import NDArray
 from mmr_core.features import Features, FeatureSource
 from mmr_core.features.aligned import View
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results.cells import Cell, EncoderPair
+from mmr_core.results import Cell, EncoderPair
 from mmr_core.runner.learning import Learning
-from mmr_core.runner.measure import Yardstick
-from mmr_core.runner.options import Options
+from mmr_core.runner.measure import Yardsticks
+from mmr_core.runner.options import Options, Setting
 from mmr_core.runner.prepare import Parted, parted, prepare
-from mmr_core.runner.setting import Setting
-from mmr_core.runner.slices import test_set
 from mmr_core.specs import DatasetSpec
 
 SourceFor = Callable[[EncoderPair], FeatureSource]
@@ -77,7 +74,6 @@ class Situations:
         self._source_for = source_for
         self._options = options
         self._sources: dict[EncoderPair, FeatureSource] = {}
-        self._yardsticks: dict[str, Yardstick] = {}
 
     def column(self, situation: Situation) -> Parted:
         """The rows of a situation, `Prepared` with features unless it is one of references.
@@ -97,20 +93,16 @@ class Situations:
         options = replace(self._options, modality=situation.modality, train_modality=situation.seen_in_training)
         return prepare(self._setting.table, spec, self._source(situation.encoders), options, learning)
 
-    def yardstick(self, test: str) -> Yardstick:
-        """What everything on one test split is measured with, drawn and scaled.
+    def yardsticks(self, test: str) -> Yardsticks:
+        """What everything on one test split is measured with; studies look at no slices.
 
         Its constant policy is that of the test split's own training split, wherever a router learned: so skill has
         one scale on a test split, and conditions can be compared.
 
         :raises DegenerateError: if there is nothing to measure against.
         """
-        if test not in self._yardsticks:
-            rows = parted(self._setting.table, self._spec(test), self._options)
-            made = Yardstick.of(test_set(rows), draws=self._options.draws, draw_seed=self._options.draw_seed)
-            assert made.scale is not None  # drawn now, so that no process draws again
-            self._yardsticks[test] = made
-        return self._yardsticks[test]
+        rows = parted(self._setting.table, self._spec(test), self._options)
+        return Yardsticks.of_whole(rows, draws=self._options.draws, draw_seed=self._options.draw_seed)
 
     def _spec(self, name: str) -> DatasetSpec:
         for spec in self._setting.columns:

@@ -15,7 +15,7 @@ from mmr_core.features.aligned import images_present, texts_present
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import Registry
-from mmr_core.results.cells import EncoderPair
+from mmr_core.results import EncoderPair
 
 
 class Sources:

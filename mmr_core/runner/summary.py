@@ -5,22 +5,30 @@ Both work on the draws that the rows carry, so that an average and a difference 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.bootstrap import interval
-from mmr_core.numerics.metrics import METRICS
-from mmr_core.results.model import METRIC_NAMES, Column, Difference, Estimate, Macro, MacroRow, Row, Slice, estimate
+from mmr_core.results import (
+    METRIC_NAMES,
+    PAIRED_METRICS,
+    Column,
+    Difference,
+    Estimate,
+    Macro,
+    MacroRow,
+    Row,
+    Slice,
+    difference_of,
+    estimate,
+)
 
 Floats = NDArray[np.float64]
 Drawn = Row | MacroRow
 
 EVERYTHING = "all"
-PAIRED_METRICS = tuple(metric.name for metric in METRICS.values() if metric.paired)
-"""Those that are never infinite: the difference of two infinities is nothing."""
 
 
 def macro_averages(columns: Sequence[Column]) -> tuple[Macro, ...]:
@@ -71,22 +79,6 @@ def _difference(name: str, metric: str, one: Drawn, other: Drawn) -> Difference 
         return None
     first, second = (one, other) if values[0] >= values[1] else (other, one)
     return difference_of(name, metric, first.name, second.name, abs(values[0] - values[1]), first.draws, second.draws)
-
-
-def difference_of(
-    name: str,
-    metric: str,
-    first: str,
-    second: str,
-    value: float,
-    first_draws: Mapping[str, Floats],
-    second_draws: Mapping[str, Floats],
-) -> Difference | None:
-    """The difference of two rows with the interval of their paired draws; None where no draw gives one."""
-    ends = interval(first_draws[metric] - second_draws[metric])
-    if ends is None:
-        return None
-    return Difference(slice=name, metric=metric, first=first, second=second, value=value, low=ends[0], high=ends[1])
 
 
 def averaged(parts: Sequence[Sequence[Drawn]]) -> tuple[MacroRow, ...]:

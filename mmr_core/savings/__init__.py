@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from mmr_core.results.savings import AIMS, Against, Aim, Chosen, ColumnSavings, RouterSavings, Savings, Single
-from mmr_core.savings.protocol import measure_savings
+from mmr_core.results import AIMS, Against, Aim, Chosen, ColumnSavings, RouterSavings, Savings, Single
+from mmr_core.savings.page import measure_savings
 
 __all__ = [
     "AIMS",

@@ -17,16 +17,6 @@ import numpy as np
 
 from mmr_core.store.atomic import write_atomically
 from mmr_core.store.consistency import demand_same_instances, demand_same_outcomes, demand_same_spec
-from mmr_core.store.manifest import (
-    Batch,
-    Manifest,
-    StoredDataset,
-    StoredFile,
-    StoredModel,
-    StoredOutcomes,
-    digest_of,
-    file_stem,
-)
 from mmr_core.store.outcome_files import (
     Instances,
     instances_to_bytes,
@@ -35,6 +25,16 @@ from mmr_core.store.outcome_files import (
     outcomes_to_bytes,
     read_instances,
     read_outcomes,
+)
+from mmr_core.store.store_manifest import (
+    Batch,
+    StoredDataset,
+    StoredFile,
+    StoredModel,
+    StoredOutcomes,
+    StoreManifest,
+    digest_of,
+    file_stem,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Addition:
     """
 
     folder: Path
-    manifest: Manifest
+    manifest: StoreManifest
     table: OutcomeTable
     journal: Journal
     copy_images: bool
@@ -107,8 +107,8 @@ class Addition:
     progress: Progress
     origins: OriginsOf | None = None
 
-    def run(self) -> Manifest:
-        """Writes the new files, and gives the manifest that names them too: the old one if nothing is new.
+    def run(self) -> StoreManifest:
+        """Writes the new files, and returns the manifest that names them too: the old one if nothing is new.
 
         :raises DataError: if the table contradicts the store.
         :raises OSError: if a file cannot be written.
@@ -122,7 +122,7 @@ class Addition:
         if models == self.manifest.models and list(datasets.values()) == self.manifest.datasets:
             return self.manifest
         batch = Batch(source=self.table.source, synthetic=self.table.synthetic)
-        return Manifest.of([*self.manifest.batches, batch], models, list(datasets.values()))
+        return StoreManifest.of([*self.manifest.batches, batch], models, list(datasets.values()))
 
     @property
     def _batch(self) -> int:
@@ -220,7 +220,7 @@ def _stored_paths(images: NDArray[np.object_], store: Path, copies: Mapping[Path
     kept = np.full(len(images), None, dtype=object)
     for i, image in enumerate(images):
         if image is not None:
-            # A path keeps its text once that has been asked for; of a passing copy it is not kept.
+            # A path caches its text once it is asked for: a million of them would take 100 MB. A copy is dropped.
             text = os.path.abspath(str(Path(image)))
             inside = os.path.normcase(text).startswith(os.path.normcase(home))
             kept[i] = copies.get(image) if copies else None

@@ -1,7 +1,7 @@
 """Writing files so that a reader, a full disk or a killed process never meets half of one.
 
-Everything that MMR-Bench keeps goes through `write_atomically`. Who needs to change several files as one takes
-`exclusively` for the time of the change and writes last the file that makes the others count.
+Everything that MMR-Bench keeps goes through `write_atomically`. To change several files as one, hold `exclusively`
+for the time of the change, and write last the file that makes the others count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_atomically(path: Path, content: bytes | memoryview | str) -> None:
-    """Replaces the file at `path`, or makes it, whole or not at all; text is written as UTF-8.
+    """Writes the file at `path`, new or instead of the old one, whole or not at all; text is written as UTF-8.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder. Missing folders are made.
 
@@ -44,12 +44,14 @@ def write_atomically(path: Path, content: bytes | memoryview | str) -> None:
 
 @contextmanager
 def exclusively(folder: Path) -> Iterator[None]:
-    """Keeps other processes that ask the same out of an existing folder; a killed process keeps nobody out.
+    """Holds the lock of an existing folder, which a killed process loses.
 
     Where the platform or the file system has no locks, it does nothing.
 
-    :raises DataError: if another process is in.
+    :raises DataError: if another process holds it.
     """
+    # Not the library filelock: it cannot lock a folder, and its lock file would stay in every store and published
+    # folder and be left behind where a folder is renamed while it is locked.
     try:
         import fcntl
     except ImportError:
@@ -64,7 +66,7 @@ def exclusively(folder: Path) -> Iterator[None]:
                 "another process is writing here", where=str(folder), fix="try again when it is done"
             ) from None
         except OSError:
-            # Some network file systems have no locks: then two writers at once are the user's to avoid.
+            # Some network file systems have no locks: there, avoiding two writers at once is up to the user.
             pass
         yield
     finally:
@@ -72,7 +74,7 @@ def exclusively(folder: Path) -> Iterator[None]:
 
 
 def _make_folders(folder: Path) -> list[Path]:
-    """The folders that had to be made, innermost first."""
+    """Makes a folder and those above it; returns the ones that were missing, innermost first."""
     missing = []
     while not folder.exists():
         missing.append(folder)

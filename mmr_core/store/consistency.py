@@ -1,7 +1,7 @@
-"""Whether what an import brings agrees with what the store already has.
+"""Whether a table that is imported agrees with what the store has already.
 
-Nothing existing is ever rewritten, so data that differ are an error that says in what; data that agree are left
-alone. Where the images of known instances lie is kept as it was first imported.
+Nothing existing is ever rewritten, so a difference is an error that names it. The image paths of known instances
+stay as they were first imported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmr_core.errors import DataError
-from mmr_core.store.outcome_files import CACHED, NUMBERS, STATUS_WORDS
+from mmr_core.store.outcome_files import CACHED, NUMBERS, STATUS_WORDS, has_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _FIX = "import into a new store"
 
 def demand_same_spec(stored: DatasetSpec | ModelSpec, given: DatasetSpec | ModelSpec, owner: str, where: str) -> None:
     """
-    :raises DataError: if a dataset or model is described in another way than when it was stored.
+    :raises DataError: if a dataset or model is described differently than when it was stored.
     """
     for field in fields(stored):
         old, new = getattr(stored, field.name), getattr(given, field.name)
@@ -64,7 +64,7 @@ def demand_same_instances(stored: Instances, given: Instances, owner: str, where
 
 
 def demand_same_outcomes(stored: Outcomes, given: Outcomes, owner: str, where: str) -> None:
-    """Every outcome given must be stored with the same numbers, status and response; silent rows give nothing.
+    """Every outcome given must be stored with the same numbers, status and response; empty rows are passed over.
 
     :raises DataError: if one is not.
     """
@@ -94,14 +94,14 @@ def demand_same_outcomes(stored: Outcomes, given: Outcomes, owner: str, where: s
 
 
 def _positions(stored: NDArray[np.object_], given: NDArray[np.object_]) -> NDArray[np.intp]:
-    """Where each id given stands among those stored; -1 where it does not."""
+    """The index of each given id among those stored; -1 where it is new."""
     position = {idx: i for i, idx in enumerate(stored)}
     return np.array([position.get(idx, -1) for idx in given], dtype=np.intp)
 
 
 def _differs(old: NDArray[Any], now: NDArray[Any]) -> NDArray[np.bool_]:
     if old.dtype == object:
-        return np.not_equal(now, None).astype(np.bool_) & (old != now)
+        return has_text(now) & np.array(old != now, dtype=np.bool_)
     differs: NDArray[np.bool_] = (old != now) & ~(np.isnan(old) & np.isnan(now))
     return differs
 

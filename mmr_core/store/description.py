@@ -1,4 +1,4 @@
-"""What is in an outcome table, in numbers: `mmr data info`."""
+"""The contents of an outcome table in numbers, for `mmr data info`."""
 
 from __future__ import annotations
 

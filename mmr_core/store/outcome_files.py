@@ -13,7 +13,7 @@ import numpy as np
 
 from mmr_core.errors import DataError
 from mmr_core.outcomes import Status
-from mmr_core.store.manifest import digest_of
+from mmr_core.store.store_manifest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -29,7 +29,7 @@ CACHED = "cached_tokens"
 """A number that a file of outcomes has only where the source told cached tokens from others."""
 STATUS_WORDS = np.array([status.name.lower() for status in Status], dtype=object)
 ROW_GROUP = 1 << 16
-"""Rows that are encoded at a time: what the memory for writing a long file is for."""
+"""How many rows are encoded at a time; the memory for writing a file grows with this, not with the file."""
 _AGAIN = "import the data again into a new store"
 
 
@@ -72,14 +72,14 @@ class Outcomes:
     @property
     def answered(self) -> NDArray[np.bool_]:
         """bool [n]: whether a row has the model's answer."""
-        return np.not_equal(self.response, None).astype(np.bool_)
+        return has_text(self.response)
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """bool [n]: whether a row says anything at all."""
-        known = self.answered | (self.status != Status.MISSING)
+        """bool [n]: whether a row has any value at all."""
+        known: NDArray[np.bool_] = self.answered | (self.status != Status.MISSING)
         for name in (*NUMBERS, CACHED):
-            known |= ~np.isnan(getattr(self, name))
+            known = known | ~np.isnan(getattr(self, name))
         return known
 
 
@@ -129,6 +129,11 @@ class Origins:
 if TYPE_CHECKING:
     OriginsOf = Callable[[str, str], Origins | None]
     """Gives the origins of a (dataset, model) by their canonical names; None where there are none."""
+
+
+def has_text(texts: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """bool [n]: which of the texts are not None."""
+    return np.array(texts != None, dtype=np.bool_)  # noqa: E711, elementwise
 
 
 def outcomes_of(table: OutcomeTable, rows: NDArray[np.intp], j: int) -> Outcomes:
@@ -257,7 +262,7 @@ def _read(path: Path, digest: str | None, names: Sequence[str], optional: Sequen
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError("is absent, though manifest.json names it", where=str(path), fix=_AGAIN) from None
+        raise DataError("is missing, though manifest.json names it", where=str(path), fix=_AGAIN) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
     if digest is not None and digest_of(content) != digest:

@@ -2,8 +2,8 @@
 
 Adding a dataset adds `instances/<dataset>.parquet` and a folder `outcomes/<dataset>`; adding a model adds files in
 those folders, and in `origins/<dataset>` where the import knows where each outcome came from. Nothing existing is
-rewritten but `manifest.json`, last and atomically: whatever stops an import, the store is what it was. Importers
-produce the tables; `sources` chooses between importers and stores.
+rewritten except `manifest.json`, last and atomically: an import that stops half-way leaves the store as it was.
+Importers produce the tables; `logs.table_sources` chooses between importers and stores.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from mmr_core.contracts import no_progress
 from mmr_core.errors import DataError
 from mmr_core.store.addition import IMAGES, Addition, Journal
 from mmr_core.store.atomic import exclusively, write_atomically
-from mmr_core.store.manifest import FILE_NAME, Manifest, read_manifest
 from mmr_core.store.outcome_files import read_origins
+from mmr_core.store.store_manifest import FILE_NAME, StoreManifest, read_manifest
 from mmr_core.store.table_reader import read_table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _OWN_FOLDERS = {"instances", "outcomes", "origins", IMAGES}
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """What an import brought that was not there before.
+    """What an import added to a store.
 
     :param datasets: the datasets that are new.
     :param outcomes: the (dataset, model) pairs that are new.
@@ -71,8 +71,8 @@ class OutcomeStore:
         """Whether a folder has a manifest, and so is a store or a damaged one."""
         return (Path(folder) / FILE_NAME).is_file()
 
-    def manifest(self) -> Manifest:
-        """What the store says of itself, read afresh.
+    def manifest(self) -> StoreManifest:
+        """The store's manifest, read afresh.
 
         :raises DataError: if it is absent, damaged, or of another schema version.
         """
@@ -90,7 +90,7 @@ class OutcomeStore:
         return read_table(self.folder, self.manifest(), datasets, models, verify=self._verify)
 
     def origins(self, dataset: str, model: str) -> Origins | None:
-        """Where the outcomes of a model on a dataset came from; None where their import did not know.
+        """Where the outcomes of a model on a dataset came from; None where their import did not record it.
 
         :raises DataError: if the store has no such outcomes, or the file is absent or damaged.
         """
@@ -117,13 +117,13 @@ class OutcomeStore:
         origins: OriginsOf | None = None,
         progress: Progress = no_progress,
     ) -> Added:
-        """Adds what is new in a table; what is there already must agree with it.
+        """Adds the new datasets and models of a table; whatever is stored already must agree with it.
 
         :param copy_images: whether to copy the images of new datasets into the store; otherwise it keeps their
             absolute paths.
         :param origins: gives, for each (dataset, model) that is new, where its outcomes came from.
         :raises DataError: if the table is empty or contradicts the store, if another process is importing, or if
-            files cannot be written. The store is then what it was.
+            files cannot be written. The store is then as it was.
         """
         if len(table) == 0 or not table.models:
             raise DataError("has no outcomes to import", where=table.source)
@@ -152,10 +152,10 @@ class OutcomeStore:
         origins: OriginsOf | None,
         progress: Progress,
     ) -> Added:
-        # Nobody else is in, so these belong to a writer that was killed.
+        # The lock is ours, so these belong to a writer that was killed.
         for litter in self.folder.rglob(".*.tmp"):
             litter.unlink()
-        before = self.manifest() if self.is_in(self.folder) else Manifest()
+        before = self.manifest() if self.is_in(self.folder) else StoreManifest()
         addition = Addition(
             folder=self.folder,
             manifest=before,
@@ -175,7 +175,7 @@ class OutcomeStore:
             outcomes=tuple(pair for pair in after.pairs() if pair not in old),
         )
 
-    def _commit(self, manifest: Manifest, journal: Journal) -> None:
+    def _commit(self, manifest: StoreManifest, journal: Journal) -> None:
         try:
             write_atomically(self.folder / FILE_NAME, manifest.to_json())
         finally:
@@ -195,7 +195,7 @@ class OutcomeStore:
         )
         if strangers:
             raise DataError(
-                f"is no outcome store, and not empty: it has {strangers[0]!r}",
+                f"is not an outcome store, and not empty: it has {strangers[0]!r}",
                 where=str(self.folder),
                 fix="give a new folder or a store",
             )

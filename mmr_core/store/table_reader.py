@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mmr_core.store.manifest import Manifest, StoredDataset, StoredFile, StoredModel
+    from mmr_core.store.store_manifest import StoredDataset, StoredFile, StoredModel, StoreManifest
 
 _TEXTS = ("instance_id", "question", "answer", "category")
 _AGAIN = "import the data again into a new store"
@@ -24,7 +24,7 @@ _AGAIN = "import the data again into a new store"
 
 def read_table(
     folder: Path,
-    manifest: Manifest,
+    manifest: StoreManifest,
     datasets: Sequence[str] | None,
     models: Sequence[str] | None,
     *,
@@ -63,7 +63,11 @@ def read_table(
         **texts,
         models=tuple(model.spec for model in pool),
         columns=tuple(_column_of(model, chosen) for model in pool),
-        **{name: cells.numbers.get(name, unknown_numbers(cells.shape)) for name in NUMBERS},
+        utility=cells.numbers_of("utility"),
+        cost=cells.numbers_of("cost"),
+        input_tokens=cells.numbers_of("input_tokens"),
+        image_tokens=cells.numbers_of("image_tokens"),
+        output_tokens=cells.numbers_of("output_tokens"),
         status=cells.status,
         response=cells.response,
         cached_tokens=cells.numbers.get(CACHED),
@@ -81,6 +85,9 @@ class _Cells:
         self.numbers: dict[str, NDArray[np.float64]] = {}
         self.status = np.full(shape, Status.MISSING, dtype=np.int8)
         self.response: NDArray[np.object_] | None = None
+
+    def numbers_of(self, name: str) -> NDArray[np.float64]:
+        return self.numbers.get(name, unknown_numbers(self.shape))
 
     def fill(self, rows: NDArray[np.intp] | slice, j: int, outcomes: Outcomes, *, answers: bool) -> None:
         for name in (*NUMBERS, CACHED):
@@ -139,7 +146,7 @@ def _rows_of(
     return chosen + rows.start if isinstance(rows, slice) else rows[chosen]
 
 
-def _choose_datasets(manifest: Manifest, names: Sequence[str] | None, where: str) -> list[StoredDataset]:
+def _choose_datasets(manifest: StoreManifest, names: Sequence[str] | None, where: str) -> list[StoredDataset]:
     if names is None:
         return list(manifest.datasets)
     known = {stored.spec.name: stored for stored in manifest.datasets}
@@ -150,7 +157,7 @@ def _choose_datasets(manifest: Manifest, names: Sequence[str] | None, where: str
 
 
 def _choose_models(
-    manifest: Manifest,
+    manifest: StoreManifest,
     datasets: Sequence[StoredDataset],
     asked: Sequence[str] | None,
     names: Sequence[str] | None,

@@ -6,11 +6,9 @@ themselves are plugins.
 
 from __future__ import annotations
 
-from mmr_core.results.cells import Cell, EncoderPair
-from mmr_core.results.records import Record, Results
-from mmr_core.results.records_parquet import read_results, write_results
-from mmr_core.runner.cells import run_cells
-from mmr_core.runner.setting import Setting
+from mmr_core.results import Cell, EncoderPair, Record, Results, read_results, write_results
+from mmr_core.runner.grid import run_cells
+from mmr_core.runner.options import Setting
 from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
 from mmr_core.studies.figures import Axis, Case, Chart, Gallery, Panel, Series
 from mmr_core.studies.terms import Finding, Gap, Study, StudyReport, Unavailable

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from mmr_core.results.model import Estimate
+from mmr_core.results import Estimate
 
 if TYPE_CHECKING:
     from mmr_core.studies.figures import Drawing

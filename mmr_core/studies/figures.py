@@ -13,15 +13,17 @@ SeriesKind = Literal["line", "points", "bars", "stack"]
 class Axis:
     """One axis of a panel.
 
-    :param scale: "log" is refused by the drawing where a value is not positive.
+    :param scale: "log" is refused by the drawing where a value is not positive; "symlog" is linear up to `threshold`
+        and needs both ends.
     :param categories: names of the places 0, 1, ... on the axis, for bars.
     """
 
     label: str
-    scale: Literal["linear", "log"] = "linear"
+    scale: Literal["linear", "log", "symlog"] = "linear"
     categories: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Series:
     :param kind: "stack" series of a panel are stacked areas over a shared x; "bars" stand side by side.
     :param reference: drawn grey, as a bound or a yardstick.
     :param in_legend: whether it has a place in the legend.
+    :param note: what the legend says after the name, such as a figure.
     """
 
     name: str
@@ -45,16 +48,21 @@ class Series:
     kind: SeriesKind = "line"
     reference: bool = False
     in_legend: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One pair of axes."""
+    """One pair of axes.
+
+    :param mark: a point (x, y) through which a level and an upright line run, such as the best single model.
+    """
 
     title: str
     x: Axis
     y: Axis
     series: tuple[Series, ...]
+    mark: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from mmr_core.errors import MissingExtraError, MMRError, PluginError
 from mmr_core.registry import Registry
-from mmr_core.results.cells import Cell
-from mmr_core.results.records import Results
-from mmr_core.runner.protocol import reason_of, traceback_of
-from mmr_core.runner.setting import Setting
+from mmr_core.results import Cell, Results
+from mmr_core.runner.measurement import reason_of, traceback_of
+from mmr_core.runner.options import Setting
 from mmr_core.studies.terms import Finding, Study, StudyReport, Unavailable
 
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")

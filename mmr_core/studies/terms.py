@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mmr_core.errors import MMRError
-from mmr_core.results.cells import Cell
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import Results
-from mmr_core.runner.setting import Setting
+from mmr_core.results import Cell, Estimate, Results
+from mmr_core.runner.options import Setting
 from mmr_core.studies.exhibits import Exhibit
 
 

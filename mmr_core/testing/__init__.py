@@ -1,13 +1,13 @@
-"""The conformance kit: what every plugin of a kind promises, as checks that anybody can run on their own.
+"""The conformance kit: the requirements on every kind of plugin, as checks that plugin authors can run.
 
-Test classes for pytest are here, one per kind; `mmr plugins check NAME` makes the same checks without pytest. A
-failure says what was expected, what came, and where the contract is written.
+It has one test class per kind for pytest; `mmr plugins check NAME` runs the same checks without pytest. A failure says
+what was expected, what came, and where the contract is documented.
 """
 
 from __future__ import annotations
 
-from mmr_core.testing.checks import Broken, Check, NotApplicable, Outcome, run_check
-from mmr_core.testing.classes import (
+from mmr_core.testing.contract_check import Broken, Check, NotApplicable, Outcome, run_check
+from mmr_core.testing.pytest_classes import (
     Conformance,
     DatasetConformance,
     EncoderConformance,
@@ -16,7 +16,7 @@ from mmr_core.testing.classes import (
     ModelConformance,
     RouterConformance,
 )
-from mmr_core.testing.running import CHECKS, Target, check_target, targets
+from mmr_core.testing.targets import CHECKS, Target, check_target, targets
 
 __all__ = [
     "CHECKS",

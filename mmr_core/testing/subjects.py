@@ -1,4 +1,4 @@
-"""What is checked: a component under its name, or a class that nobody has registered yet."""
+"""What is checked: an installed component by name, or a class that is not registered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmr_core.errors import UsageError
 from mmr_core.features.encoded import fitted_encoder
 from mmr_core.runner.fit import Fitted, learn
 from mmr_core.runner.policies import Policy, ask
-from mmr_core.testing.practice import Practice, practice
+from mmr_core.testing.practice_data import Practice, practice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,15 +32,15 @@ SEED = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """One component, and how to make it.
+    """One component, and how to create it.
 
     :param word: its kind: "router", "encoder", ...
-    :param label: how messages and reports call it.
+    :param label: its name in messages and reports.
     :param factory: its class.
-    :param create: makes one from parameters by keyword, spec defaults included.
-    :param parameters: those that it is checked with.
-    :param provider: the plugin that provides it; None for a class that is given as such.
-    :param workspace: a folder for this check alone; it exists.
+    :param create: creates one from keyword parameters, on top of the spec's defaults.
+    :param parameters: the parameters that it is checked with.
+    :param provider: the plugin that provides it; None for an unregistered class.
+    :param workspace: an existing folder for this check alone.
     :param example: a file or folder in an importer's format.
     """
 
@@ -55,21 +55,21 @@ class Subject:
     example: Path | None = None
 
     def make(self, **more: Any) -> Any:
-        """A new one, with the parameters of the check and these."""
+        """A new one, with the parameters of the check and the given ones."""
         return self.create(**{**self.parameters, **more})
 
     def made_from_json(self, **more: Any) -> Any:
-        """A new one, whose parameters went through JSON as a file of a trained router keeps them."""
+        """A new one, with parameters passed through JSON, as in the file of a trained router."""
         return self.create(**json.loads(json.dumps({**self.parameters, **more})))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RouterSubject(Subject):
-    """A router; what it has learned of the ordinary practice data is kept between checks."""
+    """A router; the one fitted on the standard practice data is kept between checks."""
 
     @cached_property
     def data(self) -> Practice:
-        """The ordinary practice data."""
+        """The standard practice data."""
         return practice(self.workspace)
 
     @cached_property
@@ -91,14 +91,14 @@ class RouterSubject(Subject):
         rows: NDArray[np.intp] | None = None,
         names: tuple[str, ...] | None = None,
     ) -> Policy:
-        """What it answers about some of the queries; about all of them unless told, under their own ids."""
+        """Its answer for some of the queries (default: all), under their own ids or the given names."""
         chosen = np.arange(len(data.asked)) if rows is None else rows
         ids = tuple(data.asked_ids[i] for i in chosen) if names is None else names
         queries = fitted.queries(data.asked.take(chosen), ids)
         return self.answer(fitted.router, queries, data)
 
     def answer(self, router: Any, queries: Queries, data: Practice) -> Policy:
-        """A fitted router's answer to queries of the practice data.
+        """A fitted router's answer for queries of the practice data.
 
         :raises PluginError: if it breaks its contract.
         """
@@ -110,7 +110,7 @@ class EncoderSubject(Subject):
     """An encoder."""
 
     def ready(self, texts: list[str]) -> Encoder:
-        """A new encoder; fitted on these texts if it wants to be fitted."""
+        """A new encoder, fitted on these texts if it has `fit`."""
         return fitted_encoder(self.make(), texts, "practice data")
 
 
@@ -127,7 +127,7 @@ class FactSubject:
 
     @property
     def provider(self) -> Provider:
-        """Where it comes from."""
+        """The plugin that provides it."""
         return self.contribution.provider
 
 
@@ -143,7 +143,7 @@ def named(
     parameters: Mapping[str, Any] | None = None,
     example: Path | None = None,
 ) -> Subject:
-    """The subject of an installed component.
+    """The subject for an installed component.
 
     :raises UnknownNameError: if no plugin provides it.
     :raises MMRError: if its class cannot be imported.
@@ -172,12 +172,14 @@ def of_class(
     parameters: Mapping[str, Any] | None = None,
     example: Path | None = None,
 ) -> Subject:
-    """The subject of a class that need not be registered.
+    """The subject for a class, registered or not.
 
     :raises UsageError: if it cannot be called.
     """
     if not callable(factory):
-        raise UsageError(f"{factory!r} is no class", where=f"conformance of a {word}", fix=f"give the {word}'s class")
+        raise UsageError(
+            f"{factory!r} is not a class", where=f"conformance of a {word}", fix=f"give the {word}'s class"
+        )
     return KINDS_OF_SUBJECT.get(word, Subject)(
         word=word,
         label=getattr(factory, "__name__", repr(factory)),

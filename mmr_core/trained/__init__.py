@@ -1,12 +1,32 @@
-"""Routers that have learned, as one file: trained, saved and loaded without pickle, and asked about new queries.
+"""Trained routers, each in one file without pickle: trained, saved, loaded, and used to route new queries.
 
-`mmr train` and `mmr route` call it. What is in the file is said in `manifest`, how it is packed in `archive`. What
-training needs is imported from `trained.learning`, so that who only asks brings none of it along.
+`mmr train` and `mmr route` use it. `training` fits, `serialize` and `restore` convert to and from the file, whose
+manifest is defined in `trained_manifest` and whose container in `archive`; `inference` decides. Training is imported
+from `mmr_core.trained.training` only, so that routing does not load it.
 """
 
 from __future__ import annotations
 
-from mmr_core.trained.asking import Answer, Expected, Query, Rule, ask_about, rule_for
-from mmr_core.trained.saving import TrainedRouter, load, save
+from mmr_core.trained.inference import (
+    DecisionRule,
+    ModelForecast,
+    Query,
+    RoutingDecision,
+    TrainedRouter,
+    decide,
+    decision_rule,
+)
+from mmr_core.trained.restore import load
+from mmr_core.trained.serialize import save
 
-__all__ = ["Answer", "Expected", "Query", "Rule", "TrainedRouter", "ask_about", "load", "rule_for", "save"]
+__all__ = [
+    "DecisionRule",
+    "ModelForecast",
+    "Query",
+    "RoutingDecision",
+    "TrainedRouter",
+    "decide",
+    "decision_rule",
+    "load",
+    "save",
+]

@@ -30,15 +30,15 @@ from threadpoolctl import threadpool_limits
 from mmr_core.contracts import Embeddings
 from mmr_core.features import Features, cache_root
 from mmr_core.features.selection import FeatureChoice, feature_source
-from mmr_core.logs.sources import open_table
+from mmr_core.logs.table_sources import open_table
 from mmr_core.numerics.bootstrap import draw
 from mmr_core.numerics.means import training_means
 from mmr_core.numerics.metrics import SingleModels
 from mmr_core.registry import Registry
+from mmr_core.runner.fit import build_queries, build_training
 from mmr_core.runner.options import Options
 from mmr_core.runner.policies import Decided, Policy, Scored, ask
 from mmr_core.runner.prepare import Prepared, columns_of, prepare
-from mmr_core.runner.queries import build_queries, build_training
 from mmr_leaderboard.audit import (
     AuditFrame,
     AuditReport,
@@ -48,9 +48,9 @@ from mmr_leaderboard.audit import (
     permuted_outcomes,
     placebo_test,
 )
-from mmr_leaderboard.audit.points import representative_points
-from mmr_leaderboard.audit.signs import SignTest
-from mmr_plugins.importers.synthetic.making import latent_parts
+from mmr_leaderboard.audit.frame import representative_points
+from mmr_leaderboard.audit.revision import SignTest
+from mmr_plugins.importers.synthetic.instances import latent_parts
 
 SHARES = (0.05, 0.10, 0.25, 0.50)
 REPLICATES = 50

@@ -47,7 +47,7 @@ def test_a_price_sheet_is_read_as_it_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("version = ", "is no TOML"),
+        ("version = ", "is not TOML"),
         ("[models]", "'version': Field required"),
         ('version = ""\n[models]', "'version'"),
         ("version = 2\n[models]", "'version': Input should be a valid string"),
@@ -58,7 +58,7 @@ def test_a_price_sheet_is_read_as_it_is_written(tmp_path: Path) -> None:
         ('version = "1"\n[models.a]\noutput = inf', r"'models\.a\.output'.*finite"),
         ('version = "1"\n[models.a]\noutput = nan', r"'models\.a\.output'"),
         ('version = "1"\n[models.a]\noutput = "1"', r"'models\.a\.output': .*valid number"),
-        ('version = "1"\n[models.a]\noutput = 1\noutptu = 2', r"has 'models\.a\.outptu', which means nothing"),
+        ('version = "1"\n[models.a]\noutput = 1\noutptu = 2', r"has 'models\.a\.outptu', which is not known here"),
         ('version = "1"\n[models.gpt-5.1]\noutput = 1', r"'models\.gpt-5.*models\.\"name\""),
     ],
 )

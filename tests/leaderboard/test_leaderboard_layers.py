@@ -13,12 +13,14 @@ import mmr_leaderboard
 ROOT = Path(mmr_leaderboard.__file__).parent
 LEVELS = [
     {"cli"},
-    {"running"},
-    {"packaging"},
-    {"site"},
-    {"publish"},
     {"ranking"},
+    {"publish"},
+    {"site"},
+    {"packaging"},
     {"jobs"},
+    {"board_tables"},
+    {"wording"},
+    {"schema"},
     {"submission"},
     {"audit", "child", "board"},
     {"sandbox"},

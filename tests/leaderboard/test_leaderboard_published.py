@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.publish.checking import stale_files
 from mmr_leaderboard.publish.choices import FILE as CHOICES
 from mmr_leaderboard.publish.choices import choices_text, read_choices
-from mmr_leaderboard.publish.files import read_board, render
 from mmr_leaderboard.publish.log import read_log
-from mmr_leaderboard.publish.schema import Leaderboard
+from mmr_leaderboard.publish.publication import read_board, render
+from mmr_leaderboard.ranking.board_check import stale_files
+from mmr_leaderboard.schema import Leaderboard
 from mmr_leaderboard.submission.folder import look, submission_folders
-from mmr_leaderboard.submission.reading import read_manifest
+from mmr_leaderboard.submission.manifest import read_manifest
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "leaderboard" / "published"

@@ -25,8 +25,9 @@ from mmr_core.contracts import Embeddings, Fusion, LightFeatures, Queries, Scori
 from mmr_core.errors import FeatureError
 from mmr_core.outcomes import OutcomeTable, Status, object_array
 from mmr_core.specs import DatasetSpec, ModelSpec
-from mmr_plugins.authors.fusions import AuthorsAdaptive, AuthorsAverage
-from mmr_plugins.authors.routers import (
+from mmr_plugins.authors.presets import (
+    AuthorsAdaptive,
+    AuthorsAverage,
     AuthorsKMeans,
     AuthorsKMeansNew,
     AuthorsKNN,

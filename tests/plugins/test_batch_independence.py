@@ -13,9 +13,9 @@ from mmr_core.features import EncodedFeatures
 from mmr_core.registry import Registry
 from mmr_core.runner import Options
 from mmr_core.runner.agreement import compare
+from mmr_core.runner.fit import build_queries, build_training
 from mmr_core.runner.policies import Scored, ask
 from mmr_core.runner.prepare import Prepared, prepare
-from mmr_core.runner.queries import build_queries, build_training
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "mathvision-real"
 REGISTRY = Registry.discover()

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from mmr_core.contracts import Encoder
 from mmr_core.errors import FeatureError, UsageError
 from mmr_plugins.encoders.lite import LiteEncoder
-from mmr_plugins.encoders.lite_scale import SHARED
+from mmr_plugins.encoders.lite_text import SHARED
 
 TEXTS = [
     "How many cars are on the road?",

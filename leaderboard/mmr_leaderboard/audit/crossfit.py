@@ -1,8 +1,8 @@
-"""Cross-fitted ridge regression on the test instances themselves: what features say of outcomes, and of choices.
+"""Cross-fitted ridge regression on the test instances themselves: what features say about outcomes and choices.
 
-An instance is predicted by a fit that did not see it. The dataset that an instance belongs to is known for free:
-features and targets are centred within it. One decomposition per fold serves every target, so that the choices of
-each audited row cost only a few matrix products.
+Each instance is predicted by a fit that did not see it. The dataset of an instance is taken as known: features and
+targets are centred within it. One decomposition per fold serves every target, so that the choices of each audited row
+cost only a few matrix products.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 FOLDS = 5
 PENALTIES = np.geomspace(1e-3, 1e2, 11)
-"""Ridge penalties that are tried, in units of the mean eigenvalue of the features' covariance."""
+"""Ridge penalties to try, in units of the mean eigenvalue of the features' covariance."""
 
 
 def assign_folds(ids: Sequence[str], groups: NDArray[np.intp], folds: int = FOLDS) -> NDArray[np.intp]:
@@ -37,10 +37,10 @@ def assign_folds(ids: Sequence[str], groups: NDArray[np.intp], folds: int = FOLD
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
-    """One fold: who is predicted, from whom, and the features of both in the axes of the training covariance.
+class Fold:
+    """One fold: rows predicted, rows learned from, and the features of both in the axes of the training covariance.
 
-    :param held, rest: indices of the rows that are predicted, and of those learned from.
+    :param held, rest: indices of the predicted rows, and of those learned from.
     :param held_features: [held, d]; :param rest_features: [rest, d]; centred by the means of `rest`.
     :param spread: [d] eigenvalues.
     """
@@ -61,19 +61,19 @@ class CrossFit:
     """
 
     groups: NDArray[np.intp]
-    parts: tuple[Part, ...]
+    parts: tuple[Fold, ...]
     penalty: float
 
     @classmethod
     def of(cls, features: Floats, groups: NDArray[np.intp], folds: NDArray[np.intp], targets: Floats) -> CrossFit:
-        """Decomposes [n, d] features and takes the penalty that predicts `targets` [n, t] best."""
-        parts = tuple(_part(features, groups, folds == fold) for fold in np.unique(folds))
+        """Decomposes [n, d] features, and chooses the penalty that predicts `targets` [n, t] best."""
+        parts = tuple(_fold(features, groups, folds == fold) for fold in np.unique(folds))
         found = cls(groups=groups, parts=parts, penalty=1.0)
         errors = [np.square(targets - found.predict(targets, float(penalty))).sum() for penalty in PENALTIES]
         return cls(groups=groups, parts=parts, penalty=float(PENALTIES[int(np.argmin(errors))]))
 
     def predict(self, targets: Floats, penalty: float | None = None) -> Floats:
-        """[n, t]: each row of the targets [n, t] as the other folds would have it."""
+        """[n, t]: each row of the targets [n, t], predicted from the other folds."""
         chosen = self.penalty if penalty is None else penalty
         predicted = np.empty(targets.shape)
         for part in self.parts:
@@ -85,7 +85,7 @@ class CrossFit:
 
 
 def group_means(values: Floats, of: NDArray[np.intp], wanted: NDArray[np.intp]) -> Floats:
-    """[len(wanted), t]: the mean over the rows of each wanted group; over all rows for a group without any.
+    """[len(wanted), t]: the mean over the rows of each wanted group; over all rows for a group without rows.
 
     :param values: [m, t]; :param of: int [m], their groups.
     """
@@ -96,12 +96,12 @@ def group_means(values: Floats, of: NDArray[np.intp], wanted: NDArray[np.intp]) 
     return np.asarray(means[wanted], dtype=np.float64)
 
 
-def _part(features: Floats, groups: NDArray[np.intp], held: NDArray[np.bool_]) -> Part:
+def _fold(features: Floats, groups: NDArray[np.intp], held: NDArray[np.bool_]) -> Fold:
     rest = np.flatnonzero(~held)
     centred = features - group_means(features[rest], groups[rest], groups)
     spread, axes = np.linalg.eigh(centred[rest].T @ centred[rest])
     turned: NDArray[Any] = centred @ axes
-    return Part(
+    return Fold(
         held=np.flatnonzero(held),
         rest=rest,
         held_features=turned[held],

@@ -1,8 +1,8 @@
-"""What every row of a board is audited against, computed once: the odds, the oracle's choices, the strata.
+"""What every row of a board is audited against, computed once (odds, oracle choices, strata), and a row's choices.
 
-The odds of a model on an instance are what the auditor's features say, and then how the *other* models fared on that
-instance. Their outcomes tell much of how hard it was that the auditor's features do not, so that a router with richer
-features surprises less, while a choice copied from the recorded outcome of the chosen model still stands out.
+The odds of a model on an instance follow from the auditor's features and then from how the *other* models fared on
+that instance. The others' outcomes reveal much of the difficulty that the auditor's features miss, so a router with
+richer features surprises less, while a choice copied from the recorded outcome of the chosen model still stands out.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError
+from mmr_core.runner.policies import Policy, probabilities_of
 from mmr_leaderboard.audit.crossfit import CrossFit, assign_folds
 
 Floats = NDArray[np.float64]
 
+POINTS = 5
+"""How many operating points represent a row."""
+
 LEAST_ODDS = 0.1
-"""Odds below this count as this: one lucky hit on a hopeless model must not outweigh a whole row."""
+"""Floor of the odds: one lucky hit on a hopeless model must not outweigh a whole row."""
 
 LEAST_INSTANCES = 50
-"""Fewer test instances are not audited: nothing would follow."""
+"""Fewer test instances are not audited, because nothing would follow."""
 
 STRATUM = 80
 MOST_BINS = 10
-"""Strata have about so many instances; a dataset has at most so many of them."""
+"""Instances per stratum, about; and the most strata of a dataset."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AuditFrame:
-    """The test split of one board, as the audits need it. n instances, K models.
+    """The test split of one board, prepared for the audits. n instances, K models.
 
     :param datasets: n names.
     :param utility: [n, K] in [0, 1]; :param cost: [n, K] in USD.
@@ -40,7 +44,7 @@ class AuditFrame:
     :param odds: [n, K] cross-fitted expectation of utility from features and the other models' outcomes.
     :param surprise: [n, K] (utility - odds) / max(odds, 0.1), centred within the instance.
     :param oracle: [n, K] one-hot, the model of greatest utility; ties: the cheapest, then the first.
-    :param oracle_unexplained: [n, K], what the features do not explain of the oracle's choices.
+    :param oracle_unexplained: [n, K], the part of the oracle's choices that the features do not explain.
     :param strata: int [n], dataset x bins of the mean utility that the features predict.
     """
 
@@ -66,12 +70,12 @@ class AuditFrame:
         cost: Floats,
         cost_scale: float,
     ) -> AuditFrame:
-        """Builds the frame; nothing in it depends on the order of the rows.
+        """Builds the frame, which does not depend on the order of the rows.
 
         :param ids: n names, unique within a dataset.
         :param features: [n, d], the auditor's features of the test queries.
         :raises DataError: if shapes differ or a number is not finite.
-        :raises DegenerateError: with fewer than 50 instances or two models, or where no model is ever better.
+        :raises DegenerateError: with fewer than 50 instances or two models, or if no model is ever better.
         """
         arrays = {"features": np.asarray(features, dtype=np.float64), "utility": utility, "cost": cost}
         _demand(arrays, len(ids), len(datasets))
@@ -99,12 +103,32 @@ class AuditFrame:
         return len(self.datasets)
 
     def unexplained(self, probabilities: Floats) -> Floats:
-        """[n, K]: a row's mean choice probabilities, less what the features alone explain of them.
+        """[n, K]: a row's mean choice probabilities, minus the part that the features alone explain.
 
         :param probabilities: [m, n, K] at m operating points.
         """
         mean: Floats = probabilities.mean(axis=0)
         return mean - self.regression.predict(mean)
+
+
+def representative_points(policy: Policy, utility: Floats, cost: Floats, points: int = POINTS) -> Floats:
+    """[m, n, K]: the choice probabilities at up to `points` operating points, cheapest first.
+
+    The points are those nearest to costs spaced evenly between the row's cheapest and dearest; fewer if the row has
+    fewer.
+
+    :param utility: [n, K] true utilities; :param cost: [n, K] true costs.
+    :raises TypeError: if the policy has no single decision at a trade-off weight.
+    """
+    mean_cost = policy.curve(utility, cost).cost
+    targets = np.linspace(mean_cost.min(), mean_cost.max(), points)
+    nearest = np.abs(mean_cost[None, :] - targets[:, None]).argmin(axis=1)
+    return _at(policy, nearest[np.sort(np.unique(nearest, return_index=True)[1])], utility, cost)
+
+
+def _at(policy: Policy, indices: NDArray[np.intp], utility: Floats, cost: Floats) -> Floats:
+    weights = policy.curve(utility, cost).trade_off[indices]
+    return np.stack([probabilities_of(policy.decisions_at(float(w)), utility.shape[1]) for w in weights])
 
 
 def best_and_cheapest(utility: Floats, cost: Floats) -> Floats:
@@ -114,7 +138,7 @@ def best_and_cheapest(utility: Floats, cost: Floats) -> Floats:
 
 
 def _odds_given_others(utility: Floats, expected: Floats, groups: NDArray[np.intp], folds: NDArray[np.intp]) -> Floats:
-    """[n, K]: each model's utility from what features say of all models, and how the others fared."""
+    """[n, K]: each model's expected utility, given the features and how the other models fared."""
     odds = np.empty(utility.shape)
     for model in range(utility.shape[1]):
         others = np.delete(utility, model, axis=1)
@@ -142,9 +166,9 @@ def _demand(arrays: dict[str, Floats], ids: int, datasets: int) -> None:
     for name, array in arrays.items():
         due = (n, array.shape[1] if array.ndim == 2 and name == "features" else models)
         if array.shape != due:
-            raise DataError(f"{name} has shape {array.shape} where {due} is due")
+            raise DataError(f"{name}: expected shape {due}, got {array.shape}")
         if not np.isfinite(array).all():
-            raise DataError(f"{name} holds numbers that are not finite", fix="audit the complete test instances")
+            raise DataError(f"{name} has values that are not finite", fix="audit the complete test instances")
     if (ids, datasets) != (n, n):
         raise DataError(f"{ids} ids and {datasets} datasets for {n} instances")
     if n < LEAST_INSTANCES or models < 2:

@@ -1,8 +1,8 @@
-"""The placebo: a plugin refitted where the training outcomes are permuted has nothing to know, unless it brought it.
+"""The placebo: a plugin refitted on permuted training outcomes can know nothing about queries, unless it brought it.
 
-Outcomes are permuted within datasets, so that a router may still learn which dataset a query belongs to and what is
-good there on average. What remains is therefore read against the best that dataset-level constants can do, chosen in
-hindsight by the test means themselves: a router that knows nothing about single queries cannot pass that but by luck.
+Outcomes are permuted within datasets, so a router may still learn which dataset a query belongs to and what is good
+there on average. The rest is therefore read against the best that dataset-level constants can do, chosen in hindsight
+by the test means themselves: a router that knows nothing about single queries can beat that only by luck.
 """
 
 from __future__ import annotations
@@ -17,23 +17,20 @@ from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import Draws, interval, metric_draws
 from mmr_core.numerics.metrics import CostRange, SingleModels, figure, frontier, nauc, skill
 from mmr_core.runner.policies import Policy, Scored
-from mmr_leaderboard.audit.frame import AuditFrame
-from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
-from mmr_leaderboard.audit.permutation import permutation_test
-from mmr_leaderboard.audit.points import representative_points
-from mmr_leaderboard.audit.residuals import Excess
+from mmr_leaderboard.audit.excess import LIMITS, AuditLimits, Excess, beyond, permutation_test
+from mmr_leaderboard.audit.frame import AuditFrame, representative_points
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceboTest:
-    """What a placebo is worth.
+    """The skill of a placebo.
 
-    :param skill: (nAUC of the placebo - nAUC of the dataset constants) / (nAUC of the oracle - the same); below 0 for
-        a router that carries nothing in.
+    :param skill: (nAUC of the placebo - nAUC of the dataset constants) / (nAUC of the oracle - nAUC of the dataset
+        constants); below 0 for a router that brings nothing along.
     :param low, high: its 95 % interval over the bootstrap draws.
-    :param excess: the permutation test on the placebo's choices, which sees a small part carried in.
+    :param excess: the permutation test on the placebo's choices, which detects even a small part brought along.
     :param blocks: whether `low` or the excess is beyond its limit.
     """
 
@@ -47,7 +44,7 @@ class PlaceboTest:
 def permuted_outcomes(utility: Floats, cost: Floats, datasets: Sequence[str], seed: int) -> tuple[Floats, Floats]:
     """The outcomes of the training split, whole rows permuted within each dataset.
 
-    Models stay as correlated as they are, costs stay with their utilities, and missing ones stay missing in a row.
+    Models stay correlated, costs stay with their utilities, and missing outcomes stay together in a row.
 
     :param utility, cost: [n, K]; :param datasets: n names.
     """
@@ -63,7 +60,7 @@ def permuted_outcomes(utility: Floats, cost: Floats, datasets: Sequence[str], se
 def dataset_constants(utility: Floats, cost: Floats, datasets: Sequence[str], cost_scale: float) -> Scored:
     """The policy that predicts for each query the mean outcomes of its dataset.
 
-    :param utility, cost: [n, K], whose own means are taken.
+    :param utility, cost: [n, K], from which the means are taken.
     """
     names = np.array(datasets, dtype=str)
     expected, price = np.empty(utility.shape), np.empty(cost.shape)
@@ -109,12 +106,12 @@ class PlaceboReference:
 
 
 def placebo_test(
-    policies: Sequence[Policy], frame: AuditFrame, reference: PlaceboReference, *, limits: Limits = LIMITS
+    policies: Sequence[Policy], frame: AuditFrame, reference: PlaceboReference, *, limits: AuditLimits = LIMITS
 ) -> PlaceboTest:
-    """What is left of a router that was fitted on permuted training outcomes.
+    """Tests a router that was fitted on permuted training outcomes.
 
     :param policies: its answers on the test queries, one per placebo fit; nAUCs and choices are averaged over them.
-    :raises DegenerateError: if dataset constants are as good as the oracle.
+    :raises DegenerateError: if the dataset constants are as good as the oracle.
     """
     own, own_draws = _area(policies, frame, reference.within, reference.draws)
     left = figure(skill(own, reference.constant, reference.oracle))

@@ -1,4 +1,4 @@
-"""The audit of one row: every statistic, what it was read against, and the flags that follow."""
+"""The audit of one row: every statistic, the limits it was read against, the gap closed, and the flags that follow."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mmr_core.runner.policies import Policy
-from mmr_leaderboard.audit.frame import AuditFrame
-from mmr_leaderboard.audit.gap import Gap, gap_closed
-from mmr_leaderboard.audit.limits import LIMITS, Limits, beyond
-from mmr_leaderboard.audit.permutation import PERMUTATIONS, permutation_test
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.numerics.metrics import FLAT, CostRange, Frontier, SingleModels, figure, frontier, nauc, skill
+from mmr_core.runner.policies import Policy, Scored
+from mmr_leaderboard.audit.excess import (
+    LIMITS,
+    PERMUTATIONS,
+    AuditLimits,
+    Excess,
+    beyond,
+    permutation_test,
+    residual_test,
+)
+from mmr_leaderboard.audit.frame import AuditFrame, representative_points
 from mmr_leaderboard.audit.placebo import PlaceboTest
-from mmr_leaderboard.audit.points import matched_points, representative_points
-from mmr_leaderboard.audit.residuals import Excess, residual_test
-from mmr_leaderboard.audit.signs import SignTest, sign_test
+from mmr_leaderboard.audit.revision import SignTest, matched_points, sign_test
 
 Json = dict[str, Any]
 """What `json` can write: objects, strings, numbers, lists."""
@@ -22,30 +30,30 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class AuditReport:
-    """What the audits say of one row; plain numbers.
+    """The audits of one row, in plain numbers.
 
-    :param points: how many operating points stood for the row.
+    :param points: how many operating points represented the row.
     :param placebo: None for decision files, which cannot be refitted.
     :param revision: None without an earlier version.
-    :param limits: what the statistics were read against.
+    :param limits: those that the statistics were read against.
     :param flags: names of codes of `mmr_leaderboard.findings`.
     """
 
     points: int
     residual: Excess
     permutation: Excess
-    gap: Gap
+    gap: OracleGap
     placebo: PlaceboTest | None
     revision: SignTest | None
-    limits: Limits
+    limits: AuditLimits
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The codes that a maintainer has to look at, in the order of the list of codes."""
+        """The codes that a maintainer must look at, in the order of the list of codes."""
         return flags_of(self.residual, self.permutation, self.placebo, self.revision, self.limits)
 
     def statistics(self) -> dict[str, float | None]:
-        """Every number by its name in docs/audit.md; None where it has no meaning for the row."""
+        """Every number by its name in docs/audit.md; None if it has no meaning for the row."""
         return dict(_leaves(asdict(self), ""))
 
     def as_json(self) -> Json:
@@ -54,7 +62,7 @@ class AuditReport:
 
 
 def flags_of(
-    residual: Excess, permutation: Excess, placebo: PlaceboTest | None, revision: SignTest | None, limits: Limits
+    residual: Excess, permutation: Excess, placebo: PlaceboTest | None, revision: SignTest | None, limits: AuditLimits
 ) -> tuple[str, ...]:
     """The codes that follow from statistics read against limits, in the order of the list of codes."""
     raised = {
@@ -73,7 +81,7 @@ def audit(
     *,
     placebo: PlaceboTest | None = None,
     previous: Policy | None = None,
-    limits: Limits = LIMITS,
+    limits: AuditLimits = LIMITS,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> AuditReport:
@@ -104,9 +112,49 @@ def audit(
 
 
 def _leaves(facts: Json, prefix: str) -> Iterator[tuple[str, float | None]]:
-    """The numbers of nested objects, named by the path to them; whether something holds is said by the flags."""
+    """The numbers of nested objects, named by their path; booleans are left to the flags."""
     for name, value in facts.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{prefix}{name}_")
         elif not isinstance(value, bool) and not (value is None and name in ("placebo", "revision")):
             yield f"{prefix}{name}", None if value is None else float(value)
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleGap:
+    """The share of the gap between the constant policy and the oracle that a row closes; None if there is no gap.
+
+    :param overall: (nAUC - nAUC of constant) / (nAUC of the oracle - nAUC of constant), which is the skill.
+    :param cost: USD per query, the mean cost of the most accurate single model.
+    :param at_cost: at that cost, (utility - the constant policy's) / (the oracle's - the constant policy's), read off
+        the three frontiers.
+    """
+
+    overall: float | None
+    cost: float
+    at_cost: float | None
+
+
+def gap_closed(policy: Policy, constant: Policy, utility: Floats, cost: Floats, cost_scale: float) -> OracleGap:
+    """The gap that a row closes.
+
+    :param constant: the policy that predicts the training means for every query.
+    :param utility, cost: [n, K] true test outcomes, cost in USD.
+    """
+    within = SingleModels.of(utility, cost).cost_range(utility, cost)
+    lines = [_line(each, utility, cost, within) for each in (policy, constant, Scored(utility, cost / cost_scale))]
+    areas = [nauc(line) for line in lines]
+    heights = [float(np.interp(within.best_cost, line.cost, line.utility)) for line in lines]
+    room = heights[2] - heights[1]
+    return OracleGap(
+        overall=figure(skill(*areas)),
+        cost=within.best_cost,
+        at_cost=None if room <= FLAT else (heights[0] - heights[1]) / room,
+    )
+
+
+def _line(policy: Policy, utility: Floats, cost: Floats, within: CostRange) -> Frontier:
+    return frontier(*policy.operating(utility, cost).points(), within)

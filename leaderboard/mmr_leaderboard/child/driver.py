@@ -1,7 +1,7 @@
 """The first file that runs inside the isolation: sets the module path, does the job, writes the answer, ends.
 
-Whatever a plugin does, the process ends here by `os._exit`, so that no exit hook and no thread that was left running
-can hold it. The exit status says how it went; the last line on standard error says why.
+Whatever a plugin does, the process ends here by `os._exit`, so that no exit hook and no running thread can hold it.
+The exit status says how it went; the last line on standard error says why.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(folder: str) -> int:
         content = archive(run_job(folder))
         _write_all(content)
     except MemoryError:
-        return _say(OUT_OF_MEMORY, "MemoryError: there is no more memory")
+        return _say(OUT_OF_MEMORY, "MemoryError: out of memory")
     except NotAvailable as error:
         return _say(NOT_AVAILABLE, _reason(error.args[0]))
     except BadAnswer as error:
@@ -76,7 +76,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether the kernel said that there is no memory, where Python did not."""
+    """Whether the kernel reported that memory is exhausted, where Python did not."""
     return isinstance(error, OSError) and error.errno == errno.ENOMEM
 
 
@@ -92,7 +92,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An npz file of C-contiguous arrays of numbers, its members `<name>.npy` in the order given."""
+    """An uncompressed npz file of C-contiguous arrays of numbers, with members `<name>.npy` in the order given.
+
+    It is written without numpy's functions and without pickles: a plugin may have replaced those by now.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
         for name, array in arrays.items():

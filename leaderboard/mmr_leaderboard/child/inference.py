@@ -1,6 +1,6 @@
 """Makes, fits and asks the submitted router, exactly as `mmr_core.runner.fit` does, and collects plain arrays.
 
-What it collects is what the router gave, unchecked but for being arrays of numbers: the parent judges it.
+The arrays are what the router gave, checked only for being arrays of numbers: the parent judges them.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _bool = np.bool_
 
 
 class NotAvailable(Exception):
-    """A component that the registry does not know or cannot load; its argument is the error that says so."""
+    """The registry does not know a component or cannot load it; the argument is the registry's error."""
 
 
 class BadAnswer(Exception):
-    """The router run_job with something that is no array of numbers.
+    """The router answered with something that is not an array of numbers.
 
     :param about_decisions: whether it is a policy router.
     """
@@ -54,9 +54,9 @@ class BadAnswer(Exception):
 
 
 def run_job(folder: str) -> Collected:
-    """Does the job in a folder: the arrays of every ask, its seconds, and what the router says of itself.
+    """Does the job in a folder: the arrays and seconds of every ask, and what the router states about itself.
 
-    :raises NotAvailable: if router, fusion or encoder are not known or cannot be loaded.
+    :raises NotAvailable: if the router, fusion or encoder is unknown or cannot be loaded.
     :raises BadAnswer: if the router does not answer with arrays of numbers.
     """
     job = read_job(Path(folder))
@@ -141,7 +141,7 @@ def _asked(fitted: Fitted, encoding: EmbeddingSource, job: Job, ask: Ask) -> Col
 
 
 def _joined(parts: Sequence[Collected]) -> Collected:
-    """Answers about one query each as one answer; decisions have their queries behind the grid's axis."""
+    """Joins answers about one query each; in decisions the queries are the second axis, after the grid."""
     try:
         return {
             what: _concatenate([part[what] for part in parts], axis=0 if what in ("utility", "cost") else 1)
@@ -149,7 +149,7 @@ def _joined(parts: Sequence[Collected]) -> Collected:
         }
     except (KeyError, ValueError) as error:
         raise BadAnswer(
-            f"answers about single queries do not go together: {error}", about_decisions="utility" not in parts[0]
+            f"answers about single queries do not fit together: {error}", about_decisions="utility" not in parts[0]
         ) from error
 
 
@@ -181,10 +181,10 @@ def _scores(prediction: object) -> Collected:
 def _decisions(given: Sequence[object], queries: Queries) -> Collected:
     """`choice` int64 [grid, n] where every answer is a choice, else `probabilities` float64 [grid, n, K]."""
     if not all(isinstance(one, Decisions) for one in given):
-        raise BadAnswer("decide gave something else than Decisions", about_decisions=True)
+        raise BadAnswer("decide did not give Decisions", about_decisions=True)
     answers: list[Decisions] = list(given)  # type: ignore[arg-type]
     if any((one.choice is None) == (one.probabilities is None) for one in answers):
-        raise BadAnswer("decide must give a choice or probabilities, and one of them", about_decisions=True)
+        raise BadAnswer("decide must give either a choice or probabilities", about_decisions=True)
     if all(one.choice is not None for one in answers):
         return {"choice": _stacked([_whole(one.choice) for one in answers])}
     rows = [
@@ -207,7 +207,7 @@ def _floats(given: object, what: str, *, decisions: bool) -> Numbers:
     try:
         return _array(given, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
-        raise BadAnswer(f"{what} is no array of numbers: {error}", about_decisions=decisions) from error
+        raise BadAnswer(f"{what} is not an array of numbers: {error}", about_decisions=decisions) from error
 
 
 def _whole(given: object) -> Numbers:
@@ -217,7 +217,7 @@ def _whole(given: object) -> Numbers:
             raise TypeError(f"it holds {choice.dtype}")
         return _array(choice, dtype=np.int64)
     except (TypeError, ValueError) as error:
-        raise BadAnswer(f"choice is no array of whole numbers: {error}", about_decisions=True) from error
+        raise BadAnswer(f"choice is not an array of integers: {error}", about_decisions=True) from error
 
 
 def _one_hot(choice: Numbers, models: int) -> Numbers:
@@ -227,7 +227,7 @@ def _one_hot(choice: Numbers, models: int) -> Numbers:
 
 
 def _stated(registry: Registry, name: str, fusion: str | None, job: Job) -> Numbers:
-    """What the router ran with, as the bytes of a JSON object."""
+    """What the router ran with: a JSON object, as bytes."""
     item = registry.routers.find(name)
     parameters = registry.routers.parameters(name, job.router["parameters"])
     parameters.pop("seed", None)

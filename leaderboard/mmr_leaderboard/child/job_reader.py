@@ -1,4 +1,4 @@
-"""Reads a job folder: what the isolated process is told. `docs/job-folder.md` describes the files."""
+"""Reads a job folder, which is all that the isolated process is given. `docs/job-folder.md` describes the files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Where embeddings come from inside the isolation: the job folder, or an encoder that the submission brings.
 
-An own encoder encodes anew for every ask, and keeps nothing in between: one that looks at its whole batch shows.
+The submission's own encoder encodes anew for every ask and keeps nothing in between, so that one that looks at its
+whole batch is noticed.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ class GivenEmbeddings:
     training: Features
 
     def features(self, queries: Features) -> Features:
-        """The very same."""
+        """Returns the queries unchanged."""
         return queries
 
 
 class FittedEncoder:
-    """An encoder that has been fitted, without its `fit`."""
+    """A fitted encoder without its `fit`."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder: Any = encoder
@@ -77,7 +78,7 @@ class OwnEmbeddings:
     def fitted(cls, encoder: Encoder, job: Job) -> Self:
         """Fits the encoder, where it can be, on the questions of the training split, and encodes the training rows.
 
-        :raises UsageError: if it reads nothing of what the track shows.
+        :raises UsageError: if it reads no modality that the track shows.
         """
         learned: Any = FittedEncoder(fitted_encoder(encoder, list(job.encoder_texts), "the job"))
         reads = [kind for kind in learned.modalities if job.modality in (kind, "multimodal")]
@@ -97,7 +98,7 @@ class OwnEmbeddings:
         return _encoded(self.source, queries, self.pool)
 
     def _unreadable(self, queries: Features) -> Features:
-        """Queries with nothing that the encoder reads, which nobody can encode: zero rows as wide as in training."""
+        """Queries without anything that the encoder reads: zero rows as wide as in training."""
         n, known = len(queries), self.training.embeddings
         rows = [None if one is None else np.zeros((n, one.shape[1]), np.float32) for one in (known.text, known.image)]
         return replace(
@@ -117,7 +118,7 @@ def _encoded(source: EncodedFeatures, rows: Features, pool: tuple[ModelSpec, ...
 
 
 def _table(rows: Features, pool: tuple[ModelSpec, ...]) -> OutcomeTable:
-    """The rows as a table without a single outcome, which is what encoders are called with."""
+    """The rows as a table without outcomes, which encoders are called with."""
     n = len(rows)
     unknown = np.full((n, len(pool)), np.nan)
     return OutcomeTable(

@@ -1,10 +1,10 @@
-"""`mmr leaderboard`: the commands, each in a module of its own that imports nothing heavy."""
+"""`mmr leaderboard`: one module per command, none of which imports anything heavy before it is called."""
 
 from __future__ import annotations
 
 import typer
 
-from mmr_leaderboard.cli import initialise, running, validating
+from mmr_leaderboard.cli import init, publish, run, validate
 
 app = typer.Typer(name="leaderboard", no_args_is_help=True, help="Start, validate, run and publish submissions.")
 
@@ -14,8 +14,8 @@ def leaderboard() -> None:
     """Start, validate, run and publish submissions."""
 
 
-app.command("init")(initialise.init)
-app.command("validate")(validating.validate)
-app.command("run")(running.run)
-app.command("publish")(running.publish)
-app.command("sign-off")(running.sign_off)
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("run")(run.run)
+app.command("publish")(publish.publish)
+app.command("sign-off")(publish.sign_off)

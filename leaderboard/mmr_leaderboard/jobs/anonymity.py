@@ -28,9 +28,9 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 @dataclass(frozen=True)
 class Naming:
-    """The names of one job or gallery.
+    """The names in one job or gallery.
 
-    :param secret: 16 bytes that nobody else knows.
+    :param secret: 16 random bytes.
     """
 
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))

@@ -1,6 +1,6 @@
-"""Reads what an isolated process wrote. The file is a stranger's: nothing is believed, nothing raises.
+"""Reads what an isolated process wrote. The file is untrusted: nothing is believed, and nothing raises.
 
-What comes back is either the answers, checked, or the one finding that says what was wrong with them.
+The result is either the checked answers or the one finding that says what is wrong with them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHANCES = ("probabilities", "seconds")
 STATED = "stated"
 
 LARGEST = 1e100
-"""Predictions beyond this are as good as infinite: differences and products of them would be."""
+"""Larger predictions count as infinite, because differences and products of them would be."""
 
 _STATED_BYTES = 1 << 16
 _STATED_ITEMS = 64
@@ -44,7 +44,7 @@ _END_64_BYTES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedReply:
-    """What one ask has to bring: n queries, and whether they were asked one by one."""
+    """The shape of the reply to one ask."""
 
     queries: int
     each: bool = False
@@ -65,7 +65,7 @@ class Reply:
 class Answers:
     """Everything that one process answered.
 
-    :param stated: what the router says that it ran with; printable text, numbers, and tables of these.
+    :param stated: what the router says it ran with: printable text, numbers, and tables of these.
     """
 
     replies: tuple[Reply, ...]
@@ -95,7 +95,7 @@ def read_answers(
     except PluginError as error:
         return finding("bad-decision", where, str(error))
     except Exception as error:
-        # Parsers of hostile files raise nearly anything; whatever it was, this is no answer.
+        # Parsers of hostile files raise nearly anything; whatever it is, this is not an answer.
         return finding("not-an-array-file", where, f"{type(error).__name__}: {error}")
 
 
@@ -104,11 +104,11 @@ def _read(file: Path, due: Sequence[ExpectedReply], models: int, cost_scale: flo
     with open(handle, "rb") as stream:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
-            raise _Fault("not-an-array-file", "it is no plain file")
+            raise _Fault("not-an-array-file", "it is not a plain file")
         if facts.st_size == 0:
             raise _Fault("no-answer", "nothing was written")
         if facts.st_size > largest:
-            raise _Fault("output-too-large", f"{facts.st_size} bytes where {largest} are allowed")
+            raise _Fault("output-too-large", f"{facts.st_size} bytes, and {largest} are allowed")
         _demand_small_directory(stream, facts.st_size, members=len(due) * len(SCORES) + 1)
         with zipfile.ZipFile(stream) as archive:
             words = _words(archive.infolist(), due)
@@ -133,18 +133,18 @@ def _demand_small_directory(stream: IO[bytes], size: int, members: int) -> None:
     ):
         raise _Fault("not-an-array-file", "it does not end as a plain archive does")
     if int.from_bytes(last[10:12], "little") > members or directory > members * _MEMBER_ENTRY_BYTES:
-        raise _Fault("not-an-array-file", "it has more members than are due")
+        raise _Fault("not-an-array-file", "it has more members than expected")
 
 
 def _words(members: Sequence[zipfile.ZipInfo], due: Sequence[ExpectedReply]) -> tuple[str, ...]:
-    """What the answers consist of; they must be exactly what is due, stored as it is."""
+    """The kind of arrays in the answers; members must be exactly the expected ones, uncompressed."""
     if any(one.compress_type != zipfile.ZIP_STORED or one.flag_bits or one.is_dir() for one in members):
         raise _Fault("not-an-array-file", "a member is compressed, encrypted or a folder")
     names = [one.filename for one in members]
     for words in (SCORES, CHOICES, CHANCES):
         if names == [f"{number}-{word}.npy" for number in range(len(due)) for word in words] + [f"{STATED}.npy"]:
             return words
-    raise _Fault("not-an-array-file", f"its {len(names)} members are not those that are due")
+    raise _Fault("not-an-array-file", f"its {len(names)} members are not the expected ones")
 
 
 def _reply(
@@ -156,7 +156,7 @@ def _reply(
     n = due.queries
     seconds = floats("seconds", (n if due.each else 1,), "not-an-array-file")
     if not np.isfinite(seconds).all() or (seconds < 0).any():
-        raise _Fault("not-an-array-file", "its times are no times")
+        raise _Fault("not-an-array-file", "its times are not times")
     if words == SCORES:
         utility, cost = (floats(word, (n, models), "wrong-shape") for word in ("utility", "cost"))
         for word, array in (("utility", utility), ("cost", cost)):
@@ -178,12 +178,12 @@ def _reply(
 
 
 def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], kinds: str, code: str) -> NDArray[Any]:
-    """One member, if it has the shape that is due; memory is taken only then."""
+    """One member, read only if it has the expected shape."""
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as stream:
         found, dtype = _header(stream)
         if found != shape or dtype.kind not in kinds:
-            raise _Fault(code, f"{name} has shape {found} of {dtype} where {shape} is due")
+            raise _Fault(code, f"{name}: expected shape {shape}, got {found} of {dtype}")
         size = prod(shape) * dtype.itemsize
         if member.file_size - stream.tell() != size:
             raise _Fault("not-an-array-file", f"{name} is not as long as it says")
@@ -192,10 +192,10 @@ def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], kinds: s
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if npy.read_magic(stream) != (1, 0):
-        raise _Fault("not-an-array-file", "a member is no array of format 1.0")
+        raise _Fault("not-an-array-file", "a member is not an array of format 1.0")
     shape, fortran, dtype = npy.read_array_header_1_0(stream, max_header_size=_HEADER_BYTES)
     if fortran or dtype.kind not in "fiu" or dtype.itemsize > 8 or dtype.fields or dtype.subdtype:
-        raise _Fault("not-an-array-file", f"a member holds {dtype}, which is no plain number")
+        raise _Fault("not-an-array-file", f"a member holds {dtype}, which is not a plain number")
     return shape, dtype
 
 
@@ -209,7 +209,7 @@ def _stated(archive: zipfile.ZipFile) -> dict[str, Any]:
             raise _Fault("not-an-array-file", "what the router says of itself cannot be read")
         said = json.loads(stream.read(length))
     if not isinstance(said, dict):
-        raise _Fault("not-an-array-file", "what the router says of itself is no table")
+        raise _Fault("not-an-array-file", "what the router says of itself is not a table")
     return {name: _harmless(said.get(name)) for name in ("canonical_id", "version", "default_fusion", "fusion")} | {
         name: _table(said.get(name)) for name in ("parameters", "fusion_parameters")
     }
@@ -222,7 +222,7 @@ def _table(given: object) -> dict[str, Any]:
 
 
 def _harmless(value: object) -> bool | int | float | str | None:
-    """A number, a word or nothing; anything else as one line of text."""
+    """A number, a word or None; anything else as one line of text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) < 2**63:

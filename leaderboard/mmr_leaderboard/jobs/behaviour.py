@@ -1,6 +1,6 @@
-"""What it means if two answers of one router about the same queries are not the same.
+"""Behaviour checks: what follows if two answers of one router about the same queries differ.
 
-Whether they are is the rule of `mmr_core.runner.agreement`.
+Whether they differ is the rule of `mmr_core.runner.agreement`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ and falls back to training means flips 79 % on the sample and 94 % on real data,
 """
 
 STRICT = ("not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters")
-"""Any change is a finding. Each explains those behind it, so that only the first that is met is reported."""
+"""Any change is a finding. Each explains the later ones, so only the first that fails is reported."""
 
 FLIPS = ("whitespace-flips", "image-flips")
 
@@ -46,9 +46,9 @@ class BehaviourCheck:
 
 
 def judge(pairs: Mapping[str, Sequence[Pair]], where: str) -> tuple[tuple[BehaviourCheck, ...], tuple[Finding, ...]]:
-    """Every check that was made, and what was found.
+    """Every check that was made, and the findings.
 
-    :param pairs: by the name of a code, answers that must be the same: what is the rule before what is the exception.
+    :param pairs: by code, pairs of answers that must agree: the rule first, then the exception.
     :param where: the place that findings name.
     """
     checks = tuple(_check(code, pairs[code]) for code in (*STRICT, *FLIPS) if code in pairs)

@@ -26,7 +26,7 @@ from mmr_leaderboard.jobs.anonymity import Naming
 from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, Reply, read_answers
 from mmr_leaderboard.jobs.behaviour import BehaviourCheck, Pair, judge
 from mmr_leaderboard.jobs.job_writer import JobContent, RouterRequest, Runtime, write_job
-from mmr_leaderboard.jobs.material import Material, material
+from mmr_leaderboard.jobs.material import Material
 from mmr_leaderboard.jobs.plans import (
     AGAIN,
     CANONICAL,
@@ -46,7 +46,7 @@ from mmr_leaderboard.sandbox.contract import View as FileView
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EntryRun:
-    """What the run of one submission came to.
+    """What the run of one submission gave.
 
     :param policy: its answers about the test instances of the board's column, in their order; None if it failed.
     :param trade_off: the weight chosen on validation, as `mmr_core.runner.fit` chooses it; None if there is none.
@@ -67,8 +67,6 @@ class EntryRun:
     method: Method
     router: Mapping[str, Any]
 
-
-__all__ = ["Material", "material", "run_entry"]
 
 JOBS = ("answer", "recheck", "validation", "placebo")
 DRIVER = Path("mmr_leaderboard", "child", "driver.py")
@@ -117,7 +115,7 @@ class _Entry:
         )
 
     def ask(self, kind: str, content: JobContent, naming: Naming | None = None) -> Answers | None:
-        """Runs one job; None where it brought no answers, and then the finding that says why is among the findings."""
+        """Runs one job; None if it gave no answers; the findings then say why."""
         given = _run_job(self, kind, content, naming or Naming())
         if isinstance(given, Finding):
             self.findings = (*self.findings, given)
@@ -136,13 +134,13 @@ def run_entry(
     workspace: Path,
     progress: Progress = no_progress,
 ) -> EntryRun:
-    """Runs every job of one entry, up to the first that brings no answers.
+    """Runs every job of one entry, up to the first that gives no answers.
 
     :param limits: of each job.
     :param modality: what the router sees, in training and when it decides: the track.
     :param workspace: a folder for job folders, each of which is gone when its job is done.
-    :param progress: told after each job.
-    :raises MMRError: if the runtime lacks the driver, and OSError if the disk fails; never for what a submission does.
+    :param progress: called after each job.
+    :raises MMRError: if the runtime lacks the driver, or OSError if the disk fails; never for what a submission does.
     """
     entry = _Entry(
         request=request, runtime=runtime, material=material, sandbox=sandbox, limits=limits, workspace=workspace
@@ -176,10 +174,10 @@ def _run_jobs(entry: _Entry, modality: View, progress: Progress) -> None:
 
 
 def _recheck(entry: _Entry, policy: Policy, plan: Recheck, content: JobContent, naming: Naming) -> bool:
-    """Asks a second time and compares; False where there were no answers to compare.
+    """Asks a second time and compares; False if there were no answers to compare.
 
-    :param content, naming: of the answer, for its exact repeat: whether a router that answers otherwise among other
-        queries does so by chance.
+    :param content, naming: of the answer, for an exact repeat: a router that answers differently among other queries
+        may do so by chance.
     """
     answers = entry.ask("recheck", plan.content)
     if answers is None:
@@ -212,7 +210,7 @@ def _recheck(entry: _Entry, policy: Policy, plan: Recheck, content: JobContent, 
 
 
 def _rates(replies: Sequence[Reply], queries: Sequence[int]) -> list[float]:
-    """Queries per second of each batch; a clock that stood still tells nothing."""
+    """Queries per second of each batch; batches without measurable time are left out."""
     seconds = [float(reply.seconds[0]) for reply in replies]
     return [n / spent for n, spent in zip(queries, seconds, strict=True) if spent > 0]
 
@@ -222,7 +220,7 @@ def _judged(pairs: Mapping[str, Sequence[Pair]]) -> tuple[tuple[BehaviourCheck, 
 
 
 def _choose(entry: _Entry, content: JobContent | None) -> bool:
-    """Chooses the operating point on validation; False where the job brought no answers."""
+    """Chooses the operating point on validation; False if the job gave no answers."""
     if content is None:
         return True
     answers = entry.ask("validation", content)
@@ -269,7 +267,7 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
 
 
 def _failure(ended: ProcessEnd, where: str) -> Finding:
-    """What stopped the process, with the last thing that it said, which is its own word for it."""
+    """The finding for a process that did not end well, with the last line that it printed."""
     code = _STATUSES.get(ended.status, ended.end) if ended.end == "raised" else ended.end
     lines = [line for line in ended.said.splitlines() if line.strip()]
     said = lines[-1] if lines else f"it ended with status {ended.status} and said nothing"

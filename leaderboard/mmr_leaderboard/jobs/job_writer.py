@@ -1,7 +1,7 @@
-"""Writes a job folder: everything that an isolated process is told, and nothing else. See `docs/job-folder.md`.
+"""Writes a job folder: everything that an isolated process is given, and nothing else. See `docs/job-folder.md`.
 
-This is the one door through which anything reaches submitted code. `Part` has no outcomes; those of the training rows
-come in by `TrainingRows`, which is made of training rows alone.
+This is the only way by which anything reaches submitted code. Queries have no outcomes; those of the training rows
+come in through `TrainingRows`, which is made of training rows alone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Runtime:
 
     :param python: the interpreter.
     :param path: its whole `sys.path`, in order; no `.pth` file is ever acted on.
-    :param readable: every file and folder that has to be readable for this, the interpreter's own included.
+    :param readable: every file and folder that must be readable for this, including the interpreter's own.
     :param digest: of everything that can change what it computes.
     :param packages: distribution name to version of what the submission brings.
     """
@@ -61,7 +61,7 @@ class Runtime:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingRows:
-    """Training rows: what is seen of them, and what became of them.
+    """Training rows: their features and their outcomes.
 
     :param utility, cost: float64 [n, K], NaN where missing.
     :param validation: bool [n].
@@ -113,11 +113,11 @@ def write_job(
     naming: Naming,
     shared: bool,
 ) -> Path:
-    """Makes the folder and everything in it, and gives the folder of its images.
+    """Makes the folder with everything in it, and returns the folder of its images.
 
     :param gallery: exactly the images of the job's rows.
     :param naming: the ids of this job.
-    :param shared: whether the gallery itself may be shown; else the job has copies.
+    :param shared: whether the gallery itself may be shown; otherwise the job gets copies.
     """
     images = folder / "images"
     images.mkdir(parents=True)
@@ -156,9 +156,9 @@ def _write_part(
     *,
     bare: bool,
 ) -> None:
-    """One file of arrays and one of words.
+    """Writes one file of arrays and one of words.
 
-    :param bare: without embeddings, which the submission makes itself.
+    :param bare: without embeddings, because the submission makes its own.
     """
     embeddings, light = features.embeddings, features.light
     arrays: dict[str, Any] = {
@@ -188,5 +188,5 @@ def _stated(ask: AskPlan, naming: Naming) -> dict[str, object]:
 
 
 def _write_json(file: Path, content: object) -> None:
-    # With escapes, since a question may hold half a surrogate pair, which no encoding has.
+    # ASCII with escapes: a question may hold half a surrogate pair, which no encoding can write.
     file.write_text(json.dumps(content, allow_nan=True), encoding="ascii")

@@ -1,4 +1,8 @@
-"""What all jobs of one board are made of, made once: the column, its images, and the variants of some queries."""
+"""What all jobs of one board are made of, made once: the column, its images, and the variants of some queries.
+
+A variant is the same query stored differently: white space that changes no word, a picture encoded anew. An honest
+router hardly changes its mind; one that looks queries up in a table of hashes finds none of them.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +38,15 @@ VARIED = 300
 """How many of these are also asked in other white space, and with other images."""
 
 SEED = 20250817
-"""Of the placebo and of shuffles. Which queries are asked again is drawn anew in every run, as names are: no router can
-know them."""
+"""Seed of the placebo and of shuffles. Which queries are asked again is drawn anew in every run, as names are, so that
+no router can know them."""
 
 Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Variants:
-    """Some queries, stored otherwise.
+    """Some queries, stored differently.
 
     :param of: [v] which of the queries asked again each one is a variant of.
     :param features: of the v variants.
@@ -146,7 +150,7 @@ def _some(stream: np.random.Generator, among: int, most: int) -> Rows:
 
 
 def _reencoded(originals: Sequence[Path | None], folder: Path) -> tuple[list[Path], Rows]:
-    """The pictures that could be encoded anew, and which they are."""
+    """The pictures that could be re-encoded, and their positions."""
     folder.mkdir(parents=True)
     made: list[Path] = []
     kept: list[int] = []
@@ -156,7 +160,7 @@ def _reencoded(originals: Sequence[Path | None], folder: Path) -> tuple[list[Pat
             if original is not None:
                 reencode(original, target)
         except DataError:
-            # A picture that features were given for without being decodable has no other encoding to be tried.
+            # The picture cannot be decoded, and its features were given: there is no other encoding to try.
             continue
         made.append(target)
         kept.append(number)
@@ -171,7 +175,7 @@ def _variants(
     question: Sequence[str] | None = None,
     image: Sequence[Path] | None = None,
 ) -> Features:
-    """The features of some rows with other questions or other images, from an encoder fitted as it was."""
+    """The features of some rows with other questions or images, from an encoder fitted as before."""
     train = np.flatnonzero(column.train)
     if not len(rows):
         return column.features_test.take(rows)
@@ -191,9 +195,9 @@ _JPEG_AGAIN = 80
 
 
 def respaced(question: str, kind: int) -> str:
-    """The question with other white space and the same words: doubled blanks, tabs, a last line, a first blank.
+    """The same words with different white space: doubled blanks, tabs, a trailing newline or a leading blank.
 
-    :param kind: any number; which of the four it is. Never the question itself.
+    :param kind: any number; selects one of the four. The result always differs from the question.
     """
     changed = (
         question.replace(" ", "  "),
@@ -205,13 +209,13 @@ def respaced(question: str, kind: int) -> str:
 
 
 def reencode(source: Path, target: Path) -> None:
-    """Writes the picture as JPEG, of the same size and orientation, into a file whose bytes are others.
+    """Writes the picture as JPEG with the same size and orientation and different bytes.
 
-    :raises DataError: if it cannot be decoded or written.
+    :raises DataError: if the picture cannot be decoded or written.
     """
     from PIL import Image as Imaging
 
-    # Decoders of damaged files raise nearly anything; it is all one to who wants the picture.
+    # Decoders of damaged files raise nearly anything; the caller only needs to know that there is no picture.
     try:
         with Imaging.open(source) as image:
             image.load()
@@ -220,7 +224,7 @@ def reencode(source: Path, target: Path) -> None:
             _opaque(image).save(target, "JPEG", quality=quality, subsampling=0, exif=orientation)
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"cannot be encoded anew: {type(error).__name__}: {reason}", where=str(source)) from error
+        raise DataError(f"cannot be re-encoded: {type(error).__name__}: {reason}", where=str(source)) from error
 
 
 def _opaque(image: Image.Image) -> Image.Image:

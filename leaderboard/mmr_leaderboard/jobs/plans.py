@@ -14,7 +14,7 @@ from mmr_leaderboard.jobs.job_writer import AskPlan, JobContent, TrainingRows
 from mmr_leaderboard.jobs.material import SEED, Material, Rows
 
 SINGLE, SHUFFLED, CANONICAL, AGAIN, RENAMED, FIRST_VARIANT = range(6)
-"""The asks of the recheck, in order. Queries are asked by themselves first, while the router can remember none."""
+"""The asks of the recheck, in order. Queries are asked one by one first, while the router can remember none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,13 +38,13 @@ def answer_job(material: Material, modality: View) -> JobContent:
 
 
 def placebo_job(material: Material, modality: View) -> JobContent:
-    """The same with training outcomes that belong to other rows."""
+    """The same, with training outcomes that belong to other rows."""
     utility, cost = material.placebo_utility, material.placebo_cost
     return _content(material, modality, material.train, utility, cost, _queries(material, material.test, modality))
 
 
 def validation_job(material: Material, modality: View) -> JobContent | None:
-    """Trains on train without its validation part, asks about that; None where there is nothing to choose on."""
+    """Trains on train without its validation part, asks about that; None if there is nothing to choose on."""
     if material.fit_again is None or material.held_out is None:
         return None
     table = material.column.table
@@ -111,7 +111,7 @@ def _content(
 
 
 def _together(parts: list[Features]) -> Features:
-    """The rows of several, one after the other."""
+    """Concatenates the rows of several parts."""
 
     def joined(arrays: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
         known = [array for array in arrays if array is not None]

@@ -1,1 +1,1 @@
-"""What an isolated process runs on: the wheels of a submission, its environment, and the engine without its tables."""
+"""What an isolated process runs on: a submission's wheels, its environment, and the engine without its tables."""

@@ -1,8 +1,8 @@
 """What the runner brings for every submission: the libraries that the benchmark needs, as a folder of links.
 
-Submitted code does not see the runner's site-packages, only what belongs to a distribution that mmr-bench requires,
-its extras for routers and encoders included, and whatever those require in turn. Other plugins that happen to be
-installed are no part of it, nor are installers, nor files that act when Python starts.
+Submitted code does not see the runner's site-packages, only the files of distributions that mmr-bench requires,
+including its extras for routers and encoders, and of what those require in turn. Other installed plugins, installers
+and files that act when Python starts are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from mmr_core.errors import MMRError
 from mmr_core.hookspecs import ENTRY_POINT_PREFIX
 from mmr_core.plugins import HOME
-from mmr_leaderboard.packaging.finished_folders import finished_folder
+from mmr_leaderboard.packaging.environments import finished_folder
 
 EXTRAS = ("torch", "clip")
 """The extras of the benchmark that routers and encoders may need, as far as they are installed."""
@@ -34,7 +34,7 @@ class Dependencies:
     """The libraries that submitted code can import.
 
     :param versions: distribution, in the normal form of names, to version.
-    :param entries: path below the folder of links to the file or folder that it stands for, without links itself.
+    :param entries: path below the folder of links to the real file or folder that it stands for.
     """
 
     versions: Mapping[str, str]
@@ -42,7 +42,7 @@ class Dependencies:
 
     @property
     def modules(self) -> frozenset[str]:
-        """The names at the top of what can be imported."""
+        """The top-level names that can be imported."""
         return frozenset(
             name.partition(".")[0] for name in self.entries if not name.endswith(".dist-info") and "/" not in name
         )
@@ -66,7 +66,7 @@ def dependencies() -> Dependencies:
         for entry, target in _entries(name, distribution):
             if entries.setdefault(entry, target) != target:
                 raise MMRError(
-                    f"{entry} is in two places, of which submissions could see only one",
+                    f"{entry} is in two places, and submissions could see only one of them",
                     where=f"package {name}",
                     fix="install all requirements into one virtual environment",
                 )
@@ -74,7 +74,7 @@ def dependencies() -> Dependencies:
 
 
 def links(brought: Dependencies, cache: Path) -> Path:
-    """A folder that holds one link per entry, to be put on `sys.path`; made where it is not there yet.
+    """A folder with one link per entry, to be put on `sys.path`; made if it does not exist yet.
 
     :param cache: a folder for such folders; it is made.
     """
@@ -90,7 +90,7 @@ def links(brought: Dependencies, cache: Path) -> Path:
 
 
 def _closure() -> Iterator[tuple[str, metadata.Distribution]]:
-    """Every installed distribution that the benchmark requires, directly or not; itself left out."""
+    """Every installed distribution that the benchmark requires, directly or not, without itself."""
     waiting = [(HOME, extra) for extra in ("", *EXTRAS)]
     asked = set(waiting)
     wishes: dict[str, tuple[Requirement, ...]] = {}
@@ -121,7 +121,7 @@ def _entries(name: str, distribution: metadata.Distribution) -> Iterator[tuple[s
     recorded = _recorded(name, distribution)
     tops = {top for file in recorded if (top := _top(file))}
     importable = any("." not in top or top.endswith((".py", ".so")) for top in tops)
-    # Some distributions are nothing but requirements; one that has a pointer to sources elsewhere is another matter.
+    # A distribution may consist of requirements alone; one with a pointer to sources elsewhere cannot be shown.
     if not importable and any(file.endswith(".pth") for file in recorded):
         raise MMRError(
             "it is installed in editable form, which cannot be shown to submissions",
@@ -134,7 +134,7 @@ def _entries(name: str, distribution: metadata.Distribution) -> Iterator[tuple[s
 
 
 def _top(path: str) -> str:
-    """The entry that a recorded file belongs to; empty for what is outside, or acts when Python starts."""
+    """The entry that a recorded file belongs to; empty for files outside, or that act when Python starts."""
     first, _, rest = path.partition("/")
     if first in ("", "..") or first.endswith(".pth"):
         return ""
@@ -149,7 +149,7 @@ def _recorded(name: str, distribution: metadata.Distribution) -> tuple[str, ...]
     files = distribution.files
     if files is None:
         raise MMRError(
-            "nothing says which files belong to it",
+            "no record says which files belong to it",
             where=f"package {name}",
             fix="install the benchmark into a virtual environment with pip",
         )

@@ -1,8 +1,8 @@
 """The engine as submitted code sees it: copies of `mmr_core`, `mmr_plugins` and the program of the isolated process.
 
-Whatever holds outcomes, or could make those of the embedded sample anew, is left out: importers, the published tables,
-the presets of the authors' protocol, and all of the leaderboard but the program. The copy describes itself as the
-distribution that it is a part of, without a path of the machine that it was made on.
+Everything that holds outcomes, or could generate those of the embedded sample, is left out: importers, the published
+tables, the presets of the authors' protocol, and all of the leaderboard but the program. The copy describes itself as
+the distribution it is part of, without any path of the machine that made it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from pathlib import Path
 from mmr_core.errors import MMRError
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_core.plugins import HOME
-from mmr_leaderboard.packaging.finished_folders import finished_folder
+from mmr_leaderboard.packaging.environments import finished_folder
 
 LEFT_OUT = {"mmr_plugins": ("importers", "published", "authors")}
-"""Packages of each top-level package that submitted code must not have."""
+"""For each top-level package, the rooms that submitted code must not have."""
 PROGRAM = ("mmr_leaderboard", "child")
 """The one package of the leaderboard that the isolated process runs."""
 _BUILT_INS = "builtin"
 
 
 def engine(cache: Path) -> Path:
-    """The folder to put on `sys.path`, made where it is not there yet.
+    """The folder to put on `sys.path`, made if it does not exist yet.
 
     :param cache: a folder for such copies; it is made.
     """
@@ -39,7 +39,7 @@ def engine(cache: Path) -> Path:
 
 
 def engine_digest() -> str:
-    """Changes with every byte of what is copied, and with what the copy says of itself."""
+    """A digest of every copied byte, and of how the copy describes itself."""
     digest = hashlib.blake2b(digest_size=16)
     for name, source in sorted(_files()):
         content = source.read_bytes()
@@ -64,7 +64,7 @@ def _copy(folder: Path, target: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    # An isolated process can write nothing beside the sources, and would compile them anew each time.
+    # An isolated process cannot write beside the sources, and would compile them anew each time.
     compileall.compile_dir(
         folder,
         quiet=2,
@@ -84,7 +84,9 @@ def _files() -> Iterator[tuple[str, Path]]:
     parent, child = PROGRAM
     program = _root(parent) / child
     if not (program / "__init__.py").is_file():
-        raise MMRError("the program of the isolated process is not there", where=str(program), fix="install it anew")
+        raise MMRError(
+            "the program of the isolated process is missing", where=str(program), fix="install mmr-bench again"
+        )
     for path in _sources(program):
         yield f"{parent}/{child}/{path.relative_to(program).as_posix()}", path
 

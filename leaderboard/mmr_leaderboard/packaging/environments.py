@@ -1,18 +1,21 @@
-"""A virtual environment for the wheels of one submission: nothing built, nothing compiled, nothing of a wheel run.
+"""A virtual environment for the wheels of one submission: nothing is built or compiled, and no code of a wheel runs.
 
-Only what can be imported is put where Python looks for it. Scripts, headers and data files of a wheel go into a folder
-beside it, from which nobody reads.
+Only importable files are put where Python looks for them. Scripts, headers and data files of a wheel go into a folder
+beside it that nobody reads. Environments, like other cached folders, are there whole or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import secrets
+import shutil
 import sys
 import sysconfig
 import venv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,17 +24,16 @@ from installer import install
 from installer.destinations import SchemeDictionaryDestination
 from installer.sources import WheelFile
 
-from mmr_leaderboard.packaging.finished_folders import finished_folder
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.wheels import Wheel
 
 LAYOUT = 1
-"""Part of every key; it changes when environments are made otherwise."""
+"""Part of every key; to be raised when environments are made differently."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """An environment that is whole.
+    """A complete environment.
 
     :param folder: the root of the virtual environment.
     :param python: its interpreter.
@@ -44,7 +46,7 @@ class Environment:
 
 
 def environment(wheels: Sequence[Wheel], cache: Path) -> Environment:
-    """The environment of these wheels, made where it is not there yet.
+    """The environment of these wheels, made if it does not exist yet.
 
     :param cache: a folder for environments; it is made.
     :raises EnvironmentRefused: as hostile-wheel, if a wheel cannot be unpacked.
@@ -78,9 +80,9 @@ def _unpack(wheel: Wheel, destination: SchemeDictionaryDestination) -> None:
     except OSError as error:
         if not isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
             raise
-        raise _refused(wheel, "two of its files want one place") from error
+        raise _refused(wheel, "two of its files go to the same place") from error
     except Exception as error:
-        # The installer raises many kinds for what is wrong in a wheel, assertions among them.
+        # The installer raises many kinds of errors for a bad wheel, including assertions.
         raise _refused(wheel, f"it cannot be unpacked: {type(error).__name__}") from error
 
 
@@ -96,4 +98,50 @@ class _BareBuilder(venv.EnvBuilder):
     """Makes environments that nobody activates, so that they may be renamed."""
 
     def setup_scripts(self, context: SimpleNamespace) -> None:
-        """Leaves out the scripts, which would name the folder that the environment was made in."""
+        """Leaves out the activation scripts, which would name the folder that the environment was made in."""
+
+
+_UNFINISHED = ".unfinished"
+
+
+def finished_folder(target: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder at `target`; if it does not exist, `fill` is called with an empty one that becomes it.
+
+    Processes may ask for the same folder at once: each makes its own, and the first to finish wins. What a killed
+    process left behind is never taken for the folder; the next process that makes one removes it.
+
+    :raises Exception: what `fill` raises; nothing is left behind then.
+    """
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_behind(target.parent)
+    folder = target.parent / f"{_UNFINISHED}-{os.getpid()}-{secrets.token_hex(8)}"
+    folder.mkdir()
+    try:
+        fill(folder)
+        folder.rename(target)
+    except OSError:
+        # Another process may have been quicker: a folder cannot be renamed onto one that is not empty.
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return target
+
+
+def _remove_left_behind(parent: Path) -> None:
+    for left in parent.glob(f"{_UNFINISHED}-*"):
+        maker = left.name.split("-")[1]
+        if not _alive(int(maker)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

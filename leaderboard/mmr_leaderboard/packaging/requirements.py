@@ -1,4 +1,4 @@
-"""Judges what a submission asks to be installed, before any wheel is looked for."""
+"""The one error of this room: what a submission asks for cannot be installed, and the code that says why."""
 
 from __future__ import annotations
 
@@ -8,16 +8,36 @@ from importlib import metadata
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from mmr_core.errors import MMRError
 from mmr_core.plugins import HOME
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.findings import CODES, Finding, finding
 from mmr_leaderboard.submission.manifest import Requirement, Router
+
+
+class EnvironmentRefused(MMRError):
+    """A requirement or wheel is refused; the submission is at fault, and its row says so.
+
+    :param code: one of stage "environment" in `mmr_leaderboard.findings`.
+    :param where: the file or field, relative to the submission.
+    :param examples: entries of the wheel, or other things that show it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", code: str, examples: tuple[str, ...] = ()) -> None:
+        super().__init__(what, where=where, fix=fix or CODES[code].remedy)
+        self.code = code
+        self.examples = examples
+
+    @property
+    def finding(self) -> Finding:
+        """The finding for the submission's row."""
+        return finding(self.code, self.where, self.what, self.examples)
 
 
 def wanted_wheels(router: Router, provided: Mapping[str, str]) -> tuple[Requirement, ...]:
     """The requirements that need a wheel, the router's own first; none for a router of the benchmark itself.
 
-    :param provided: distribution to version of what the runner brings.
-    :raises EnvironmentRefused: if a requirement is not pinned, is there twice, or is for what the runner brings.
+    :param provided: distribution to version, of what the runner provides.
+    :raises EnvironmentRefused: if a requirement is not pinned, occurs twice, or names what the runner provides.
     """
     seen: set[str] = set()
     wanted: list[Requirement] = []
@@ -35,23 +55,23 @@ def wanted_wheels(router: Router, provided: Mapping[str, str]) -> tuple[Requirem
 
 
 def places(router: Router) -> tuple[tuple[str, Requirement], ...]:
-    """Every requirement with the field it stands in."""
+    """Every requirement, with the field that states it."""
     dependencies = [(f"submission.toml: router.dependencies.{i}", each) for i, each in enumerate(router.dependencies)]
     return (("submission.toml: router.requirement", router), *dependencies)
 
 
 def demand_complete(needs: Mapping[str, Collection[str]], brought: Mapping[str, str]) -> None:
-    """What the wheels need is there, in a version that suits them.
+    """Demands that everything the wheels need is there, in a suitable version.
 
-    :param needs: file name of a wheel to its requirements, those of extras and of other platforms left out.
-    :param brought: distribution to version of everything that there will be.
+    :param needs: file name of a wheel to its requirements, without those of extras and other platforms.
+    :param brought: distribution to version, of everything that will be there.
     :raises EnvironmentRefused: as bad-requirement, with what is missing.
     """
     for wheel, lines in needs.items():
         missing = tuple(line for line in lines if not _satisfied(line, brought))
         if missing:
             raise EnvironmentRefused(
-                "it needs what neither the runner nor router.dependencies bring",
+                "it needs what neither the runner nor router.dependencies provide",
                 where=wheel,
                 fix="pin each of them in router.dependencies, or allow the runner's version",
                 code="bad-requirement",
@@ -71,7 +91,7 @@ def _version(place: str, requirement: Requirement) -> Version:
     try:
         return Version(requirement.version)
     except InvalidVersion:
-        raise _bad(place, f"{requirement.version!r} is no version of a package") from None
+        raise _bad(place, f"{requirement.version!r} is not a version") from None
 
 
 def _demand_this_version(place: str, requirement: Requirement, version: Version) -> None:
@@ -81,7 +101,7 @@ def _demand_this_version(place: str, requirement: Requirement, version: Version)
             place, f"this is {HOME} {installed}, and {requirement.requirement} is required", f"{HOME}=={installed}"
         )
     if requirement.hashes:
-        raise _bad(place, f"{HOME} is what runs here and is not installed, so hashes of it mean nothing", "no hashes")
+        raise _bad(place, f"{HOME} is what runs here and is not installed, so its hashes mean nothing", "no hashes")
 
 
 def _demand_hashes(place: str, requirement: Requirement, provided: Mapping[str, str]) -> None:
@@ -89,7 +109,7 @@ def _demand_hashes(place: str, requirement: Requirement, provided: Mapping[str, 
     if brought is not None:
         raise _bad(
             place,
-            f"the runner brings {requirement.distribution} {brought} for everybody",
+            f"the runner provides {requirement.distribution} {brought} for everybody",
             "no such requirement",
         )
     if not requirement.hashes:

@@ -1,7 +1,7 @@
-"""Everything that the isolated process of one submission runs on, put together: what jobs ask this room for.
+"""Puts together everything that the isolated process of one submission runs on.
 
 Its `sys.path` is Python's own library, the wheels of the submission, a copy of the engine, and links to the libraries
-that the runner brings. Modules of the first two cannot hide those of the last two: such wheels are refused.
+that the runner provides. Wheels whose modules would hide those of the last two are refused.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 
 from mmr_core.plugins import HOME, did_you_mean
 from mmr_core.registry import Registry
+from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.jobs.job_writer import Runtime
 from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, links
 from mmr_leaderboard.packaging.engine import engine, engine_digest, engine_modules
 from mmr_leaderboard.packaging.environments import environment
-from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
-from mmr_leaderboard.packaging.requirements import demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused, demand_complete, wanted_wheels
+from mmr_leaderboard.packaging.wheel_sources import WheelSources, find_wheels
 from mmr_leaderboard.packaging.wheels import START_UP, Wheel
 from mmr_leaderboard.sandbox.filesystem import interpreter_paths
 from mmr_leaderboard.submission.manifest import Router
 
 
 def prepare(router: Router, sources: WheelSources, cache: Path) -> Runtime:
-    """Finds the wheels of a submission and makes what it runs on.
+    """Finds the wheels of a submission and makes its runtime.
 
     :raises EnvironmentRefused: with the code that says why it cannot be installed.
     """
@@ -37,7 +37,7 @@ def prepare(router: Router, sources: WheelSources, cache: Path) -> Runtime:
 
 
 def wheels_of(router: Router, sources: WheelSources) -> tuple[Wheel, ...]:
-    """The wheels of a submission, looked at and complete; none for a router of the benchmark itself.
+    """The wheels of a submission, checked and complete; none for a router of the benchmark itself.
 
     :raises EnvironmentRefused: with any code of stage "environment".
     """
@@ -50,7 +50,7 @@ def wheels_of(router: Router, sources: WheelSources) -> tuple[Wheel, ...]:
 
 
 def runtime(wheels: Sequence[Wheel], cache: Path) -> Runtime:
-    """What wheels that were looked at run on; milliseconds where it was made before.
+    """The runtime of checked wheels; takes milliseconds if it was made before.
 
     :param cache: a folder for environments, copies and links; it is made.
     """
@@ -70,12 +70,12 @@ def runtime(wheels: Sequence[Wheel], cache: Path) -> Runtime:
 
 
 def taken_modules(brought: Dependencies) -> frozenset[str]:
-    """The names that no wheel of a submission may give a module."""
+    """Module names that no wheel of a submission may use."""
     return frozenset(sys.stdlib_module_names) | START_UP | engine_modules() | brought.modules
 
 
 def standard_library() -> tuple[Path, ...]:
-    """The part of `sys.path` that Python has with `-I -S`."""
+    """The `sys.path` of Python with `-I -S`."""
     modules = Path(sysconfig.get_path("stdlib")).resolve()
     compiled = Path(sysconfig.get_config_var("DESTSHARED") or modules / "lib-dynload").resolve()
     return modules, compiled
@@ -88,7 +88,7 @@ def _digest(wheels: Sequence[Wheel], brought: Dependencies) -> str:
 
 
 def _demand_router(router: Router, wheels: Sequence[Wheel]) -> None:
-    """Says early what the registry of the isolated process would say at the start."""
+    """Raises early what the registry of the isolated process would raise at the start."""
     if router.is_home:
         built_in = Registry.discover(trusts=lambda distribution: distribution == HOME)
         names = [item.name for item in built_in.routers.specs() if item.provider.distribution == HOME]
@@ -101,3 +101,19 @@ def _demand_router(router: Router, wheels: Sequence[Wheel]) -> None:
 
 def _no_router(what: str) -> EnvironmentRefused:
     return EnvironmentRefused(what, where="submission.toml: router.name", code="no-such-router")
+
+
+def wheel_findings(router: Router, sources: WheelSources) -> tuple[Finding, ...]:
+    """Why a router's requirements could not be installed, as far as the files at hand tell; installs nothing.
+
+    A wheel that is not at hand may be on the package index, which is not asked here.
+    """
+    try:
+        wheels_of(router, sources)
+    except EnvironmentRefused as error:
+        return () if error.code == "no-wheel" and not sources.index and _may_be_elsewhere(router) else (error.finding,)
+    return ()
+
+
+def _may_be_elsewhere(router: Router) -> bool:
+    return any(requirement.hashes for requirement in (router, *router.dependencies))

@@ -1,6 +1,6 @@
-"""Looks at one wheel without installing it: that it is the pinned file, fits this platform, and brings only its own.
+"""Checks one wheel without installing it: it is the pinned file, fits this platform, and brings only its own modules.
 
-What it does once it is imported is no matter of this room: it is imported in isolation, and nowhere else.
+What it does when imported does not matter here: it is imported in isolation, and nowhere else.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from packaging.version import Version
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_leaderboard.packaging import archives
 from mmr_leaderboard.packaging.archives import checked_entries
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.submission.manifest import Requirement
 
 START_UP = frozenset({"sitecustomize", "usercustomize"})
-"""Modules that an interpreter may import by itself when it starts."""
+"""Modules that an interpreter may import on its own when it starts."""
 _DESCRIPTION_BYTES = {"METADATA": 1 << 20, "WHEEL": 1 << 16, "entry_points.txt": 1 << 18, "RECORD": 1 << 23}
 
 
@@ -37,9 +37,9 @@ class Wheel:
     """A wheel that may be unpacked.
 
     :param path: the file that was looked at.
-    :param sha256: hexadecimal, one of those that are pinned.
+    :param sha256: hexadecimal, one of the pinned ones.
     :param distribution: in the normal form of package names.
-    :param modules: the names at the top of what can be imported from it.
+    :param modules: the top-level names that can be imported from it.
     :param needs: what it requires on this platform, without extras.
     :param is_plugin: whether it has an entry point that the benchmark looks for.
     """
@@ -54,14 +54,14 @@ class Wheel:
 
 
 def look_at(path: Path, requirement: Requirement, taken: Collection[str]) -> Wheel:
-    """The wheel at `path` as what the requirement asks for.
+    """Checks that the wheel at `path` is what the requirement asks for.
 
-    :param taken: names of modules that it must not bring, because Python or the runner does.
-    :raises EnvironmentRefused: no-wheel if it is no wheel, or for something else; hash-mismatch; hostile-wheel.
+    :param taken: module names that Python or the runner provides, which it must not have.
+    :raises EnvironmentRefused: no-wheel if it is not a wheel, or one of something else; hash-mismatch; hostile-wheel.
     """
     where = path.name
     if not fits(where, requirement):
-        raise _no_wheel(where, f"it is no wheel of {requirement.requirement} for this Python and platform")
+        raise _no_wheel(where, f"it is not a wheel of {requirement.requirement} for this Python and platform")
     sha256 = pinned_digest(path, requirement)
     entries = checked_entries(path, where)
     names = [entry.filename for entry in entries]
@@ -73,7 +73,7 @@ def look_at(path: Path, requirement: Requirement, taken: Collection[str]) -> Whe
     reserved = {name.casefold() for name in taken}
     shadowed = tuple(sorted(module for module in modules if module.casefold() in reserved))
     if shadowed:
-        raise _hostile(where, "it brings modules under names that Python or the runner has", shadowed)
+        raise _hostile(where, "it has modules with names that Python or the runner uses", shadowed)
     return Wheel(
         path=path,
         sha256=sha256,
@@ -86,12 +86,12 @@ def look_at(path: Path, requirement: Requirement, taken: Collection[str]) -> Whe
 
 
 def fits(file_name: str, requirement: Requirement) -> bool:
-    """Whether a file is called like a wheel of the requirement for this Python and this platform."""
+    """Whether a file name is that of a wheel of the requirement for this Python and platform."""
     return closeness(file_name, requirement) is not None
 
 
 def closeness(file_name: str, requirement: Requirement) -> int | None:
-    """How close a wheel is to this platform, 0 the closest; None where `fits` says no."""
+    """How close a wheel is to this platform, 0 being the closest; None if it does not fit."""
     try:
         name, version, _, tags = parse_wheel_filename(file_name)
     except InvalidWheelFilename:
@@ -107,13 +107,13 @@ def _places() -> dict[Tag, int]:
 
 
 def pinned_digest(path: Path, requirement: Requirement) -> str:
-    """The SHA-256 of the file, hexadecimal, if it is one of those that are pinned.
+    """The SHA-256 of the file, hexadecimal, if it is pinned.
 
     :raises EnvironmentRefused: hash-mismatch; hostile-wheel for a file too large to be read.
     """
     size = path.stat().st_size
     if size > archives.FILE_BYTES:
-        raise _hostile(path.name, f"it has {size:,} bytes where {archives.FILE_BYTES:,} are allowed")
+        raise _hostile(path.name, f"it has {size:,} bytes, and {archives.FILE_BYTES:,} are allowed")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if f"sha256:{digest}" not in requirement.hashes:
@@ -132,9 +132,9 @@ def _demand_nothing_that_runs_by_itself(names: Collection[str], where: str) -> N
 
 
 def _modules(names: Collection[str], where: str) -> frozenset[str]:
-    """What can be imported: the first part of each entry, below `*.data/purelib` and `*.data/platlib` too.
+    """Top-level importable names: the first part of each entry, also below `*.data/purelib` and `*.data/platlib`.
 
-    A wheel describes one distribution, in its own folder: a second description would pass for another distribution.
+    A wheel describes one distribution, in its own folder; a second description would pass as another distribution.
     """
     tops, foreign = set(), []
     for name in names:
@@ -155,7 +155,7 @@ def _modules(names: Collection[str], where: str) -> frozenset[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Description:
-    """What a wheel says of itself; `suits` this Python."""
+    """A wheel's own metadata; `suits` means this Python."""
 
     name: str
     version: str
@@ -173,11 +173,11 @@ def _demand_short_descriptions(entries: Collection[ZipInfo], where: str) -> None
         and entry.file_size > _DESCRIPTION_BYTES.get(PurePosixPath(entry.filename).name, archives.FILE_BYTES)
     )
     if long:
-        raise _hostile(where, "what it says of itself is too long", long)
+        raise _hostile(where, "its metadata is too long", long)
 
 
 def _description(path: Path) -> _Description:
-    """What METADATA and entry_points.txt say, once RECORD agrees with every file."""
+    """The content of METADATA and entry_points.txt, once RECORD agrees with every file."""
     try:
         with WheelFile.open(path) as source:
             source.validate_record(validate_contents=True)
@@ -195,15 +195,17 @@ def _description(path: Path) -> _Description:
             is_plugin=f"[{ENTRY_POINT_GROUP}]" in (line.strip() for line in points.splitlines()),
         )
     except Exception as error:
-        # All of this is a stranger's text: whatever its readers stumble over was put there by who built the wheel.
+        # All of this is untrusted text: whatever its readers stumble over was put there by the wheel's builder.
         said = _first_line(error).replace(str(path), path.name)
-        raise _hostile(path.name, f"it is no wheel inside: {said}") from error
+        raise _hostile(path.name, f"its content is not a wheel's: {said}") from error
 
 
 def _demand_agreement(said: _Description, requirement: Requirement, where: str) -> None:
     it_is = canonicalize_name(said.name) == requirement.distribution
     if not it_is or Version(said.version) != Version(requirement.version):
-        raise _hostile(where, f"it says inside that it is {said.name!r} {said.version}, not {requirement.requirement}")
+        raise _hostile(
+            where, f"its metadata says that it is {said.name!r} {said.version}, not {requirement.requirement}"
+        )
     if not said.suits:
         raise _no_wheel(where, f"it wants Python {said.python}, and this is {python_version()}")
 

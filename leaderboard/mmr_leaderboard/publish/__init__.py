@@ -1,1 +1,1 @@
-"""What the leaderboard publishes: one JSON document, and everything that is made from it."""
+"""What is published, made from one document: Markdown, spreadsheet, choices and the record of events."""

@@ -1,7 +1,7 @@
 """`choices.json`: which model each entry chose for each test instance, at a few operating points.
 
-Published beside the board, so that anybody can check a row, and so that the next version of an entry can be compared
-with the one before it. Reading it runs nothing and trusts nothing: what does not fit is as if it were absent.
+Published beside the board, so that anybody can check a row, and the next version of an entry can be compared with the
+previous one. Reading it runs nothing and trusts nothing: what does not match counts as absent.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from mmr_core.results.schema import Part
+from mmr_leaderboard.schema import StrictModel
 
 FILE = "choices.json"
 
 Index = Annotated[int, Field(ge=0)]
 
 
-class EntryChoices(Part):
+class EntryChoices(StrictModel):
     """The choices of one version of an entry.
 
     :ivar digest: of the submission.
     :ivar points: for each operating point, cheapest first, one index into the pool per test instance.
-    :ivar superseded: the same of the version that this one replaced; kept, so that every later run compares the two.
+    :ivar superseded: the same for the version that this one replaced; kept, so that every later run compares the two.
     """
 
     digest: str
@@ -33,11 +33,11 @@ class EntryChoices(Part):
     superseded: tuple[tuple[Index, ...], ...] = ()
 
 
-class Choices(Part):
+class Choices(StrictModel):
     """All choices of a board.
 
-    :ivar split_digest: of the split whose test instances, in canonical order, the choices are about.
-    :ivar models: the pool, which indices count in.
+    :ivar split_digest: of the split whose test instances the choices are for, in canonical order.
+    :ivar models: the pool that indices refer to.
     """
 
     table: str
@@ -48,9 +48,9 @@ class Choices(Part):
     def before(
         self, slug: str, digest: str, *, table: str, split_digest: str, models: Sequence[str]
     ) -> tuple[tuple[int, ...], ...]:
-        """The choices of the version that the version of this digest replaces, be it published yet or not.
+        """The choices of the version that the one with this digest replaces, whether it is published yet or not.
 
-        Empty where there are none about this table, split and pool.
+        Empty if there are none for this table, split and pool.
         """
         entry = self.entries.get(slug)
         if entry is None or (self.table, self.split_digest, self.models) != (table, split_digest, tuple(models)):
@@ -59,7 +59,7 @@ class Choices(Part):
 
 
 def choices_text(choices: Choices) -> str:
-    """The file: one line per operating point, so that two versions can be compared line by line."""
+    """The file's text: one line per operating point, so that two versions can be compared line by line."""
     head = json.dumps(
         {"table": choices.table, "split_digest": choices.split_digest, "models": list(choices.models)}, indent=1
     ).rstrip("}\n ")
@@ -72,7 +72,7 @@ def choices_text(choices: Choices) -> str:
 
 
 def read_choices(folder: Path) -> Choices | None:
-    """The choices in a published folder; None where there are none, or they cannot be read."""
+    """The choices in a published folder; None if there are none, or they cannot be read."""
     try:
         return Choices.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):
@@ -80,7 +80,7 @@ def read_choices(folder: Path) -> Choices | None:
 
 
 def kept_choices(choices: Mapping[str, EntryChoices]) -> dict[str, EntryChoices]:
-    """Those entries that have any choices."""
+    """The entries that have any choices."""
     return {slug: entry for slug, entry in choices.items() if entry.points}
 
 

@@ -1,7 +1,7 @@
-"""`audit.jsonl`: the append-only record of what came onto the board, what left it, and what maintainers signed off.
+"""`audit.jsonl`: the append-only record of entries that came and went, and of what maintainers signed off.
 
-One JSON object a line. Each line carries a digest of itself and of the line before, so that a line which was changed
-or taken out shows. The board's document does not depend on the record, but for sign-offs.
+One JSON object per line. Each line has a digest of itself and the previous line, so that a changed or removed line is
+noticed. Apart from sign-offs, the board's document does not depend on the record.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Happening = Literal["added", "superseded", "removed", "signed off"]
 class Event(BaseModel):
     """One line of the record.
 
-    :ivar digest: of the version of the submission that it is about.
-    :ivar replaces: the digest of the version before, for "superseded".
-    :ivar code: what was signed off.
-    :ivar by: who; "mmr leaderboard run" for what the runner writes.
-    :ivar chain: blake2b of the chain of the line before and of this line without its chain.
+    :ivar digest: of the version of the submission concerned.
+    :ivar replaces: the digest of the previous version, for "superseded".
+    :ivar code: the code that was signed off.
+    :ivar by: the maintainer, or "mmr leaderboard run".
+    :ivar chain: blake2b of the previous line's chain and this line without its chain.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,19 +48,19 @@ class Event(BaseModel):
     chain: str = ""
 
     def line(self) -> str:
-        """The line as it stands in the file."""
+        """The line in the file."""
         return json.dumps(self.model_dump(), ensure_ascii=True, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Log:
-    """The record, in the order in which things happened."""
+    """The record, in chronological order."""
 
     events: tuple[Event, ...] = ()
 
     @property
     def entries(self) -> dict[str, str]:
-        """Slug to digest of every entry that is on the board, as far as the record goes."""
+        """Slug to digest of every entry on the board, according to the record."""
         standing: dict[str, str] = {}
         for event in self.events:
             if event.event in ("added", "superseded"):
@@ -70,7 +70,7 @@ class Log:
         return standing
 
     def signed_off(self, slug: str, digest: str) -> dict[str, str]:
-        """Code to reason, of what a maintainer signed off for this version of an entry."""
+        """Code to reason, for what a maintainer signed off for this version of an entry."""
         return {
             event.code: f"{event.why} ({event.by})"
             for event in self.events
@@ -79,9 +79,9 @@ class Log:
 
 
 def read_log(folder: Path) -> Log:
-    """The record in a published folder; empty where there is none.
+    """The record in a published folder; empty if there is none.
 
-    :raises DataError: if a line is no event, or the chain is broken; names the line.
+    :raises DataError: if a line is not an event, or the chain is broken; names the line.
     """
     path = folder / FILE
     if not path.exists():
@@ -94,12 +94,14 @@ def read_log(folder: Path) -> Log:
             event = Event.model_validate_json(text)
         except ValidationError as error:
             raise DataError(
-                f"is no event of the record: {error.errors()[0]['msg']}", where=where, fix="restore the file from git"
+                f"is not an event of the record: {error.errors()[0]['msg']}",
+                where=where,
+                fix="restore the file from git",
             ) from None
         chain = _chained(chain, event)
         if event.chain != chain:
             raise DataError(
-                "its chain does not fit: this line or one before it was changed or taken out",
+                "its chain does not match: this line or an earlier one was changed or removed",
                 where=where,
                 fix="restore the file from git",
             )
@@ -108,10 +110,10 @@ def read_log(folder: Path) -> Log:
 
 
 def news(log: Log, standing: Mapping[str, str], reasons: Mapping[str, str]) -> list[Event]:
-    """What has to be added to the record so that it says what is on the board.
+    """The events to add to the record so that it says what is on the board.
 
     :param standing: slug to digest of every entry on the board.
-    :param reasons: by slug, why an entry left the board or was replaced; may lack some.
+    :param reasons: by slug, why an entry left the board or was replaced; may be incomplete.
     """
     before = log.entries
     found = []
@@ -130,9 +132,9 @@ def news(log: Log, standing: Mapping[str, str], reasons: Mapping[str, str]) -> l
 
 
 def sign_off(folder: Path, slug: str, code: str, *, by: str, why: str) -> Event:
-    """Adds a maintainer's sign-off of one code for the version of an entry that is on the board.
+    """Records a maintainer's sign-off of one code for the current version of an entry.
 
-    :raises UsageError: if there is no such entry or code, or nobody or nothing is named.
+    :raises UsageError: if the entry or code is unknown, or the name or reason is empty.
     """
     known = [name for name, each in CODES.items() if each.stage == "audit"]
     if code not in known:
@@ -147,7 +149,7 @@ def sign_off(folder: Path, slug: str, code: str, *, by: str, why: str) -> Event:
 
 
 def append(folder: Path, events: Sequence[Event]) -> list[Event]:
-    """Adds events at the end of the record, all or none, and gives them as written.
+    """Appends events to the record, all or none, and returns them as written.
 
     :raises DataError: if the record is damaged, or another process is writing here.
     """

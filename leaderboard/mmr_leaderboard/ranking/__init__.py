@@ -1,1 +1,1 @@
-"""Where entries stand: their rows on the board, and their order."""
+"""Runs the whole board: judges every submission, scores it, decides which are ranked, and in what order."""

@@ -1,1 +1,1 @@
-"""Runs a command so that the kernel, not Python, keeps it from everything but its own job."""
+"""Runs a command so that the kernel, not Python, confines it to its own job."""

@@ -11,7 +11,7 @@ from mmr_core.errors import MMRError
 
 
 class IsolationError(MMRError):
-    """A sandbox that did not come about; says nothing about the command that was to run in it."""
+    """A sandbox could not be made; says nothing about the command that was to run in it."""
 
 
 Method = Literal["bubblewrap", "landlock", "unsafe"]
@@ -59,7 +59,7 @@ class ProcessEnd:
 
     :param end: "done" for exit status 0, else what stopped it.
     :param status: exit status; negative for a signal.
-    :param said: the last lines of its standard error, as it wrote them.
+    :param said: the last lines that it printed.
     :param seconds: by the clock.
     """
 

@@ -1,7 +1,7 @@
-"""Runs one command under limits to its end, and says how it ended: the runner's side of every way of isolation.
+"""Runs one command under limits to its end, and says how it ended: this side of every way of isolation.
 
-The runner starts `launcher`, which starts what the method wraps around `starter`, which becomes the command. They
-report through one pipe; what the command prints is read without end through another, and its tail is kept.
+This process starts `launcher`, which starts what the method wraps around `starter`, which becomes the command. They
+report through one pipe. What the command prints is read through another without limit, and its tail is kept.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ FIRST_DESCRIPTOR = 10
 
 
 class Descriptors(Protocol):
-    """What a method gets to hand data to the programs that it puts around the starter."""
+    """Passes data to the programs that a method puts around the starter, through inherited descriptors."""
 
     def give(self, data: bytes) -> int:
-        """The number of a descriptor that they find the data at."""
+        """The number of a descriptor from which they read the data."""
 
     @property
     def kept(self) -> list[int]:
-        """All descriptors that have to reach the starter."""
+        """All descriptors that must reach the starter."""
 
 
 Enclose = Callable[[list[str], Descriptors], list[str]]
@@ -82,7 +82,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def script(path: Path, *descriptors: int) -> list[str]:
-    """The command that runs one of the scripts of this folder, told by descriptors."""
+    """The command that runs a script of this folder, with the descriptors of its input and report."""
     return [str(interpreter()), "-I", "-S", str(path), *map(str, descriptors)]
 
 
@@ -101,24 +101,24 @@ def run(
     if sys.platform != "linux":
         raise IsolationError(f"submitted code runs on Linux only, and this is {sys.platform}", where=method)
     with ExitStack() as stack:
-        hand = _KeptDescriptors(stack)
-        answered = hand.keep(_made_anew(answer))
+        descriptors = _KeptDescriptors(stack)
+        answered = descriptors.keep(_made_anew(answer))
         report_read, report_write = os.pipe()
         stack.callback(os.close, report_read)
-        report = hand.keep(report_write)
-        told = hand.give(_told(command, inside, limits, answered))
-        wrapped = enclose(script(STARTER, told, report), hand)
+        report = descriptors.keep(report_write)
+        told = descriptors.give(_told(command, inside, limits, answered))
+        wrapped = enclose(script(STARTER, told, report), descriptors)
         order = {
             "command": wrapped,
-            "keep": list(hand.kept),
+            "keep": list(descriptors.kept),
             "bounds": {"threads": THREADS, "files": FILES, "folder": str(inside.folder)} if inside.bounded else {},
             "seconds": limits.wall_seconds,
             "parent": os.getpid(),
         }
-        ordered = hand.give(json.dumps(order).encode())
+        ordered = descriptors.give(json.dumps(order).encode())
         began = time.monotonic()
         until = began + limits.wall_seconds + GRACE_SECONDS
-        watched = watch(script(LAUNCHER, ordered, report), hand.kept, report_read, until)
+        watched = watch(script(LAUNCHER, ordered, report), descriptors.kept, report_read, until)
         full = os.fstat(answered).st_size >= limits.answer_bytes
         os.fchmod(answered, 0o600)
         seconds = time.monotonic() - began
@@ -133,7 +133,7 @@ class _KeptDescriptors:
         self.kept: list[int] = []
 
     def keep(self, descriptor: int) -> int:
-        """Moves a descriptor to where none of the standard ones can be meant."""
+        """Moves a descriptor above the standard ones."""
         moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
         os.close(descriptor)
         self._stack.callback(os.close, moved)
@@ -149,7 +149,7 @@ class _KeptDescriptors:
 
 
 def _made_anew(answer: Path) -> int:
-    """Opens a new file where `answer` is, whatever is there now; no link is followed."""
+    """Replaces whatever is at `answer` by a new file, and opens it; follows no link."""
     answer.unlink(missing_ok=True)
     return os.open(answer, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
@@ -182,7 +182,7 @@ def _told(command: Sequence[str], inside: Confinement, limits: Limits, answered:
 
 
 def _judged(method: Method, watched: WatchedProcess, limits: Limits, full: bool, seconds: float) -> ProcessEnd:
-    """What the reports come to."""
+    """Turns the reports into how the run ended."""
     said = watched.said.decode(errors="replace")
     lines = watched.reported.decode(errors="replace").splitlines()
     failures = [line.removeprefix("failed ") for line in lines if line.startswith("failed ")]
@@ -211,7 +211,7 @@ REMEDY = (
 
 
 def _status(status: int, method: Method) -> int:
-    """A negative signal number where the outermost process told of a signal by 128 and its number."""
+    """The exit status, negative for a signal, which the outermost process reports as 128 plus its number."""
     told = method != "unsafe" and 128 < status <= 128 + signal.NSIG
     return 128 - status if told else status
 

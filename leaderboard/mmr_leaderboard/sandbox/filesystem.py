@@ -33,8 +33,7 @@ def interpreter() -> Path:
 def interpreter_paths() -> tuple[Path, ...]:
     """Files and folders: the interpreter, its standard library, the C libraries, time zones, facts of the processor.
 
-    Of a folder that also holds other people's packages only the rest is named. Nothing that tells of the machine's
-    users, and no `site-packages`, is among them.
+    Other people's packages (`site-packages`) and anything about the machine's users are left out.
     """
     found = dict.fromkeys((interpreter(), *_standard_library(), *_own_libraries(), *_system_libraries()))
     facts = (Path(fact) for fact in (*FACTS, PROCESSORS))
@@ -48,14 +47,14 @@ def _standard_library() -> Iterator[Path]:
 
 
 def _own_libraries() -> Iterator[Path]:
-    """The shared libraries that lie beside the standard library, such as libpython; none for the system's Python."""
+    """The shared libraries beside the standard library, such as libpython; none for the system's Python."""
     folder = Path(sys.base_prefix) / "lib"
     if folder.resolve() not in {system.resolve() for system in LIBRARY_FOLDERS}:
         yield from sorted(folder.glob("*.so*"))
 
 
 def _system_libraries() -> Iterator[Path]:
-    """The folders of one architecture where the system has such (Debian), else each shared library by itself."""
+    """The folders per architecture where the system has them (Debian), else each shared library by itself."""
     for folder in LIBRARY_FOLDERS:
         if folder.is_dir():
             yield from sorted(entry for entry in folder.iterdir() if _is_library(entry))
@@ -116,7 +115,7 @@ def layout(view: View) -> Layout:
 
 
 def _resolved(path: Path, links: dict[Path, str]) -> Path:
-    """Where a path leads; every symbolic link on the way is added to `links`."""
+    """Resolves a path, and adds every symbolic link on the way to `links`."""
     if not path.is_absolute():
         raise DataError(f"a sandbox was given the relative path '{path}'", fix="give absolute paths")
     ahead, at, followed = deque(path.parts[1:]), Path("/"), 0
@@ -128,7 +127,7 @@ def _resolved(path: Path, links: dict[Path, str]) -> Path:
             continue
         followed += 1
         if followed > MOST_LINKS:
-            raise DataError(f"'{path}' goes round in symbolic links")
+            raise DataError(f"'{path}' has a cycle of symbolic links")
         links[step] = target = os.readlink(step)
         if target.startswith("/"):
             at = Path("/")
@@ -139,9 +138,9 @@ def _resolved(path: Path, links: dict[Path, str]) -> Path:
 
 
 def _gathered(real: set[Path], links: Set[Path]) -> tuple[set[Path], set[Path]]:
-    """Mounts a folder at once where everything in it is listed but other people's packages, which are then covered.
+    """Mounts a folder as a whole if everything in it is listed but other people's packages, which are then covered.
 
-    A standard library has two hundred entries and bubblewrap takes quadratic time over mounts.
+    A standard library has two hundred entries, and bubblewrap takes quadratic time over mounts.
     """
     gathered, emptied = set(real), set[Path]()
     for folder, listed in Counter(path.parent for path in real).items():

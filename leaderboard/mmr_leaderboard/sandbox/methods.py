@@ -27,7 +27,7 @@ BASIC = (
     "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox",
 )  # fmt: skip
 WELCOME = ("--disable-userns",)
-"""Left out where it is unknown or impossible: the system-call filter refuses new user namespaces as well."""
+"""Left out where unknown or impossible; the system-call filter refuses new user namespaces anyway."""
 
 NEEDED = ("--size", "--clearenv", "--args", "--remount-ro")
 OLD = "update bubblewrap to 0.7 or newer"
@@ -63,9 +63,9 @@ class Bubblewrap:
         options = _options(program)
         world = layout(with_starter(view))
 
-        def enclose(starter: list[str], hand: Descriptors) -> list[str]:
+        def enclose(starter: list[str], descriptors: Descriptors) -> list[str]:
             arguments = [*options, *arguments_of(world, limits)]
-            given = hand.give(b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
+            given = descriptors.give(b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
             return [str(program), "--args", str(given), "--", *starter]
 
         inside = confinement(world, platform.machine(), rules_needed=False)
@@ -73,7 +73,7 @@ class Bubblewrap:
 
 
 def arguments_of(world: Layout, limits: Limits) -> list[str]:
-    """What bubblewrap is told about the file system."""
+    """The file system as bubblewrap's arguments."""
     arguments: list[str] = []
     for path, target in world.links:
         arguments += ["--symlink", target, str(path)]
@@ -90,7 +90,7 @@ def arguments_of(world: Layout, limits: Limits) -> list[str]:
 
 @cache
 def _options(program: Path) -> tuple[str, ...]:
-    """The options that this bubblewrap has of those that are wanted.
+    """The wanted options that this bubblewrap has.
 
     :raises IsolationError: if it lacks one that is needed.
     """
@@ -107,7 +107,7 @@ def _options(program: Path) -> tuple[str, ...]:
 
 
 def _works(program: Path, option: str) -> bool:
-    """Whether an option that needs more of the machine than the others is possible here."""
+    """Whether an option that asks more of the machine than the others works here."""
     nothing = [str(interpreter()), "-I", "-S", "-c", ""]
     trial = [str(program), "--unshare-user", option, "--ro-bind", "/", "/", "--", *nothing]
     return subprocess.run(trial, capture_output=True, check=False, timeout=30, env={}).returncode == 0
@@ -132,16 +132,16 @@ class Landlock:
         """
         world = layout(with_starter(view))
 
-        def enclose(starter: list[str], hand: Descriptors) -> list[str]:
-            told = {"command": starter, "keep": list(hand.kept), "world": described(world, limits)}
-            return script(NAMESPACES, hand.give(json.dumps(told).encode()))
+        def enclose(starter: list[str], descriptors: Descriptors) -> list[str]:
+            told = {"command": starter, "keep": list(descriptors.kept), "world": described(world, limits)}
+            return script(NAMESPACES, descriptors.give(json.dumps(told).encode()))
 
         inside = confinement(world, platform.machine(), rules_needed=True)
         return run(self.method, command, inside, limits, answer, enclose)
 
 
 def described(world: Layout, limits: Limits) -> dict[str, Any]:
-    """What `namespaces` is told about the file system."""
+    """The file system as the order for `namespaces`."""
     return {
         "links": [[str(path), target] for path, target in world.links],
         "mounts": [str(path) for path in world.mounts],
@@ -157,14 +157,14 @@ PROCESSES = 2 * THREADS
 
 
 def with_starter(view: View) -> View:
-    """A view with what the starter needs: its own file and this interpreter."""
+    """The view, with what the starter needs: its own file and this interpreter."""
     return View(readable=(*view.readable, *interpreter_paths(), STARTER), scratch=view.scratch)
 
 
 def confinement(world: Layout, machine: str, *, rules_needed: bool) -> Confinement:
-    """What the starter is told.
+    """How the starter confines itself in this file system.
 
-    :raises IsolationError: on a machine for which there is no system-call filter.
+    :raises IsolationError: on a machine without a system-call filter.
     """
     if machine not in MACHINES:
         raise IsolationError(f"there is no system-call filter for {machine}", fix=f"use one of {', '.join(MACHINES)}")
@@ -197,7 +197,7 @@ class Unsafe:
             folder=view.scratch, rules=None, rules_needed=False, program=b"", processes=None, bounded=False
         )
         try:
-            return run(self.method, command, inside, limits, answer, lambda starter, hand: starter)
+            return run(self.method, command, inside, limits, answer, lambda starter, descriptors: starter)
         finally:
             _empty(view.scratch)
 

@@ -1,9 +1,9 @@
 """The system-call filter of an isolated process, assembled as classic BPF.
 
-Everything is allowed but what starts processes, reaches other processes, opens sockets, keeps memory that no limit
-counts, or speaks to parts of the kernel that a router has no business with. Threads may be made. Numbers differ
-between architectures, so each call has one per machine; a machine that is not in the table has no filter, and then
-isolation is refused. `starter` installs the bytes.
+Everything is allowed except what starts processes, reaches other processes, opens sockets, holds memory that no limit
+counts, or talks to parts of the kernel that a router has no business with. Threads may be made. Numbers differ
+between architectures, so each call has one per machine; a machine that is not in the table has no filter, and
+isolation is refused there. `starter` installs the bytes.
 """
 
 from __future__ import annotations

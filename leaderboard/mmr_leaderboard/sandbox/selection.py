@@ -44,15 +44,15 @@ with open(3, "w") as answer:
 
 
 def available() -> list[Method]:
-    """The methods that isolate on this machine, the one to be preferred first."""
+    """The methods that isolate on this machine, the preferred one first."""
     return [sandbox.method for sandbox in _candidates() if not _obstacle(sandbox)]
 
 
 def sandbox(method: Method | None) -> Sandbox:
     """A way of isolation that works here.
 
-    :param method: which; None takes bubblewrap, or Landlock where bubblewrap does not work. "unsafe" is never
-        chosen unless it is asked for.
+    :param method: None takes bubblewrap, or Landlock where bubblewrap does not work. "unsafe" is chosen only on
+        request.
     :raises IsolationError: if it does not work, or none does, with the kernel's reason for each that was tried.
     """
     if method == "unsafe":
@@ -65,10 +65,10 @@ def sandbox(method: Method | None) -> Sandbox:
                 return candidate
             obstacles.append(obstacle)
     if not obstacles:
-        raise IsolationError(f"there is no way of isolation named {method!r}")
+        raise IsolationError(f"unknown way of isolation {method!r}")
     raise IsolationError(
         "submitted code cannot be isolated on this machine: " + "; ".join(obstacles),
-        fix="mend one of them, or run with --unsafe, where nothing that is run counts as reproduced",
+        fix="fix one of them, or run with --unsafe, where nothing counts as reproduced",
     )
 
 
@@ -78,7 +78,7 @@ def _candidates() -> tuple[Bubblewrap | Landlock, ...]:
 
 @cache
 def _obstacle(candidate: Bubblewrap | Landlock) -> str:
-    """Why a method does not isolate here, found by running it; empty where it does."""
+    """Why a method does not isolate here, found by running it; empty if it does."""
     try:
         managed = escapes(candidate)
     except (IsolationError, OSError) as error:
@@ -87,9 +87,9 @@ def _obstacle(candidate: Bubblewrap | Landlock) -> str:
 
 
 def escapes(candidate: Sandbox) -> list[str]:
-    """What a program inside a sandbox can do that it must not be able to.
+    """What a program inside a sandbox can do but must not.
 
-    :raises IsolationError: if the sandbox does not come about, or its program does not end as it should.
+    :raises IsolationError: if the sandbox cannot be made, or its program does not end as it should.
     """
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 TAIL = 8 << 10
-"""How much is kept of what a run prints, in bytes from the end."""
+"""Bytes kept from the end of what a run prints."""
 
 CHATTER = 16 << 20
-"""From how many bytes on a run's printing is read slowly, so that it takes no time from other runs."""
+"""Bytes after which a run's output is read slowly, so that it takes no time from other runs."""
 
 PAUSE_SECONDS = 0.001
-"""Between two readings of at most 64 KiB then."""
+"""Pause between two readings of at most 64 KiB once output is read slowly."""
 
 GRACE_SECONDS = 30.0
 """How long a launcher may take to end what it started."""
@@ -45,7 +45,7 @@ class WatchedProcess:
 
 
 def watch(command: Sequence[str], keep: Sequence[int], report: int, until: float) -> WatchedProcess:
-    """Reads until the launcher has ended, which keeps the time itself; it outlives neither this call nor `until`.
+    """Reads until the launcher, which keeps the time itself, has ended; it outlives neither this call nor `until`.
 
     :param keep: the descriptors that it is given.
     :param report: what it reports through, to be read here.
@@ -101,7 +101,7 @@ def _read_to_the_end(launched: subprocess.Popen[bytes], report: int, until: floa
 
 
 def _read(descriptor: int, watched: WatchedProcess, said: int) -> bool:
-    """Takes in what there is; whether there was something."""
+    """Reads what is available; returns whether there was anything."""
     try:
         data = os.read(descriptor, 1 << 16)
     except BlockingIOError:

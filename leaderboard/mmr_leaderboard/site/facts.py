@@ -1,14 +1,15 @@
-"""What the page of one entry says about it, as plain rows for the template."""
+"""What the page of one entry says about it, as plain rows for the template: facts, checks, comparisons, audits."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mmr_core.render.numbers import finer, signed
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.publish.schema import Comparison, Entry, Leaderboard
-from mmr_leaderboard.publish.words import TIER_MEANINGS, TIERS, TRACKS, code_meaning, joined, shown
+from mmr_leaderboard.schema import Comparison, Entry, Leaderboard
+from mmr_leaderboard.wording import TIER_MEANINGS, TIERS, TRACKS, code_meaning, joined, shown
 
 ISOLATION = {
     "bubblewrap": "bubblewrap: namespaces of its own, without network",
@@ -53,7 +54,7 @@ _QUESTIONS = {
 
 
 def entry_facts(entry: Entry) -> dict[str, str]:
-    """Everything that an entry states and that was recorded about it, as pairs of a term and its value."""
+    """Everything that an entry states and that was recorded about it, as term and value."""
     facts = {
         "Slug": entry.slug,
         "Authors": joined(entry.authors),
@@ -81,7 +82,7 @@ def entry_facts(entry: Entry) -> dict[str, str]:
 
 
 def check_rows(entry: Entry) -> list[CheckRow]:
-    """Each behaviour check with how often a decision changed."""
+    """Each behaviour check, with how often a decision changed."""
     rows = []
     for check in entry.checks:
         flagged = check.code in CODES and CODES[check.code].weight == "flagged"
@@ -100,7 +101,7 @@ def check_rows(entry: Entry) -> list[CheckRow]:
 
 
 def comparisons(board: Leaderboard, entry: Entry) -> list[ComparisonRow]:
-    """The entry against every other ranked one, signs as seen from it."""
+    """The entry against every other ranked one, with signs from its point of view."""
     names = {other.slug: shown(other.display_name) for other in board.entries}
     return [
         _comparison(comparison, entry.slug, names)
@@ -124,3 +125,96 @@ def _comparison(comparison: Comparison, slug: str, names: dict[str, str]) -> Com
         p="< 0.0001" if comparison.p_holm < 0.0001 else finer(comparison.p_holm),
         verdict=verdict if comparison.decided else "a tie",
     )
+
+
+_TESTS = {
+    "residual": (
+        "Chosen residual",
+        "Whether models were chosen where they turned out right against the odds. 0 is no excess, 1 the oracle's.",
+    ),
+    "permutation": (
+        "Permutation",
+        "How often choices meet the oracle's beyond what they do when shuffled among like instances.",
+    ),
+    "placebo": (
+        "Placebo",
+        "What skill remains when the router is fitted on permuted outcomes: anything above 0 was carried in.",
+    ),
+    "revision": ("Revision", "Whether the decisions that changed since the last version turned right too often."),
+    "gap": ("Gap to the oracle", "How much of what routing could gain the entry does gain."),
+}
+_OTHER = ("Other", "")
+
+_EXCESS = {
+    "share": "excess, as a share of the oracle's",
+    "error": "its standard error",
+    "z": "excess over its standard deviation",
+    "p": "one-sided p of no excess",
+    "per_decision": "excess per instance",
+}
+_WORDS = {
+    "points": "operating points that stood for the entry",
+    **{f"{test}_{name}": said for test in ("residual", "permutation") for name, said in _EXCESS.items()},
+    **{f"placebo_excess_{name}": f"permutation test: {said}" for name, said in _EXCESS.items()},
+    "placebo_skill": "skill above the best constants per dataset",
+    "placebo_low": "lower end of its 95 % interval",
+    "placebo_high": "upper end of its 95 % interval",
+    "revision_changed": "instances whose choices changed",
+    "revision_better": "of those, utility rose",
+    "revision_worse": "of those, utility fell",
+    "revision_share": "share that rose",
+    "revision_share_low": "its exact one-sided 99 % lower bound",
+    "revision_p": "exact binomial p",
+    "gap_overall": "skill: the gap between constant policy and oracle that is closed",
+    "gap_cost": "mean cost of the most accurate single model, USD per query",
+    "gap_at_cost": "the gap in utility that is closed at that cost",
+    **{f"limits_{test}": "limit that it is read against" for test in _TESTS},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """One number, with its name in the data and in words."""
+
+    name: str
+    said: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditTest:
+    """The statistics of one test."""
+
+    title: str
+    meaning: str
+    statistics: tuple[Statistic, ...]
+
+
+def audit_tests(statistics: Mapping[str, float | None]) -> list[AuditTest]:
+    """Every statistic of an entry, grouped by test; unknown names come last."""
+    groups: dict[str, list[Statistic]] = {test: [] for test in (*_TESTS, "")}
+    for name, value in statistics.items():
+        first, _, rest = name.partition("_")
+        test = rest if first == "limits" else first
+        statistic = Statistic(
+            name=shown(name),
+            said=_WORDS.get(name, shown(name).replace("_", " ")),
+            value="no figure" if value is None else _exact(value),
+        )
+        groups[test if test in _TESTS and name in _WORDS else ""].append(statistic)
+    return [
+        AuditTest(title=title, meaning=meaning, statistics=tuple(found))
+        for test, found in groups.items()
+        for title, meaning in [_TESTS.get(test, _OTHER)]
+        if found
+    ]
+
+
+def is_known(name: str) -> bool:
+    """Whether a statistic has a description."""
+    return name in _WORDS
+
+
+def _exact(value: float) -> str:
+    """Four significant digits; tiny values in powers of ten, as p values are read."""
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"

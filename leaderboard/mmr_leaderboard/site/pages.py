@@ -1,8 +1,8 @@
 """Renders the pages of the site from their templates: `index.html`, and `entries/<slug>.html` for each entry.
 
 Each page carries its style and script, allowed by their digests in its content security policy, so that nothing else
-can run, whatever a submitter wrote, and the page works from a folder as from a server. Every value is escaped by the
-templates' engine; what is marked as safe is made in this package only.
+can run, whatever a submitter wrote, and the page works from a folder as well as from a server. The template engine
+escapes every value; only this package makes what is marked as safe.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmr_core.errors import DataError
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.numbers import ratio, with_interval
-from mmr_core.render.styles import PALETTE
-from mmr_leaderboard.publish import words
-from mmr_leaderboard.publish.audit_words import audit_tests
-from mmr_leaderboard.publish.schema import Entry, Leaderboard
-from mmr_leaderboard.publish.words import shown
+from mmr_core.render.plots.palette import COLOURS
+from mmr_leaderboard import wording
+from mmr_leaderboard.board_tables import RANKED_BY, SHOWN_FIGURES
+from mmr_leaderboard.schema import Entry, Leaderboard
 from mmr_leaderboard.site import payload
-from mmr_leaderboard.site.facts import check_rows, comparisons, entry_facts
+from mmr_leaderboard.site.facts import audit_tests, check_rows, comparisons, entry_facts
 from mmr_leaderboard.site.plot import (
     BOTTOM,
-    DARK_PALETTE,
     HEIGHT,
     LEFT,
     RIGHT,
@@ -37,26 +37,28 @@ from mmr_leaderboard.site.plot import (
     WIDTH,
     Picture,
     dash_lengths,
+    marker_path,
     picture,
 )
-from mmr_leaderboard.site.scopes import Scope, bars, cell, cells, scopes
+from mmr_leaderboard.site.scopes import Scope, bars, cells, scopes, sortable
 from mmr_leaderboard.submission.manifest import SLUG
+from mmr_leaderboard.wording import shown
 
 SCRIPTS = ("figures.js", "table.js", "plot.js", "page.js")
-"""The parts of the one script at the end of a page, in order."""
+"""The parts of the script at the end of a page, in order."""
 
 EARLY = "theme.js"
-"""What must run before a page is painted."""
+"""The script that must run before a page is painted."""
 
 
 def site(board: Leaderboard) -> dict[str, bytes]:
     """Every page by its path within the site.
 
-    :raises DataError: if an entry's slug cannot name a file, or two have the same.
+    :raises DataError: if an entry's slug cannot name a file, or two entries have the same.
     """
     for entry in board.entries:
         if SLUG.fullmatch(entry.slug) is None:
-            raise DataError(f"{shown(entry.slug)!r} is no slug, and pages are named by it", where="leaderboard")
+            raise DataError(f"{shown(entry.slug)!r} is not a slug, and pages are named by it", where="leaderboard")
     if len({entry.slug for entry in board.entries}) < len(board.entries):
         raise DataError("two entries have the same slug, and pages are named by it", where="leaderboard")
     pages = {"index.html": _index(board)}
@@ -112,7 +114,7 @@ def _page(template: str, board: Leaderboard, found: list[Scope], *, data: Mappin
     return environment.get_template(template).render(
         board=board,
         scopes=found,
-        unit=words.cost_unit(board),
+        unit=wording.cost_unit(board),
         data=payload.embedded(data),
         style=Markup(style),
         early=Markup(early),
@@ -133,35 +135,40 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "shown": words.shown,
-        "paragraphs": words.paragraphs,
-        "safe_link": words.safe_link,
-        "flags": words.open_flags,
-        "meaning": words.code_meaning,
-        "reference_meaning": words.reference_meaning,
-        "rank_range": words.rank_range,
-        "joined": words.joined,
+        "shown": wording.shown,
+        "paragraphs": wording.paragraphs,
+        "safe_link": wording.safe_link,
+        "flags": wording.open_flags,
+        "meaning": wording.code_meaning,
+        "reference_meaning": wording.reference_meaning,
+        "rank_range": wording.rank_range,
+        "joined": wording.joined,
         "row_key": payload.row_key,
+        "sortable": sortable,
         "dashes": dash_lengths,
+        "marker": marker_path,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
-        "with_interval": lambda document: with_interval(document.estimate()),
-        "per_second": lambda document: with_interval(document.estimate(), _whole),
+        "with_interval": with_interval,
+        "per_second": lambda estimate: with_interval(estimate, _whole),
     }
     environment.globals |= {
-        "words": words,
-        "cell": cell,
+        "words": wording,
+        "metrics": METRICS,
+        "ranked_by": RANKED_BY,
+        "figure_columns": SHOWN_FIGURES,
+        "figure_groups": [
+            (group, len(list(columns))) for group, columns in groupby(SHOWN_FIGURES, key=lambda column: column.group)
+        ],
         "cells": cells,
-        "cost_interval": words.cost_interval,
-        "table_facts": words.table_facts,
-        "scenario_title": words.scenario_title,
-        "palette": list(range(len(PALETTE))),
+        "table_facts": wording.table_facts,
+        "scenario_title": wording.scenario_title,
         "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
     }
     return environment
 
 
 def _whole(value: float | None) -> str:
-    """Tens of thousands, without decimals; small rates as they are."""
+    """Large rates without decimals, small ones as ratios."""
     return f"{value:,.0f}" if value is not None and 100 <= value < math.inf else ratio(value)
 
 
@@ -190,9 +197,8 @@ def _script() -> str:
 
 @cache
 def _style() -> str:
-    colours = zip(PALETTE, DARK_PALETTE, strict=True)
-    light = "".join(f"--c{place}:{colour};" for place, colour in enumerate(PALETTE))
-    both = "".join(f"--c{place}:light-dark({day},{night});" for place, (day, night) in enumerate(colours))
-    inks = "".join(f".c{place}{{--ink-of:var(--c{place})}}\n" for place in range(len(PALETTE)))
+    light = "".join(f"--c{place}:{day};" for place, (day, _) in enumerate(COLOURS))
+    both = "".join(f"--c{place}:light-dark({day},{night});" for place, (day, night) in enumerate(COLOURS))
+    inks = "".join(f".c{place}{{--ink-of:var(--c{place})}}\n" for place in range(len(COLOURS)))
     supported = f"@supports (color:light-dark(#000,#fff)){{:root{{{both}}}}}"
     return f"{_asset('site.css')}:root{{{light}}}\n{supported}\n{inks}"

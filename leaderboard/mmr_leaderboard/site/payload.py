@@ -1,4 +1,4 @@
-"""The data that a page's script works on, as JSON that may stand inside a `<script>` element."""
+"""The data for a page's script, as JSON that may stand inside a `<script>` element."""
 
 from __future__ import annotations
 
@@ -8,55 +8,71 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mmr_core.numerics.metrics import METRICS
+from mmr_core.render.plots.palette import Palette, Style, own_style
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, Point
-from mmr_leaderboard.publish.words import METRICS, cost_unit, shown
-from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, style
+from mmr_core.specs import UNIFORM
+from mmr_leaderboard.schema import Entry, Leaderboard, Point
+from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, marker_path
 from mmr_leaderboard.site.scopes import Bars, Row, Scope, bars, cells, frontier_on, packed, scopes
+from mmr_leaderboard.wording import cost_unit, shown
 
 _LINES = (ORACLE, CONSTANT)
-"""References that are drawn as lines; single models are points."""
+"""References drawn as lines; single models are points."""
 
 _ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&'\u2028\u2029"}
 
 
 def embedded(value: Any) -> Markup:
-    """JSON in which nothing can end the element that it stands in, or begin another one."""
+    """JSON that can neither end the element that contains it nor begin another one."""
     return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_ESCAPES))
 
 
 def row_key(row: Row) -> str:
-    """What a row is called in the page and in the data."""
+    """The name of a row in the page and in the data."""
     return f"entry/{row.slug}" if isinstance(row, Entry) else f"reference/{row.name}"
 
 
 def rows(board: Leaderboard) -> tuple[Row, ...]:
-    """All rows in the order in which the table shows them."""
+    """All rows, in the order of the table."""
     return (*board.entries, *references(board))
 
 
 def references(board: Leaderboard) -> tuple[Row, ...]:
     """Reference rows: bounds first, then single models from the best down."""
-    order = (ORACLE, ORACLE_UNAWARE, BEST_SINGLE, CONSTANT, "random")
+    order = (ORACLE, ORACLE_UNAWARE, BEST_SINGLE, CONSTANT, UNIFORM)
 
     def place(row: Row) -> tuple[int, float]:
         name = getattr(row, "name", "")
         known = order.index(name) if name in order else len(order) + name.startswith(MODEL_PREFIX)
-        nauc = row.metrics.nauc.value
+        nauc = row.metrics["nauc"].value
         return known, 0.0 if nauc is None or known <= len(order) else -nauc
 
     return tuple(sorted(board.references, key=place))
 
 
+def entry_styles(board: Leaderboard) -> dict[str, Style]:
+    """How each entry is drawn, by slug: as the plots of `mmr run` draw the router of its name.
+
+    Where several entries run one router, all but the first go by their slugs.
+    """
+    names: dict[str, str] = {}
+    for entry in board.entries:
+        name = entry.slug if entry.router is None else entry.router.name
+        names[entry.slug] = entry.slug if name in names.values() else name
+    styles = Palette.of(names.values()).styles
+    return {slug: styles.get(name) or own_style(name) for slug, name in names.items()}
+
+
 def plotted(board: Leaderboard, scope: Scope, entries: Sequence[Entry]) -> list[Series]:
     """The lines of a scope's plot: some entries, then oracle and constant policy."""
-    lineup = [entry.slug for entry in board.entries]
+    styles = entry_styles(board)
     lines = [
         Series(
             key=row_key(entry),
             title=shown(entry.display_name),
             figure=cells(entry, scope)["nauc"].text,
-            style=style(entry.slug, lineup),
+            style=styles[entry.slug],
             frontier=frontier_on(entry, scope),
             chosen=_chosen(entry) if scope.kind == "board" else None,
         )
@@ -87,7 +103,7 @@ def page_data(board: Leaderboard, entries: Sequence[Entry], *, table: bool) -> d
     """Everything that the script of a page needs.
 
     :param entries: whose frontiers are drawn.
-    :param table: whether the page has the big table, whose cells change with the scope.
+    :param table: whether the page has the large table, whose cells change with the scope.
     """
     unit = cost_unit(board)
     data: dict[str, Any] = {
@@ -136,7 +152,11 @@ def _plot(found: Axes, lines: Sequence[Series], scope: Scope) -> dict[str, Any]:
                 "figure": line.figure,
                 "style": None
                 if line.style is None
-                else {"colour": line.style.colour, "dash": dash_lengths(line.style.dash), "shape": line.style.shape},
+                else {
+                    "colour": line.style.colour,
+                    "dash": dash_lengths(line.style.dash),
+                    "shape": marker_path(line.style),
+                },
                 "line": [[_brief(cost), _brief(utility)] for cost, utility in line.frontier],
                 "chosen": line.chosen,
             }
@@ -150,11 +170,11 @@ def _bars(scale: Bars) -> dict[str, float | None]:
 
 
 def _chosen(entry: Entry) -> Point | None:
-    if entry.chosen is None or entry.chosen.cost.value is None or entry.chosen.utility.value is None:
+    if entry.chosen is None or entry.chosen["cost"].value is None or entry.chosen["utility"].value is None:
         return None
-    return entry.chosen.cost.value, entry.chosen.utility.value
+    return entry.chosen["cost"].value, entry.chosen["utility"].value
 
 
 def _brief(value: float) -> float:
-    """Seven significant digits: more than a screen can show."""
+    """Rounds to seven significant digits, more than a screen can show."""
     return float(f"{value:.7g}")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mmr_core.numerics.metrics import Frontier
-from mmr_core.render.axes import LONG, UtilityAxis
 from mmr_core.render.numbers import CostUnit, number
-from mmr_core.render.styles import DASHES, PALETTE, line_style
-from mmr_leaderboard.publish.schema import ModelFacts, Point
+from mmr_core.render.plots.axes import LONG, AxisScale
+from mmr_core.render.plots.palette import DASHES, MARKERS, Style
+from mmr_core.results import SingleModel
+from mmr_leaderboard.schema import Point
 
 Tick = tuple[float, str]
 
@@ -25,9 +26,6 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 18, 14, 52
 
 _ZERO_SHARE = 0.06
 """The share of a logarithmic axis on which it runs straight to a cost of 0, where there is one."""
-
-DARK_PALETTE = ("#4ba3dc", "#f0803c", "#2fc79b", "#e39bc5", "#f0b440", "#a5daf8", "#f2f2f2")
-"""The same hues as `PALETTE`, light enough for a dark page."""
 
 SHAPES = {
     "o": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0Z",
@@ -41,19 +39,10 @@ SHAPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Style:
-    """How a line is drawn: places in the palette and in the list of dashes, and the path of its marker."""
-
-    colour: int
-    dash: int
-    shape: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Series:
     """One line of a plot.
 
-    :param style: None for references, which have looks of their own.
+    :param style: places in the palette of all plots; None for references, which have looks of their own.
     :param chosen: the operating point chosen on validation, on the ranked column.
     """
 
@@ -98,10 +87,9 @@ class Axes:
         return (utility - self.bottom) / (self.top - self.bottom)
 
 
-def style(slug: str, lineup: Sequence[str]) -> Style:
-    """The look of an entry, as the engine's plots would draw it in this lineup."""
-    look = line_style(slug, lineup)
-    return Style(colour=PALETTE.index(look.colour), dash=DASHES.index(look.dashes), shape=SHAPES[look.marker])
+def marker_path(style: Style) -> str:
+    """The marker of a line as SVG takes it."""
+    return SHAPES[MARKERS[style.marker]]
 
 
 def dash_lengths(dash: int, width: float = 1.8) -> str:
@@ -111,7 +99,7 @@ def dash_lengths(dash: int, width: float = 1.8) -> str:
 
 
 def axes(
-    routers: Sequence[tuple[Point, ...]], oracle: tuple[Point, ...], models: Sequence[ModelFacts], unit: CostUnit
+    routers: Sequence[tuple[Point, ...]], oracle: tuple[Point, ...], models: Sequence[SingleModel], unit: CostUnit
 ) -> Axes | None:
     """The axes for these frontiers; None where there is nothing to draw."""
     lines = [line for line in routers if len(line) > 1]
@@ -122,10 +110,10 @@ def axes(
         return None
     costs = [cost for line in lines for cost, _ in line] + [model.cost for model in models if low <= model.cost <= high]
     smallest = min((cost for cost in costs if cost > 0), default=high)
-    utilities = UtilityAxis.choose(
-        [_frontier(line) for line in lines],
+    utilities = AxisScale.for_lines(
+        [_utilities(line) for line in lines],
         [model.utility for model in models],
-        _frontier(oracle) if len(oracle) > 1 else None,
+        [("oracle", _utilities(oracle))] if len(oracle) > 1 else [],
     )
     return Axes(
         low=low,
@@ -146,12 +134,12 @@ class Picture:
 
     axes: Axes
     series: tuple[tuple[Series, str, Point | None], ...]
-    models: tuple[tuple[ModelFacts, Point, bool], ...]
+    models: tuple[tuple[SingleModel, Point, bool], ...]
     cost_ticks: tuple[Tick, ...]
     utility_ticks: tuple[Tick, ...]
 
 
-def picture(series: Iterable[Series], models: Sequence[ModelFacts], found: Axes) -> Picture:
+def picture(series: Iterable[Series], models: Sequence[SingleModel], found: Axes) -> Picture:
     """The plot with its default cost axis."""
     ticks = found.log_ticks if found.logarithmic else found.linear_ticks
     drawn = []
@@ -171,9 +159,8 @@ def picture(series: Iterable[Series], models: Sequence[ModelFacts], found: Axes)
     )
 
 
-def _frontier(line: Sequence[Point]) -> Frontier:
-    array = np.asarray(line, dtype=np.float64)  # [m, 2]
-    return Frontier(cost=array[:, 0], utility=array[:, 1])
+def _utilities(line: Sequence[Point]) -> NDArray[np.float64]:
+    return np.asarray([utility for _, utility in line], dtype=np.float64)
 
 
 def _pixel(found: Axes, point: Point) -> Point:

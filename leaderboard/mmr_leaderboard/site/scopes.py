@@ -1,6 +1,6 @@
-"""What a reader can pick to see figures on: the ranked column, each dataset, each scenario; and the cells they show.
+"""The scopes that a reader can choose (the ranked column, each dataset, each scenario), and their cells.
 
-A cell is formatted here once, for the page and for the script that exchanges it, so that both say the same.
+A cell is formatted once, for the page and for the script that exchanges it, so that both agree.
 """
 
 from __future__ import annotations
@@ -8,27 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmr_core.results.schema import EstimateDocument, MetricsDocument
+from mmr_core.numerics.metrics import METRICS
+from mmr_core.render.numbers import NOTHING
+from mmr_core.render.table import TableCell, metric
+from mmr_core.results import Metrics, SingleModel
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT
-from mmr_leaderboard.publish.schema import Entry, Leaderboard, ModelFacts, Point, Reference
-from mmr_leaderboard.publish.words import (
-    METRICS,
-    figure,
-    figure_interval,
-    metric,
-    scenario_title,
-    scenarios,
-    shown,
-)
+from mmr_leaderboard.schema import Entry, Leaderboard, Point, Reference
+from mmr_leaderboard.wording import scenario_title, scenarios, shown
 
 Row = Entry | Reference
-
-_NO_FIGURE = "–"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A set of test instances with figures of its own.
+    """A set of test instances with its own figures.
 
     :param key: "board", "dataset/<name>" or "scenario/<name>".
     :param members: for a scenario, the keys of its datasets.
@@ -39,26 +32,8 @@ class Scope:
     title: str
     kind: Literal["board", "dataset", "scenario"]
     test: int
-    models: tuple[ModelFacts, ...]
+    models: tuple[SingleModel, ...]
     members: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One figure as it is shown, and as it is sorted.
-
-    :param value: null where there is none; infinity is larger than everything.
-    """
-
-    value: float | None
-    text: str
-    interval: str = ""
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def sortable(self) -> str:
-        return "" if self.value is None else repr(self.value).replace("inf", "Infinity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +48,12 @@ class Bars:
     mark: float | None
 
     def place(self, value: float) -> float:
-        """Where a value stands, 0 to 1; what lies beyond the scale stands at its end."""
+        """The position of a value, 0 to 1; clipped to the scale."""
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 def scopes(board: Leaderboard) -> list[Scope]:
-    """The ranked column first, then scenarios, then datasets; a column that is one dataset stands once."""
+    """The ranked column first, then scenarios, then datasets; a column of one dataset appears once."""
     table = board.table
     found = [
         Scope(
@@ -115,8 +90,8 @@ def scopes(board: Leaderboard) -> list[Scope]:
     return found
 
 
-def metrics_on(row: Row, scope: Scope) -> MetricsDocument | None:
-    """A row's metrics on a scope; None where it has none."""
+def metrics_on(row: Row, scope: Scope) -> Metrics | None:
+    """A row's metrics on a scope; None if it has none."""
     if scope.kind == "board":
         return row.metrics
     return (row.datasets if scope.kind == "dataset" else row.scenarios).get(scope.name)
@@ -129,30 +104,18 @@ def frontier_on(row: Row, scope: Scope) -> tuple[Point, ...]:
     return row.dataset_frontiers.get(scope.name, ()) if scope.kind == "dataset" else ()
 
 
-def cell(document: EstimateDocument, name: str = "") -> Cell:
-    """A figure with its interval."""
-    estimate = document.estimate()
-    return Cell(
-        value=estimate.value,
-        text=figure(document, name),
-        interval=figure_interval(document, name),
-        low=estimate.low,
-        high=estimate.high,
-    )
-
-
-def cells(row: Row, scope: Scope) -> dict[str, Cell]:
+def cells(row: Row, scope: Scope) -> dict[str, TableCell]:
     """A cell for each metric."""
     found = metrics_on(row, scope)
     if found is None:
-        return {name: Cell(value=None, text=_NO_FIGURE) for name in METRICS}
-    return {name: cell(metric(found, name), name) for name in METRICS}
+        return {name: TableCell(text=NOTHING, figure=True) for name in METRICS}
+    return {name: metric(name, found[name]) for name in METRICS}
 
 
 def bars(board: Leaderboard, scope: Scope) -> Bars:
-    """A scale that holds the intervals of all entries, of the constant policy and of the best single model.
+    """A scale for the intervals of all entries, the constant policy and the best single model.
 
-    Oracles and weak single models stand beyond its ends: they would squash what the reader came for.
+    Oracles and weak single models lie beyond its ends, because they would squash everything else.
     """
     rows: list[Row] = [*board.entries, *(row for row in board.references if row.name in (CONSTANT, BEST_SINGLE))]
     ends = [
@@ -167,10 +130,15 @@ def bars(board: Leaderboard, scope: Scope) -> Bars:
     return Bars(low=low, high=high if high > low else low + 1e-6, mark=mark)
 
 
-def packed(found: Cell) -> list[Any]:
+def packed(found: TableCell) -> list[Any]:
     """A cell for the script: value (null: none, "Infinity"), text, interval, low, high."""
     value: float | str | None = found.value
     if value == float("inf"):
         value = "Infinity"
     ends = [end if end is not None and abs(end) != float("inf") else None for end in (found.low, found.high)]
     return [value, found.text, found.interval, *ends]
+
+
+def sortable(found: TableCell) -> str:
+    """The value of a cell as the script sorts it; infinity is larger than everything, "" is none."""
+    return "" if found.value is None else repr(float(found.value)).replace("inf", "Infinity")

@@ -1,1 +1,1 @@
-"""A submission: its folder, its manifest, its decisions, and what is checked of them before anything runs."""
+"""A submission: its folder, its manifest, its decisions, and what is checked before anything runs."""

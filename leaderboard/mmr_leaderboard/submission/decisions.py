@@ -1,8 +1,8 @@
-"""Decisions from a file: read once, judged against the test instances and the pool, and made into a policy.
+"""Decisions from a file: read once, checked against the test instances and the pool, and turned into a policy.
 
 Two layouts: `instance_id, operating_point, model`, or `instance_id, operating_point` and one probability column per
-model of the pool. Whatever is wrong is told at once, with counts. Everything is vectorised: a million rows are
-judged in seconds.
+model of the pool. Everything that is wrong is reported at once, with counts. All steps are vectorised: a million rows
+are checked in seconds.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from numpy.typing import NDArray
 
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.findings import Finding, finding
+from mmr_leaderboard.submission.decision_file import DecisionFile, DecisionsRefused
+from mmr_leaderboard.submission.decision_rows import INSTANCE, MODEL, POINT, Rows, counted, read_rows
 from mmr_leaderboard.submission.folder import PARQUET
-from mmr_leaderboard.submission.grid import coverage
-from mmr_leaderboard.submission.opened import Opened, Refused
 from mmr_leaderboard.submission.parquet import open_parquet
 from mmr_leaderboard.submission.pins import Expected
-from mmr_leaderboard.submission.rows import INSTANCE, MODEL, POINT, Rows, counted, read_rows
 from mmr_leaderboard.submission.zipped_csv import open_csv_gz
 
 POINTS = 256
-"""Operating points that a curve may have."""
+"""The most operating points that a curve may have."""
 
 ROWS_ALWAYS = 1_000_000
 ROWS_NEVER = 20_000_000
@@ -38,9 +37,9 @@ ROWS_NEVER = 20_000_000
 class DecidedPoints:
     """Valid decisions: one for each of n test instances at each of m operating points.
 
-    :param points: m names; by their number where all are numbers, else by their text.
-    :param choice: int16 [m, n] indices into the pool; None where probabilities are given.
-    :param probabilities: float32 or float64 [m, n, K], as they were given; None where models are named.
+    :param points: m names, sorted by number if all are numbers, else by text.
+    :param choice: int16 [m, n] indices into the pool; None if probabilities are given.
+    :param probabilities: float32 or float64 [m, n, K], as given; None if models are named.
     :param models: K, the size of the pool.
     """
 
@@ -50,7 +49,7 @@ class DecidedPoints:
     models: int
 
     def policy(self) -> Decided:
-        """The same as the policies of routers are; trade-off weights are only the numbers of the points, 0 to m - 1."""
+        """The decisions as a policy like a router's; the weights are just the numbers of the points, 0 to m - 1."""
         if self.choice is not None:
             rows = tuple(np.eye(self.models)[one] for one in self.choice)
         else:
@@ -59,8 +58,11 @@ class DecidedPoints:
         return Decided(np.arange(len(rows), dtype=np.float64), rows)
 
     def content(self) -> str:
-        """A digest of what is decided, whatever the file format, the order of rows, the layout where probabilities are
-        all 0 or 1, and the names, order and repetition of points; probabilities count to six digits."""
+        """A digest of the decisions themselves.
+
+        It does not depend on the file format, the order of rows, the layout if probabilities are all 0 or 1, or the
+        names, order and repetition of points; probabilities count to six digits.
+        """
         if self.choice is not None:
             points = [one.astype("<i2").tobytes() for one in self.choice]
         else:
@@ -83,41 +85,41 @@ def read_decisions(name: str, content: bytes, expected: Expected) -> tuple[Decid
         if usable is None:
             return None, findings
         rows, noticed = read_rows(name, opened, usable, expected)
-    except Refused as refused:
+    except DecisionsRefused as refused:
         return None, [refused.found]
     findings += noticed + _points(name, rows) + _coverage(name, rows, expected)
     return (None, findings) if findings else (_in_order(rows, expected), [])
 
 
 def rows_allowed(instances: int) -> int:
-    """How many rows are read for so many test instances: more than can be right, so that one is told what is wrong."""
+    """How many rows are read for n test instances: more than can be right, so that the excess can be reported."""
     return min(ROWS_NEVER, max(ROWS_ALWAYS, 2 * POINTS * instances))
 
 
-def _columns(name: str, opened: Opened, expected: Expected) -> list[Finding]:
+def _columns(name: str, opened: DecisionFile, expected: Expected) -> list[Finding]:
     """What is wrong with the columns."""
     columns = opened.columns
     findings = []
     twice = [column for column, times in Counter(columns).items() if times > 1]
     if twice:
-        findings.append(finding("extra-column", name, "columns are there more than once", twice))
+        findings.append(finding("extra-column", name, "columns occur more than once", twice))
     known = {INSTANCE, POINT, MODEL, *expected.pool}
     extra = [column for column in dict.fromkeys(columns) if column not in known]
     probabilities = [column for column in expected.pool if column in columns and column != MODEL]
     if MODEL in columns:
         extra += probabilities
     if extra:
-        findings.append(finding("extra-column", name, f"{len(extra)} columns are not of decisions", extra))
+        findings.append(finding("extra-column", name, f"{len(extra)} columns do not belong in decisions", extra))
     missing = [column for column in (INSTANCE, POINT) if column not in columns]
     if MODEL not in columns:
         missing += [model for model in expected.pool if model not in columns] if probabilities else [MODEL]
     if missing:
-        findings.append(finding("missing-column", name, f"{len(missing)} columns are not there", missing))
+        findings.append(finding("missing-column", name, f"{len(missing)} columns are missing", missing))
     return findings
 
 
-def _usable(opened: Opened, expected: Expected) -> tuple[str, ...] | None:
-    """The columns that say what is decided: `model`, or the pool's; None where rows make no sense without others."""
+def _usable(opened: DecisionFile, expected: Expected) -> tuple[str, ...] | None:
+    """The columns that hold the decisions: `model`, or the pool's; None if required columns are missing."""
     columns = opened.columns
     if len(set(columns)) < len(columns) or not {INSTANCE, POINT} <= set(columns):
         return None
@@ -152,13 +154,13 @@ def _coverage(name: str, rows: Rows, expected: Expected) -> list[Finding]:
         told = f"{covered.missing:,} of {len(rows.points):,} x {n:,} decisions are missing"
         findings.append(counted("missing-instance", name, told, shown(covered.first_missing), covered.missing))
     if covered.repeated:
-        told = f"{covered.repeated:,} decisions are about an instance that was decided before at that point"
+        told = f"{covered.repeated:,} decisions repeat an instance at the same operating point"
         findings.append(counted("two-decisions", name, told, shown(covered.first_repeated), covered.repeated))
     return findings
 
 
 def _in_order(rows: Rows, expected: Expected) -> DecidedPoints:
-    """Decisions of which each is there once, put in the order of the test instances."""
+    """Complete decisions without repetition, in the order of the test instances."""
     m, n, pool = len(rows.points), len(expected.test_ids), len(expected.pool)
     order = sorted(range(m), key=_sort_key(rows.points))
     place = np.empty(m, dtype=np.int64)
@@ -176,7 +178,7 @@ def _in_order(rows: Rows, expected: Expected) -> DecidedPoints:
 
 
 def _sort_key(points: Sequence[str]) -> Callable[[int], tuple[float, str]]:
-    """Points by their number where all are finite numbers, else by their text."""
+    """Sorts points by number if all are finite numbers, else by text."""
     try:
         values = [float(point) for point in points]
     except ValueError:
@@ -186,9 +188,53 @@ def _sort_key(points: Sequence[str]) -> Callable[[int], tuple[float, str]]:
 
 
 def _content(probabilities: NDArray[Any]) -> bytes:
-    """One point's probabilities [n, K]; the index of the model where each row has all on one."""
+    """Bytes for one point's probabilities [n, K]; model indices if each row has all its weight on one model."""
     if ((probabilities == 0) | (probabilities == 1)).all():
         kept = probabilities.argmax(axis=1).astype("<i2")
     else:
         kept = np.rint(probabilities.astype(np.float64) * 1e6).astype("<i4")
     return bytes(kept.tobytes())
+
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coverage:
+    """How often the cells of a grid are taken.
+
+    :param missing: how many cells are not taken at all.
+    :param first_missing: the first of them, ascending.
+    :param repeated: how many takings repeat an earlier one.
+    :param first_repeated: the first cells that are taken more than once, ascending.
+    """
+
+    missing: int
+    first_missing: Integers
+    repeated: int
+    first_repeated: Integers
+
+    @property
+    def exact(self) -> bool:
+        """Whether each cell is taken once."""
+        return self.missing == 0 and self.repeated == 0
+
+
+def coverage(taken: Integers, size: int, examples: int = 10) -> Coverage:
+    """How the cells 0 to `size` - 1 are taken.
+
+    :param taken: [r] the cell that each row takes, in any order.
+    """
+    ordered = np.sort(taken)
+    again = ordered[1:] == ordered[:-1]
+    distinct = ordered[np.concatenate(([True], ~again))] if len(ordered) else ordered  # [d]
+    # Before the d-th cell that is taken, distinct[d] - d cells are not: this never falls, so it can be searched.
+    gaps = distinct - np.arange(len(distinct))
+    missing = size - len(distinct)
+    ranks = np.arange(min(missing, examples))
+    return Coverage(
+        missing=missing,
+        first_missing=ranks + np.searchsorted(gaps, ranks, side="right"),
+        repeated=int(again.sum()),
+        first_repeated=np.unique(ordered[1:][again])[:examples],
+    )

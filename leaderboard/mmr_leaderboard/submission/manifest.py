@@ -1,38 +1,65 @@
-"""`submission.toml`: what a submitter states, as a pydantic model. `folder` finds the file, `validation` judges it."""
+"""`submission.toml`: what a submitter states, as a pydantic model, and how its bytes are read.
+
+`folder` finds the file; `statements` judges what it says.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import re
+import tomllib
 import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mmr_core.plugins import HOME
+from mmr_leaderboard.findings import Finding, finding
 
+MANIFEST = "submission.toml"
 SCHEMA_VERSION = 1
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+SHOWN = 20
+"""How many wrong fields are reported at once."""
+
+DEEPEST = 32
+"""How deep tables and arrays may be nested."""
+
+_CHAIN = re.compile(r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){200}""")
+"""A key of hundreds of parts: it has no use, and reading it takes time quadratic in their number."""
 
 Kind = Literal["plugin", "decisions"]
 Track = Literal["multimodal", "text", "image"]
 
 
 def _seen_as_written(text: str) -> str:
-    """Text without what a terminal obeys or what turns the order of letters around.
+    """Refuses text with control characters, or with characters that change the writing direction.
 
     :raises ValueError: if there is such a character.
     """
     for letter in text:
         unseen = unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
         if (unseen and letter not in "\n\t") or unicodedata.bidirectional(letter) in _REORDERING:
-            raise ValueError(f"the character U+{ord(letter):04X} has no place here")
+            raise ValueError(f"the character U+{ord(letter):04X} is not allowed here")
     return text
 
 
 def _on_one_line(text: str) -> str:
-    """As above, on one line."""
+    """The same, for text on one line."""
     if "\n" in text or "\t" in text:
         raise ValueError("it should be one line, without tabs")
     return _seen_as_written(text)
@@ -124,7 +151,7 @@ class Manifest(_Part):
     @field_validator("schema_version", mode="before")
     @classmethod
     def _is_a_number(cls, given: object) -> object:
-        """Python takes `true` and `1.0` for 1."""
+        """Refuses `true` and `1.0`, which Python takes for 1."""
         if type(given) is not int:
             raise ValueError(f"it should be {SCHEMA_VERSION}")
         return given
@@ -138,5 +165,70 @@ class Manifest(_Part):
         return self
 
     def parameters(self) -> dict[str, Any]:
-        """What the router is made with besides its seed."""
+        """The router's parameters, without its seed."""
         return {} if self.router is None else dict(self.router.params)
+
+
+def read_manifest(content: bytes) -> tuple[Manifest | None, list[Finding]]:
+    """The manifest, or what is wrong with it; one of the two is empty.
+
+    Types are strict: `"5"` is not a number, and `"yes"` is not a truth value.
+    """
+    try:
+        text = content.decode("utf-8").replace("\r\n", "\n")
+        if _CHAIN.search(text):
+            return None, [_bad("", "it is nested too deeply")]
+        stated = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return None, [_bad(f"line {line}", "it is not UTF-8")]
+    except RecursionError:
+        return None, [_bad("", "it is nested too deeply")]
+    except ValueError as error:  # tomllib's own error, and an integer of thousands of digits
+        return None, [_bad("", f"it is not TOML: {error}")]
+    beyond = list(_beyond_json(stated))
+    if beyond:
+        return None, _some([_bad(_path(path), fault) for path, fault in beyond])
+    try:
+        return Manifest.model_validate_json(json.dumps(stated, allow_nan=False), strict=True), []
+    except ValidationError as error:
+        return None, _some([_wrong(dict(one)) for one in error.errors(include_url=False)])
+
+
+def _bad(place: str, fault: str) -> Finding:
+    return finding("bad-manifest", f"{MANIFEST}, {place}" if place else MANIFEST, fault)
+
+
+def _wrong(error: Mapping[str, Any]) -> Finding:
+    given = error.get("input")
+    told = isinstance(given, str | int | float) and error.get("type") not in ("missing", "extra_forbidden")
+    shown = f", not {json.dumps(given)[:80]}" if told else ""
+    return _bad(_path(error["loc"]), f"{str(error['msg']).removeprefix('Value error, ')}{shown}")
+
+
+def _some(findings: Sequence[Finding]) -> list[Finding]:
+    more = len(findings) - SHOWN
+    return [*findings[:SHOWN], *([_bad("", f"{more} more fields are wrong")] if more > 0 else [])]
+
+
+def _path(parts: Sequence[str | int]) -> str:
+    """`router.dependencies[1].hashes` for what is nested."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def _beyond_json(stated: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Values that TOML has and a published JSON document has not."""
+    left: list[tuple[tuple[str | int, ...], Any]] = [((), stated)]
+    while left:
+        path, value = left.pop()
+        if len(path) > DEEPEST:
+            yield path[:3], "it is nested too deeply"
+            return
+        if isinstance(value, Mapping):
+            left += [((*path, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            left += [((*path, i), inner) for i, inner in enumerate(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield path, f"it is {value}, and numbers must be finite"
+        elif not isinstance(value, str | int | float):
+            yield path, f"it is a {type(value).__name__}; write it as a string"

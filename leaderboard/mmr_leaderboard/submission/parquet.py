@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.submission.opened import (
+from mmr_leaderboard.submission.decision_file import (
     PORTION_ROWS,
     UNPACKED,
-    Opened,
-    Refused,
+    DecisionFile,
+    DecisionsRefused,
     bomb,
     in_portions,
     reading,
@@ -29,21 +29,21 @@ ROW_GROUPS = 10_000
 NUMBERS = ("FLOAT", "DOUBLE", "INT32", "INT64", "BOOLEAN")
 TEXT = "BYTE_ARRAY"
 PYTHON_TYPE = b"arrow.py_extension_type"
-"""An Arrow type that is stored as a pickle."""
+"""Marks an Arrow type that is stored as a pickle."""
 
 
-def open_parquet(name: str, content: bytes, most_rows: int) -> Opened:
+def open_parquet(name: str, content: bytes, most_rows: int) -> DecisionFile:
     """Opens Parquet and judges it by its footer alone.
 
-    :param most_rows: of a file that declares more, nothing is read.
-    :raises Refused: if it is no Parquet, is nested or encrypted, or declares more than it may.
+    :param most_rows: a file that declares more is not read.
+    :raises DecisionsRefused: if it is not Parquet, is nested or encrypted, or declares more than allowed.
     """
     if ENCRYPTED in (content[:4], content[-4:]):
         raise unreadable(name, "it is encrypted")
     if content[:4] != MAGIC:
-        raise unreadable(name, f"it is no Parquet file{what_it_is(content)}")
+        raise unreadable(name, f"it is not a Parquet file{what_it_is(content)}")
     if len(content) < 12 or content[-4:] != MAGIC:
-        raise unreadable(name, "it does not end as a Parquet file does; it may have been cut off")
+        raise unreadable(name, "it does not end like a Parquet file; it may be truncated")
     if int.from_bytes(content[-8:-4], "little") > FOOTER:
         raise unreadable(name, f"its footer is larger than {FOOTER:,} bytes")
     with reading(name):
@@ -60,13 +60,13 @@ def open_parquet(name: str, content: bytes, most_rows: int) -> Opened:
         raise unreadable(name, "columns are neither text nor integers nor floats", odd)
 
     def portions(text: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.Table]:
-        # As dictionaries: a long word that is stored once and meant a million times is held once.
+        # As dictionaries, so that a long word stored once and used a million times is held once.
         packed = [column for column, kind in kinds if column in text and kind == TEXT]
         with reading(name):
             batches = _file(content, packed).iter_batches(batch_size=PORTION_ROWS, columns=[*text, *numbers])
             yield from in_portions(name, batches, most_rows)
 
-    return Opened(
+    return DecisionFile(
         columns=tuple(column for column, _ in kinds),
         numbers=frozenset(column for column, kind in kinds if kind != TEXT),
         portions=portions,
@@ -95,19 +95,19 @@ def _demand_no_pickle(name: str, notes: Mapping[bytes, bytes]) -> None:
     except Base64Error:
         raise unreadable(name, "its Arrow schema is damaged") from None
     if PYTHON_TYPE in schema:
-        raise Refused(finding("pickle", name, "a column has a type that is stored as a pickle"))
+        raise DecisionsRefused(finding("pickle", name, "a column has a type that is stored as a pickle"))
 
 
 def _demand_bounds(name: str, metadata: Any, most_rows: int) -> None:
     groups = int(metadata.num_row_groups)
     if groups > ROW_GROUPS:
-        raise unreadable(name, f"it has {groups:,} row groups where {ROW_GROUPS:,} are read at most")
+        raise unreadable(name, f"it has {groups:,} row groups, and at most {ROW_GROUPS:,} are read")
     parts = [metadata.row_group(i) for i in range(groups)]
     rows = max(int(metadata.num_rows), sum(int(part.num_rows) for part in parts))
     if rows > most_rows:
-        raise bomb(name, f"it declares {rows:,} rows where {most_rows:,} are read at most; none was read")
+        raise bomb(name, f"it declares {rows:,} rows, and at most {most_rows:,} are read; none was read")
     if min([int(metadata.num_rows), *(int(part.num_rows) for part in parts)]) < 0:
-        raise unreadable(name, "it declares less than no rows")
+        raise unreadable(name, "it declares a negative number of rows")
     unpacked = sum(int(part.total_byte_size) for part in parts)
     if unpacked > UNPACKED:
-        raise bomb(name, f"it unpacks to {unpacked:,} bytes where {UNPACKED:,} are allowed; nothing was read")
+        raise bomb(name, f"it unpacks to {unpacked:,} bytes, and {UNPACKED:,} are allowed; nothing was read")

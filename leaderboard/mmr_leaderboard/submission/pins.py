@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mmr_core.errors import DataError
 from mmr_core.runner.prepare import Prepared, select
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import DatasetSpec
+from mmr_core.specs import UNIFORM, DatasetSpec
 from mmr_core.splits import split_digest, train_mask
 from mmr_leaderboard.submission.manifest import Pins
 
@@ -22,17 +22,14 @@ if TYPE_CHECKING:
 
     from mmr_core.outcomes import OutcomeTable
 
-UNIFORM = "random"
-"""The built-in router that stands among the references."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What a submission has to fit.
+    """What a submission must fit.
 
-    :param pins: digests of the outcome table, of the split of the column that is ranked on, and of the model pool.
+    :param pins: digests of the outcome table, of the split of the ranked column, and of the model pool.
     :param test_ids: the column's complete test instances, in canonical order: `instance_id`, or `dataset/instance_id`
-        where two datasets have an instance of that id.
+        if two datasets have an instance with that id.
     :param pool: names of the candidate models, in the order of the table's columns.
     :param references: names that no router may have.
     :raises DataError: if two test instances cannot be told apart.
@@ -50,9 +47,9 @@ class Expected:
 
 
 def expected_of(prepared: Prepared, table: OutcomeTable) -> Expected:
-    """What submissions to a board have to fit.
+    """What submissions to a board must fit.
 
-    :param table: the whole table, of which `prepared` is the column that is ranked on.
+    :param table: the whole table, of which `prepared` is the ranked column.
     """
     return _expected(table, prepared.table, prepared.test, prepared.split_digest)
 

@@ -1,7 +1,7 @@
 """Writes the beginning of a submission: a folder whose submission.toml is valid, with the pins of the day.
 
-Each field has a comment that says what it is for. What a submitter has to replace is text that is valid, so that
-`mmr leaderboard validate` has nothing to say but what is really missing.
+Each field has a comment that says what it is for. What a submitter must replace is valid text, so that `mmr leaderboard
+validate` reports only what is really missing.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pathlib import Path
 from mmr_core.errors import DataError, UsageError
 from mmr_core.plugins import HOME
 from mmr_leaderboard.findings import printable
-from mmr_leaderboard.submission.folder import CSV_GZ, LIMITS, MANIFEST, NAME, WHEEL_COUNT, WHEELS
-from mmr_leaderboard.submission.manifest import REQUIREMENT, SCHEMA_VERSION, SLUG, Kind, Pins, Requirement
+from mmr_leaderboard.submission.decision_rows import INSTANCE, MODEL, POINT
+from mmr_leaderboard.submission.folder import CSV_GZ, LIMITS, NAME, WHEEL_COUNT, WHEELS
+from mmr_leaderboard.submission.manifest import MANIFEST, REQUIREMENT, SCHEMA_VERSION, SLUG, Kind, Pins, Requirement
 from mmr_leaderboard.submission.pins import Expected
-from mmr_leaderboard.submission.rows import INSTANCE, MODEL, POINT
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wheel:
-    """A wheel that goes into the submission."""
+class PackedWheel:
+    """A wheel to put into the submission."""
 
     name: str
     content: bytes
@@ -65,11 +65,11 @@ def write_skeleton(
     :param wheels: files that are copied to wheels/, with their hashes in the manifest.
     :param template: for kind "decisions": decisions.csv.gz with every test instance and no model yet.
     :return: the files that were written.
-    :raises UsageError: if the slug is none, is taken, or options do not go together.
-    :raises DataError: if a wheel cannot be read, or its name is no wheel's.
+    :raises UsageError: if the slug is invalid or taken, or options exclude each other.
+    :raises DataError: if a wheel cannot be read, or is not named like a wheel.
     """
     if not SLUG.fullmatch(slug):
-        raise UsageError(f"{slug!r} is no slug", fix="use 2 to 63 lower-case letters, digits and '-'")
+        raise UsageError(f"{slug!r} is not a slug", fix="use 2 to 63 lower-case letters, digits and '-'")
     if kind == "decisions" and (router or requirement or wheels):
         raise UsageError("a submission of decisions has no router", fix="leave out --router, --requirement and --wheel")
     if kind == "plugin" and template:
@@ -86,9 +86,9 @@ def write_skeleton(
 
 
 def _written(submissions: Path, slug: str, files: Mapping[str, bytes]) -> list[Path]:
-    """Puts the files into a new folder beside its place, and moves it there when it is complete."""
+    """Puts the files into a new folder beside the target, and moves it there when it is complete."""
     target = submissions / slug
-    taken = UsageError("it is there already", where=str(target), fix="choose another slug, or change its files")
+    taken = UsageError("it already exists", where=str(target), fix="choose another slug, or change its files")
     if os.path.lexists(target):
         raise taken
     submissions.mkdir(parents=True, exist_ok=True)
@@ -109,24 +109,24 @@ def _written(submissions: Path, slug: str, files: Mapping[str, bytes]) -> list[P
     return [target / name for name in sorted(files)]
 
 
-def _wheels(paths: Sequence[Path]) -> list[Wheel]:
+def _wheels(paths: Sequence[Path]) -> list[PackedWheel]:
     if len(paths) > WHEEL_COUNT:
-        raise UsageError(f"{len(paths)} wheels where {WHEEL_COUNT} are allowed", where="--wheel")
+        raise UsageError(f"{len(paths)} wheels, and {WHEEL_COUNT} are allowed", where="--wheel")
     wheels = []
     for path in paths:
         if not (NAME.fullmatch(path.name) and path.suffix == ".whl" and path.name.count("-") in (4, 5)):
-            raise DataError("is not named as a wheel is", where=printable(str(path)), fix="give a .whl file")
+            raise DataError("is not named like a wheel", where=printable(str(path)), fix="give a .whl file")
         try:
-            wheel = Wheel(name=path.name, content=path.read_bytes())
+            wheel = PackedWheel(name=path.name, content=path.read_bytes())
         except OSError as error:
             where = f"--wheel {printable(str(path))}"
             raise DataError(f"cannot be read: {error.strerror or error}", where=where, fix="name a wheel") from error
         if not REQUIREMENT.fullmatch(wheel.requirement):
-            raise DataError("says no name and version", where=printable(str(path)), fix="build it again")
+            raise DataError("does not state a name and version", where=printable(str(path)), fix="build it again")
         wheels.append(wheel)
     total, limit = sum(len(wheel.content) for wheel in wheels), LIMITS[f"{WHEELS}/*.whl"]
     if total > limit:
-        raise UsageError(f"the wheels have {total:,} bytes where {limit:,} are allowed", where="--wheel")
+        raise UsageError(f"the wheels have {total:,} bytes, and {limit:,} are allowed", where="--wheel")
     return wheels
 
 
@@ -173,7 +173,7 @@ notes = ""
 """
 
 
-def _router_part(slug: str, name: str | None, requirement: str | None, wheels: Sequence[Wheel]) -> str:
+def _router_part(slug: str, name: str | None, requirement: str | None, wheels: Sequence[PackedWheel]) -> str:
     if not (name or requirement or wheels):
         return _example_part()
     pinned = requirement or (wheels[0].requirement if wheels else f"mmr-router-{slug.strip('-')}==0.1.0")
@@ -254,7 +254,7 @@ def _template(expected: Expected) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string: JSON's, but for one character that JSON leaves as it is."""
+    """A TOML string: JSON's, except for one character that JSON does not escape."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mmr_leaderboard.findings import finding
-from mmr_leaderboard.submission.opened import (
+from mmr_leaderboard.submission.decision_file import (
     UNPACKED,
+    DecisionFile,
+    DecisionsRefused,
     NotNumbers,
-    Opened,
-    Refused,
     bomb,
     in_portions,
     reading,
     unreadable,
     what_it_is,
 )
-from mmr_leaderboard.submission.pickles import looks_pickled
+from mmr_leaderboard.submission.folder import looks_pickled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,17 +32,17 @@ BLOCK = 4 << 20
 FED = 128 << 10
 HEADER = 64 << 10
 MEMBERS = 10_000
-"""How many gzip files may stand one behind another; block-wise writers make one for every 64 KiB."""
+"""How many gzip members may follow each other; block-wise writers make one for every 64 KiB."""
 
 
-def open_csv_gz(name: str, content: bytes, most_rows: int) -> Opened:
+def open_csv_gz(name: str, content: bytes, most_rows: int) -> DecisionFile:
     """Opens gzipped CSV in UTF-8, with or without a byte order mark, lines ended in any of the three ways.
 
     :param most_rows: reading stops there.
-    :raises Refused: if it is no gzip, or has no header.
+    :raises DecisionsRefused: if it is not gzip, or has no header.
     """
     if content[: len(MAGIC)] != MAGIC:
-        raise unreadable(name, f"it is no gzip file{what_it_is(content)}")
+        raise unreadable(name, f"it is not a gzip file{what_it_is(content)}")
     columns, length = _header(name, Unzipped(name, content))
 
     def portions(text: Sequence[str], numbers: Sequence[str]) -> Iterator[pa.Table]:
@@ -73,16 +73,16 @@ def open_csv_gz(name: str, content: bytes, most_rows: int) -> Opened:
                     raise NotNumbers(finding("bad-probability", name, str(error))) from None
                 raise
 
-    return Opened(columns=tuple(columns), numbers=None, portions=portions)
+    return DecisionFile(columns=tuple(columns), numbers=None, portions=portions)
 
 
 def _header(name: str, source: Unzipped) -> tuple[list[str], int]:
-    """The names of the columns, and how many bytes the first line has with its end."""
+    """The names of the columns, and the length of the first line in bytes, with its line end."""
     start = b""
     while len(start) < HEADER and not source.at_end():
         start += source.read(HEADER - len(start))
     if looks_pickled(start):
-        raise Refused(finding("pickle", name, "what is zipped begins as a pickle does"))
+        raise DecisionsRefused(finding("pickle", name, "the unpacked content starts like a pickle"))
     found = re.match(rb"([^\r\n]*)(\r\n|\n|\r|\Z)", start)
     line = b"" if found is None else found.group(1)
     if found is None or len(found.group()) == HEADER:
@@ -99,15 +99,15 @@ def _header(name: str, source: Unzipped) -> tuple[list[str], int]:
 
 
 class Unzipped(io.RawIOBase):
-    """What is zipped, as a stream, from one gzip file or several in a row, up to a bound.
+    """The unpacked content of one gzip file or several in a row, as a stream, up to a bound.
 
-    :param most: bytes that it may unpack to.
-    :raises Refused: on reading, if it is damaged, ends in the middle, goes on behind its end or unpacks to too much.
+    :param most: the most bytes that it may unpack to.
+    :raises DecisionsRefused: on reading, if it is damaged, truncated, continues behind its end, or unpacks to too much.
     """
 
     def __init__(self, name: str, content: bytes, most: int = UNPACKED) -> None:
         super().__init__()
-        self.refused: Refused | None = None
+        self.refused: DecisionsRefused | None = None
         self._name, self._most, self._unpacked, self._members = name, most, 0, 1
         self._left = memoryview(content)
         self._member = zlib.decompressobj(wbits=31)
@@ -125,12 +125,12 @@ class Unzipped(io.RawIOBase):
         return given
 
     def at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Whether everything has been read."""
         self._prepare()
         return not self._ready
 
     def skip(self, size: int) -> None:
-        """Passes over bytes that were seen before."""
+        """Skips bytes that were read before."""
         while size > 0:
             size -= len(self.read(size))
 
@@ -139,7 +139,7 @@ class Unzipped(io.RawIOBase):
             return
         try:
             self._ready = self._unpack()
-        except Refused as refused:
+        except DecisionsRefused as refused:
             self.refused = refused
             raise
 
@@ -159,10 +159,10 @@ class Unzipped(io.RawIOBase):
             if unpacked:
                 return unpacked
             if not packed and not self._member.eof:
-                raise unreadable(self._name, "the gzip data end in the middle")
+                raise unreadable(self._name, "the gzip data are truncated")
 
     def _next_member(self) -> bool:
-        """Goes to the next gzip file in the row; false if there is none."""
+        """Goes to the next gzip member; false if there is none."""
         rest = self._member.unused_data
         if len(rest) < len(MAGIC):
             rest += self._feed()

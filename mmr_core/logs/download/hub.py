@@ -6,15 +6,59 @@ and proxies count as they do everywhere. What a hub states is not trusted: a pat
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmr_core.errors import DataError, MissingExtraError, MMRError, UsageError
-from mmr_core.logs.download.checksums import RemoteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """A file of a published table, as the hub states it.
+
+    :param path: relative, with "/" between folders; checked to stay inside its folder.
+    :param size: in bytes.
+    :param kind: "sha256", or "git-sha1", which is the SHA-1 of "blob <size>\\\\0" and the content.
+    :param checksum: hexadecimal.
+    """
+
+    path: str
+    size: int
+    kind: Literal["sha256", "git-sha1"]
+    checksum: str
+
+
+def checksum_of(file: Path, wanted: RemoteFile, *, step: Callable[[int], None] = lambda n: None) -> str:
+    """The checksum of a local file, of the kind that the hub states for it.
+
+    :param step: called with the number of bytes read each time.
+    """
+    state = hashlib.sha256() if wanted.kind == "sha256" else hashlib.sha1(usedforsecurity=False)
+    if wanted.kind == "git-sha1":
+        state.update(f"blob {file.stat().st_size}\0".encode())
+    with open(file, "rb") as content:
+        while block := content.read(BLOCK):
+            state.update(block)
+            step(len(block))
+    return state.hexdigest()
+
+
+def is_whole(file: Path, wanted: RemoteFile) -> bool:
+    """Whether a local file is there with the size and the checksum that the hub states."""
+    return file.is_file() and file.stat().st_size == wanted.size and checksum_of(file, wanted) == wanted.checksum
+
 
 ANSWER_WITHIN_S = 20.0
 TOKEN_FIX = "set HF_TOKEN to a token that may read it, and accept its terms on its page"
@@ -56,7 +100,7 @@ def ask_hub(repository: str, revision: str, *, endpoint: str | None = None) -> S
         )
     commit = str(stated.sha or "")
     if not _COMMIT.fullmatch(commit):
-        raise DataError(f"the hub states no commit but {commit!r}", where=repository)
+        raise DataError(f"expected a commit from the hub, got {commit!r}", where=repository)
     files = tuple(_remote_file(sibling, repository) for sibling in stated.siblings or ())
     _demand_distinct(files, repository)
     return Snapshot(repository=repository, commit=commit, files=files)
@@ -82,7 +126,7 @@ def hub_errors(repository: str, revision: str) -> Iterator[None]:
     except MMRError:
         raise
     except errors.GatedRepoError as error:
-        raise UsageError("may not be read without its makers' leave", where=repository, fix=TOKEN_FIX) from error
+        raise UsageError("may not be read without its authors' permission", where=repository, fix=TOKEN_FIX) from error
     except errors.RepositoryNotFoundError as error:
         raise UsageError(
             "there is no such dataset on the hub, or it is not public", where=repository, fix=TOKEN_FIX
@@ -92,10 +136,10 @@ def hub_errors(repository: str, revision: str) -> Iterator[None]:
             f"has no revision {revision!r}", where=repository, fix="name a commit, a branch or a tag with --revision"
         ) from error
     except errors.OfflineModeIsEnabled as error:
-        raise UsageError("the hub is not to be asked", where="HF_HUB_OFFLINE", fix="unset it to download") from error
+        raise UsageError("the hub must not be contacted", where="HF_HUB_OFFLINE", fix="unset it to download") from error
     except Exception as error:
         raise MMRError(
-            f"the hub does not answer as it should ({reason_of(error)})",
+            f"the hub gave no usable answer ({reason_of(error)})",
             where=repository,
             fix="check the network, proxies and HF_ENDPOINT, and try again: what is there already stays",
         ) from error
@@ -147,7 +191,7 @@ def _demand_safe(path: str, repository: str) -> None:
         raise DataError(
             f"the hub states a file {path!r}, which may not be written",
             where=repository,
-            fix="nothing was fetched; tell who publishes it",
+            fix="nothing was fetched; tell its publisher",
         )
 
 

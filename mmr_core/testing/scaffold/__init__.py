@@ -1,11 +1,7 @@
-"""New plugins from packaged templates: `mmr plugins new` writes a complete distribution of one kind.
-
-The templates lie in the folder beside this module: `common` for every kind, and one folder per kind.
-"""
+"""New plugins from packaged templates: `mmr plugins new` writes a complete distribution of one kind."""
 
 from __future__ import annotations
 
-from mmr_core.testing.scaffold.naming import SCAFFOLDED, Names, names_for
-from mmr_core.testing.scaffold.writing import render, write
+from mmr_core.testing.scaffold.generate import SCAFFOLDED, PluginNames, names_for, render, write
 
-__all__ = ["SCAFFOLDED", "Names", "names_for", "render", "write"]
+__all__ = ["SCAFFOLDED", "PluginNames", "names_for", "render", "write"]

@@ -24,7 +24,7 @@ import PIL
 
 from mmr_core.errors import UsageError
 from mmr_plugins.encoders import lite_image, lite_text
-from mmr_plugins.encoders.lite_scale import SHARED
+from mmr_plugins.encoders.lite_text import SHARED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

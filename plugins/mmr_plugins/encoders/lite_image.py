@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mmr_core.errors import FeatureError
-from mmr_plugins.encoders.lite_scale import SHARED, squash
+from mmr_plugins.encoders.lite_text import SHARED, squash
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_core.logs.reading import found, json_document
+from mmr_core.logs.log_files import found, json_document
 
 if TYPE_CHECKING:
     from mmr_core.logs import LogSource
@@ -101,7 +101,7 @@ class Runs:
 
 
 def means_in(results: Mapping[str, Any]) -> Iterator[Mean]:
-    """The means that a file of results states; standard errors and what is no number are left out."""
+    """The means that a file of results states; standard errors and what is not a number are left out."""
     for task, stated in results["results"].items():
         if not isinstance(stated, dict):
             continue

@@ -12,7 +12,7 @@ import numpy as np
 
 from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable, Status, object_array
-from mmr_plugins.importers.synthetic.calibration import CHARACTERS, targets
+from mmr_plugins.importers.synthetic.outcome_model import CHARACTERS, targets
 from mmr_plugins.importers.synthetic.storage import Content, open_sample
 
 if TYPE_CHECKING:

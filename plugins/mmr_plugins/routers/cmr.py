@@ -1,4 +1,7 @@
-"""Routing by attention between the text and the image of a query."""
+"""Routing by attention between the text and the image of a query.
+
+Each modality's raw embedding, at unit length, becomes a token; the network is in `cross_modal_network`.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,12 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmr_core.contracts import Prediction
-from mmr_core.errors import UsageError
+from mmr_core.errors import FeatureError, UsageError
 from mmr_core.specs import MODALITIES
 from mmr_core.state import StateReader
 from mmr_plugins.routers.cross_modal_network import CrossModalNetwork, CrossModalShape
 from mmr_plugins.routers.fused_features import unfitted
-from mmr_plugins.routers.modality_tokens import unit_embeddings, widths_of_modalities
 from mmr_plugins.routers.parameters import flag, positive, real, seed_of, whole
-from mmr_plugins.routers.standardisation import centre_and_spread, standardised
 from mmr_plugins.routers.torch_training import (
     device_of,
     observed_mean_loss,
@@ -26,15 +27,59 @@ from mmr_plugins.routers.torch_training import (
     seeded,
     train_in_batches,
 )
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.training_targets import centre_and_spread, standardised, training_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_core.contracts import Queries, State, TrainingData
+    from mmr_core.contracts import Embeddings, Queries, State, TrainingData
 
 ROWS_AT_ONCE = 1024
 NETWORK = "network."
+
+
+def widths_of_modalities(embeddings: Embeddings) -> dict[str, int]:
+    """The embedding width of each modality that at least one instance has."""
+    return {
+        modality: array.shape[1]
+        for column, modality in enumerate(MODALITIES)
+        if (array := getattr(embeddings, modality)) is not None and embeddings.mask[:, column].any()
+    }
+
+
+def unit_embeddings(
+    embeddings: Embeddings, widths: dict[str, int], router: str
+) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
+    """Unit rows float64 [n, d] of each modality in `widths`, zero where absent, and bool [n, modalities], whether an
+    instance has it.
+
+    :raises UsageError: if a modality is not as wide as `widths` says.
+    :raises FeatureError: if the embedding of a modality that is there is not finite.
+    """
+    rows = []
+    present = np.zeros((len(embeddings), len(widths)), dtype=bool)
+    for i, (modality, width) in enumerate(widths.items()):
+        array = getattr(embeddings, modality)
+        if array is None:
+            rows.append(np.zeros((len(embeddings), width)))
+            continue
+        if array.shape[1] != width:
+            raise UsageError(
+                f"{modality} embeddings are {array.shape[1]} wide where the fit had {width}",
+                where=f"router {router!r}",
+                fix="use the encoder that it was fitted with",
+            )
+        present[:, i] = embeddings.mask[:, MODALITIES.index(modality)]
+        raw = np.where(present[:, i, None], array, 0.0).astype(np.float64)
+        if not np.isfinite(raw).all():
+            raise FeatureError(
+                f"{modality} embeddings are not finite",
+                where=f"router {router!r}, row {np.argwhere(~np.isfinite(raw))[0, 0]}",
+                fix="look for NaN or infinity in the embeddings",
+            )
+        norm = np.sqrt(np.square(raw).sum(axis=1, keepdims=True))
+        rows.append(raw / np.where(norm > 0, norm, 1.0))
+    return rows, present
 
 
 class CrossModalRouter:

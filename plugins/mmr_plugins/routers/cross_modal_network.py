@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 from torch.nn import functional
-
-from mmr_plugins.routers.onednn_linear import OneDNNLinear
+from torch.nn.functional import linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class OneDNNLinear(nn.Linear):
+    """`torch.nn.Linear`, computed by oneDNN where that can be: float32, on the processor, in a build that has it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.device.type != "cpu" or x.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+            return super().forward(x)
+        rows = x.reshape(-1, x.shape[-1]).to_mkldnn()
+        return linear(rows, self.weight, self.bias).to_dense().view(*x.shape[:-1], -1)
 
 
 @dataclass(frozen=True, kw_only=True)

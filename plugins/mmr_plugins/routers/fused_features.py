@@ -43,6 +43,13 @@ class FusedFeatureRouter:
     def _features(self, queries: Queries) -> NDArray[np.float64]:
         """z as float64 [n, p], a copy.
 
+        :raises UsageError, FeatureError: as `_checked`.
+        """
+        return np.array(self._checked(queries), dtype=np.float64, order="C")
+
+    def _checked(self, queries: Queries) -> NDArray[np.float32]:
+        """z itself, float32 [n, p].
+
         :raises UsageError: if the router is not fitted, or z is not as wide as in the fit.
         :raises FeatureError: if z is not finite.
         """
@@ -59,7 +66,7 @@ class FusedFeatureRouter:
                 where=f"router {self.name!r}, row {np.argwhere(~np.isfinite(queries.z))[0, 0]}",
                 fix="look for NaN or infinity in the embeddings",
             )
-        return np.array(queries.z, dtype=np.float64, order="C")
+        return queries.z
 
     def _reader(self, state: State) -> StateReader:
         """Takes the state of such a router apart."""

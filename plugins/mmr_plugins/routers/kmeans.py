@@ -16,7 +16,7 @@ from mmr_core.errors import DegenerateError
 from mmr_core.numerics.means import observed_mean
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import one_of, seed_of, whole
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.training_targets import training_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from mmr_core.contracts import Prediction
-from mmr_core.numerics.means import observed_mean
+from mmr_core.numerics.means import group_means, summands
+from mmr_plugins.routers.cosine_neighbours import CosineNeighbours, unit_rows
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import seed_of, whole
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.training_targets import training_means
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mmr_core.contracts import Queries, State, TrainingData
-
-ROWS_AT_ONCE = 512
-SIMILARITY_DECIMALS = 9
 
 
 class KNNRouter(FusedFeatureRouter):
@@ -31,6 +27,7 @@ class KNNRouter(FusedFeatureRouter):
     :param neighbours: how many; at most the number of training rows is used.
     :ivar unit_: float64 [n, p], the training features at unit length.
     :ivar utility_, cost_: float64 [n, K], the training outcomes; cost in USD, NaN where missing.
+    :ivar utility_parts_, cost_parts_: the same, as `mmr_core.numerics.means.summands`.
     :ivar mean_utility_, mean_cost_: float64 [K], the training means.
     """
 
@@ -48,10 +45,11 @@ class KNNRouter(FusedFeatureRouter):
         :raises DegenerateError: if there are no training rows.
         """
         means = training_means(training)
-        self.unit_ = _unit_rows(self._learn_features(training.queries))
+        self.unit_ = unit_rows(self._learn_features(training.queries))
         self.utility_ = np.array(training.utility)
         self.cost_ = np.array(training.cost)
         self.mean_utility_, self.mean_cost_ = means.utility, means.cost
+        self._prepare()
         return self
 
     def predict(self, queries: Queries) -> Prediction:
@@ -59,18 +57,11 @@ class KNNRouter(FusedFeatureRouter):
 
         :raises UsageError: if the router is not fitted, or the features are not those of the fit.
         """
-        z = _unit_rows(self._features(queries))
-        utility = np.empty((len(z), self.utility_.shape[1]))
-        cost = np.empty_like(utility)
-        count = min(self.neighbours, len(self.unit_))
-        for start in range(0, len(z), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            # The last bits of a matrix product depend on the size of the batch, and float32 features mean nothing
-            # below 1e-9: rounded, near ties are ties, which the order of training breaks in every batch alike.
-            similarity = np.round(z[rows] @ self.unit_.T, SIMILARITY_DECIMALS)
-            neighbours = most_similar(similarity, count)
-            utility[rows] = observed_mean(self.utility_[neighbours], self.mean_utility_, axis=1)
-            cost[rows] = observed_mean(self.cost_[neighbours], self.mean_cost_, axis=1)
+        z = self._checked(queries)
+        utility, cost = np.empty((2, len(z), self.utility_.shape[1]))
+        for rows, neighbours in CosineNeighbours(self.unit_, self._count()).blocks(z):
+            utility[rows] = group_means(self.utility_parts_, neighbours, self.mean_utility_)
+            cost[rows] = group_means(self.cost_parts_, neighbours, self.mean_cost_)
         return Prediction(utility=utility, cost=cost)
 
     def state(self) -> State:
@@ -102,26 +93,12 @@ class KNNRouter(FusedFeatureRouter):
         if not reader.size("rows"):
             raise reader.refuse("it has no training rows")
         self.width_ = reader.size("features")
+        self._prepare()
         return self
 
+    def _prepare(self) -> None:
+        self.utility_parts_ = summands(self.utility_, largest=self._count())
+        self.cost_parts_ = summands(self.cost_, largest=self._count())
 
-def most_similar(similarity: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """The columns of the `count` greatest values of each row, int [n, count], in ascending order of the column.
-
-    Of equal values the leftmost are taken, as by a stable sort, which would take several times as long.
-    """
-    columns = similarity.shape[1]
-    least = np.partition(similarity, columns - count, axis=1)[:, columns - count, None]  # [n, 1]
-    taken = similarity >= least
-    crowded = taken.sum(axis=1) > count
-    if crowded.any():
-        above = similarity[crowded] > least[crowded]
-        tied = similarity[crowded] == least[crowded]
-        room = count - above.sum(axis=1, keepdims=True)
-        taken[crowded] = above | (tied & (tied.cumsum(axis=1) <= room))
-    return np.nonzero(taken)[1].reshape(len(similarity), count)
-
-
-def _unit_rows(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    norm = np.sqrt(np.square(z).sum(axis=1, keepdims=True))
-    return z / np.where(norm > 0, norm, 1.0)
+    def _count(self) -> int:
+        return min(self.neighbours, len(self.unit_))

@@ -13,7 +13,7 @@ from mmr_core.errors import UsageError
 from mmr_core.state import StateReader
 from mmr_plugins.routers.fused_features import FusedFeatureRouter
 from mmr_plugins.routers.parameters import real, seed_of, whole
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.training_targets import training_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

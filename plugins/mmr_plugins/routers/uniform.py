@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from mmr_core.contracts import Decisions
+from mmr_core.specs import UNIFORM
 from mmr_core.state import StateReader
 from mmr_plugins.routers.fused_features import unfitted
 from mmr_plugins.routers.parameters import seed_of
@@ -24,7 +25,7 @@ class RandomRouter:
     :ivar models_: K.
     """
 
-    name: ClassVar[str] = "random"
+    name: ClassVar[str] = UNIFORM
     default_fusion: ClassVar[str | None] = None
     models_: int | None = None
 

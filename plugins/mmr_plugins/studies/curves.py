@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmr_core.results.model import Estimate
+from mmr_core.results import Estimate
 from mmr_core.studies import Cell, Record, Results, Series, Setting, Unavailable
 from mmr_plugins.studies.lineup import MAIN_RULE, learners, main_router
 from mmr_plugins.studies.measured import Measured

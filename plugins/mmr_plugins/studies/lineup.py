@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE
-from mmr_core.specs import DatasetSpec
+from mmr_core.specs import UNIFORM, DatasetSpec
 from mmr_core.studies import Cell, Setting, Unavailable
 
-RANDOM = "random"
-"""The lower bound of table 2; an ordinary router, always a line."""
 PREFERRED = "linear-mf"
 """The router of greatest nAUC and peak on the full dataset in the paper's table 2."""
 MAIN_RULE = f"{PREFERRED!r} where it is in the run, else the first scoring router of the run"
@@ -19,13 +17,13 @@ REFERENCES = (ORACLE, CONSTANT, BEST_SINGLE)
 
 def routers_with_random(setting: Setting) -> tuple[str, ...]:
     """`random` first, then the other routers of the run in their order."""
-    here = RANDOM in setting.routers or any(item.name == RANDOM for item in setting.registry.routers.specs())
-    return ((RANDOM,) if here else ()) + learners(setting)
+    here = UNIFORM in setting.routers or any(item.name == UNIFORM for item in setting.registry.routers.specs())
+    return ((UNIFORM,) if here else ()) + learners(setting)
 
 
 def learners(setting: Setting) -> tuple[str, ...]:
     """The routers of the run, `random` left out."""
-    return tuple(name for name in setting.routers if name != RANDOM)
+    return tuple(name for name in setting.routers if name != UNIFORM)
 
 
 def demanded_learners(setting: Setting) -> tuple[str, ...]:

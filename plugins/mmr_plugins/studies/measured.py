@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import averaged, cell_key, difference
+from mmr_core.results import Estimate, averaged, cell_key, difference
 from mmr_core.studies import Cell, Entry, Gap, Record, Results, Setting, Unavailable
 from mmr_plugins.studies.lineup import over_seeds
 from mmr_plugins.studies.paper import decimals

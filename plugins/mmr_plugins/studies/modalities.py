@@ -15,8 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from mmr_core.features.aligned import View
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import averaged, difference
+from mmr_core.results import Estimate, averaged, difference
 from mmr_core.runner.references import CONSTANT, ORACLE
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import part_of

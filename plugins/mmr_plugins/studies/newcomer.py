@@ -12,8 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from mmr_core.numerics.means import training_means
-from mmr_core.results.model import Estimate
-from mmr_core.results.records import difference
+from mmr_core.results import Estimate, difference
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask
 from mmr_core.studies import (

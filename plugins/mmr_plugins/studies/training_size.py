@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from mmr_core.results.records import averaged
+from mmr_core.results import averaged
 from mmr_core.runner.references import CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (

@@ -80,7 +80,7 @@ def test_importing_again_says_that_nothing_is_new(mmr: Call, published: Path, tm
     mmr("data", "import", published, "--out", tmp_path / "store")
     code, out, _ = mmr("data", "import", published, "--out", tmp_path / "store")
     assert code == 0
-    assert out == f"{tmp_path / 'store'} has all of this already\n"
+    assert out == f"{tmp_path / 'store'} already has all of this\n"
 
 
 def test_a_new_model_of_a_known_dataset_is_said_to_be_that(mmr: Call, published: Path, tmp_path: Path) -> None:
@@ -144,10 +144,10 @@ def test_a_faulty_file_is_one_line_and_nothing_is_imported(
         (("import", "none.csv", "--out", "x"), 1, "none.csv: there is no such file or folder"),
         (("import", "published", "none.csv", "--out", "x"), 1, "none.csv: there is no such file or folder"),
         (("import", "csvv", ".", "--out", "x"), 2, "unknown importer 'csvv'"),
-        (("import", "a", "b", "c", "--out", "x"), 2, "3 words where FORMAT and PATH are due"),
+        (("import", "a", "b", "c", "--out", "x"), 2, "expected [FORMAT] PATH, got 3 words"),
         (("import", "published", "--out", "x"), 2, "'published' is a format that is read from files"),
         (("info", "--data", "none"), 1, "none: there is no such file or folder"),
-        (("check", "--data", "."), 1, "is no store, and no importer knows its format"),
+        (("check", "--data", "."), 1, "is not a store, and no importer knows its format"),
         (("reprice", "--prices", "none.toml", "--out", "x"), 1, "none.toml: there is no such file"),
     ],
 )
@@ -166,7 +166,7 @@ def test_wrong_use_is_one_line_with_its_exit_code(
 def test_a_folder_with_other_things_is_not_imported_into(mmr: Call, published: Path) -> None:
     code, _, err = mmr("data", "import", published, "--out", published)
     assert code == 1
-    assert "is no outcome store, and not empty: it has 'MMR_Bench.csv'" in err
+    assert "is not an outcome store, and not empty: it has 'MMR_Bench.csv'" in err
 
 
 def test_info_shows_sizes_means_and_gaps(mmr: Call, table: Build, tmp_path: Path) -> None:

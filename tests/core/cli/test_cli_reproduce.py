@@ -31,7 +31,7 @@ from mmr_core.contracts import Prediction
 from mmr_core.hookspecs import hookimpl
 from mmr_core.specs import ComponentSpec
 from mmr_core.studies import Cell, Entry, Exhibit, Finding, Gap, Line, Sheet, StudyReport, Unavailable
-from mmr_core.results.records import averaged
+from mmr_core.results import averaged
 
 
 class Counted:
@@ -261,7 +261,7 @@ def test_nothing_that_can_be_made_is_a_failure_with_its_reason(reproduce, tmp_pa
     assert reproduce("absent") == 1
     printed = capsys.readouterr()
     assert "not made: absent: this table has no smells" in printed.out
-    assert "nothing could be made of this table" in printed.err
+    assert "nothing could be made from this table" in printed.err
     assert not (tmp_path / "out").exists()
 
 
@@ -352,7 +352,7 @@ def test_an_interrupted_run_says_how_to_go_on(stopped, reproduce, fits, tmp_path
     assert ended.returncode == 130
     assert ended.stdout == ""
     assert ended.stderr.splitlines()[-1] == (
-        "warning: interrupted: what is finished is kept, and the same command goes on from there"
+        "warning: interrupted: finished parts are kept, and the same command continues from there"
     )
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "out").exists()

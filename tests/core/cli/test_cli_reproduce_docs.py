@@ -16,7 +16,7 @@ from mmr_core.hookspecs import PROJECT
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
 from mmr_core.runner import Options
-from mmr_core.runner.cells import run_cells
+from mmr_core.runner.grid import run_cells
 from mmr_core.runner.sources import Sources
 from mmr_core.studies import Setting
 from mmr_core.studies.plan import conduct, plan

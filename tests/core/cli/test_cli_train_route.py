@@ -16,7 +16,7 @@ from PIL import Image
 
 from mmr_core.cli import main
 from mmr_core.cli.arguments import registry
-from mmr_core.cli.routing import _lines
+from mmr_core.cli.route import _lines
 
 MODELS = ("Cheap", "Dear")
 EXAMPLE = Path(__file__).parents[3] / "plugins" / "examples" / "mmr-router-soft-neighbours"
@@ -77,10 +77,10 @@ def test_training_says_what_it_learned_from_and_which_weight_it_chose(published,
     assert main(asked) == 0
     assert file.read_bytes() == first
     said = capsys.readouterr().err
-    assert f"learned from the whole training split, {facts['training']['rows']} rows" in said
+    assert f"trained on the whole training split, {facts['training']['rows']} rows" in said
     assert f"chosen on {facts['operating_point']['instances']} validation rows" in said
     assert main([*asked, "--all-rows"]) == 0
-    assert "learned from 150 rows, all there are" in capsys.readouterr().err
+    assert "trained on all 150 rows" in capsys.readouterr().err
 
 
 def test_one_query_gets_a_model_and_what_is_expected_of_each(trained, published, capsys):
@@ -109,7 +109,7 @@ def test_budgets_and_trade_offs_decide(trained, capsys):
     poor = asked("--budget", "0")
     assert (poor["model"], poor["within_budget"], poor["rule"], poor["value"]) == ("Cheap", False, "budget", 0.0)
     assert main(["route", str(trained), "--question", "How much is 1?", "--budget", "0"]) == 0
-    assert "no model is predicted to cost at most 0 USD, so this is the cheapest" in capsys.readouterr().err
+    assert "no model is predicted to cost at most 0 USD; this is the cheapest" in capsys.readouterr().err
 
 
 def test_a_stream_goes_on_behind_bad_lines_and_says_which_they_were(trained, tmp_path, capsys):
@@ -139,15 +139,15 @@ def test_a_stream_goes_on_behind_bad_lines_and_says_which_they_were(trained, tmp
     assert first["models"] == last["models"]
     reasons = {answer["line"]: answer["error"] for answer in answers if "error" in answer}
     for line, reason in {
-        2: "is no JSON",
+        2: "is not JSON",
         4: "no/such.png: the image cannot be opened",
         5: "has an unknown field 'budget'",
-        6: "is no JSON object",
-        7: "has a question that is no text",
-        8: "has an id that is neither text nor a whole number",
-        9: "NaN is no number",
-        10: "has an image that is no path",
-        11: "is no JSON",
+        6: "is not a JSON object",
+        7: "has a question that is not text",
+        8: "has an id that is neither text nor an integer",
+        9: "NaN is not a JSON number",
+        10: "has an image that is not a path",
+        11: "is not JSON",
         12: "the query has no question or image",
     }.items():
         assert reason in reasons[line]
@@ -178,7 +178,7 @@ def test_each_line_of_stdin_is_answered_before_the_next_is_written(trained):
 
 
 def test_a_line_without_an_end_is_never_held_whole(monkeypatch):
-    monkeypatch.setattr("mmr_core.cli.routing.LONGEST_LINE", 10)
+    monkeypatch.setattr("mmr_core.cli.route.LONGEST_LINE", 10)
     stream = io.BytesIO(b"0123456789\n" + b"x" * 35 + b"\n  \nshort\n" + b"y" * 30)
     assert list(_lines(stream)) == [(1, b"0123456789\n"), (2, None), (4, b"short\n"), (5, None)]
 
@@ -186,9 +186,12 @@ def test_a_line_without_an_end_is_never_held_whole(monkeypatch):
 def test_what_cannot_be_meant_is_wrong_use(trained, published, tmp_path, capsys):
     out = str(tmp_path / "x.mmr")
     for words, reason in (
-        (["route", str(trained)], "nothing to ask about"),
-        (["route", str(trained), "--question", "a", "--queries", "-"], "two ways to ask"),
-        (["route", str(trained), "--question", "a", "--budget", "1", "--trade-off", "1"], "two rules"),
+        (["route", str(trained)], "there is no query"),
+        (["route", str(trained), "--question", "a", "--queries", "-"], "--queries excludes"),
+        (
+            ["route", str(trained), "--question", "a", "--budget", "1", "--trade-off", "1"],
+            "--budget and --trade-off exclude",
+        ),
         (["route", str(trained), "--question", "a", "--budget", "-1"], "--budget is -1"),
         (["train", "--router", "all", "--out", out], "is not one router"),
         (["train", "--router", "knn,linear", "--out", out], "is not one router"),
@@ -229,7 +232,7 @@ def test_a_router_that_only_decides_shows_probabilities(published, tmp_path, cap
     assert main(["route", str(file), "--question", "How much is 1?"]) == 0
     assert "probability" in capsys.readouterr().out
     assert main(["route", str(file), "--question", "How much is 1?", "--budget", "1"]) == 2
-    assert "keeps to no budget" in told(capsys)
+    assert "cannot keep a budget" in told(capsys)
 
 
 def test_the_example_plugins_router_is_told_what_it_needs_to_be_saved(published, tmp_path, capsys, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import DataError
 from mmr_core.logs import Aggregate, LogImporter, LogSource, Question, Record, Records, gather
-from mmr_core.logs.reading import found, json_lines
+from mmr_core.logs.log_files import found, json_lines
 from mmr_core.specs import DatasetSpec, ModelSpec
 
 
@@ -105,12 +105,12 @@ def context(tmp_path: Path) -> ImportContext:
 @pytest.fixture
 def imports(importer: ToyImporter, context: ImportContext) -> Callable[..., Any]:
     """A function that looks at a log and imports it, and gives what came of it."""
-    from mmr_core.logs.conducting import carry_out, look
+    from mmr_core.logs.log_importer import import_log, inspect_log
 
     def call(path: Path, *select: str, **options: Any) -> Any:
-        seen = look(importer, path, context, select=select, **options)
+        seen = inspect_log(importer, path, context, select=select, **options)
         if seen.open:
             raise DataError(f"open: {', '.join(question.key for question in seen.open)}")
-        return carry_out(seen, context).assembled
+        return import_log(seen, context).assembled
 
     return call

@@ -22,7 +22,7 @@ pytest.importorskip("huggingface_hub", minversion="1.0")
 from mmr_core.cli import main
 from mmr_core.errors import DataError, MissingExtraError, MMRError, SpecError, UsageError
 from mmr_core.logs.download import download
-from mmr_core.logs.download.record import read_record
+from mmr_core.logs.download.table_download import read_record
 from mmr_core.specs import ComponentSpec, PublishedTable
 
 COMMIT, LATER = "a" * 40, "b" * 40
@@ -240,7 +240,7 @@ def test_a_killed_download_goes_on_with_the_commit_it_began_with(hub, tmp_path):
 @pytest.mark.parametrize("name", ["MMR_Bench.csv", "MathVision/1.bin"])
 def test_content_that_is_not_what_the_hub_states_never_gets_its_name(hub, tmp_path, name):
     hub.served[name] = hub.files[name][:-1] + b"!"
-    with pytest.raises(DataError, match=f"{name}: what arrived is not what the hub states.*it was removed"):
+    with pytest.raises(DataError, match=f"{name}: expected .* as the hub states, got .*it was removed"):
         fetch(hub, tmp_path)
     assert name not in files_in(tmp_path)
     assert not list(tmp_path.rglob("*.part"))
@@ -249,7 +249,7 @@ def test_content_that_is_not_what_the_hub_states_never_gets_its_name(hub, tmp_pa
 
 def test_more_bytes_than_stated_are_refused(hub, tmp_path):
     hub.served["MathVision/1.bin"] = BIG * 2
-    with pytest.raises(DataError, match="not what the hub states"):
+    with pytest.raises(DataError, match="as the hub states, got"):
         fetch(hub, tmp_path)
 
 
@@ -303,15 +303,15 @@ def test_a_folder_keeps_its_revision_and_its_dataset(hub, tmp_path):
 
 
 def test_without_a_network_it_says_so_in_one_line_and_leaves_nothing(tmp_path):
-    with pytest.raises(MMRError, match=r"the hub does not answer as it should.*check the network, proxies and HF_ENDP"):
+    with pytest.raises(MMRError, match=r"the hub gave no usable answer.*check the network, proxies and HF_ENDP"):
         download(TABLE, tmp_path / "out", endpoint="http://127.0.0.1:9")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(hub, tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 1000})
-    monkeypatch.setattr("mmr_core.logs.download.conducting.shutil.disk_usage", lambda path: usage)
-    with pytest.raises(MMRError, match=r"1\.0 MB are to be fetched, and 0\.0 MB are free"):
+    monkeypatch.setattr("mmr_core.logs.download.table_download.shutil.disk_usage", lambda path: usage)
+    with pytest.raises(MMRError, match=r"needs 1\.0 MB, but only 0\.0 MB are free"):
         fetch(hub, tmp_path)
     assert files_in(tmp_path) == {}
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmr_core.errors import UsageError
-from mmr_core.logs.conducting import Look, carry_out, lines_of, look
-from mmr_core.logs.showing import as_dict, coverage, question_line
+from mmr_core.logs.import_report import as_dict, coverage, question_line
+from mmr_core.logs.log_importer import Inspection, import_log, inspect_log, notices_of
 
 Write = Callable[..., Path]
-Looks = Callable[..., Look]
+Looks = Callable[..., Inspection]
 
 
 def cell(instance: str = "1", model: str = "a", utility: float | None = 1.0, **more: Any) -> dict[str, Any]:
@@ -27,10 +27,10 @@ def cell(instance: str = "1", model: str = "a", utility: float | None = 1.0, **m
 
 @pytest.fixture
 def looks(importer: Any, context: Any) -> Looks:
-    return lambda path, *select: look(importer, path, context, select=select)
+    return lambda path, *select: inspect_log(importer, path, context, select=select)
 
 
-def keys(seen: Look) -> list[str]:
+def keys(seen: Inspection) -> list[str]:
     return [question.key for question in seen.open]
 
 
@@ -45,20 +45,20 @@ def test_each_axis_is_asked_for_and_taken(write: Write, looks: Looks, context: A
     for value, utility in (("x", 1.0), ("y", 0.0)):
         chosen = looks(path, f"{axis}={value}")
         assert chosen.open == ()
-        imported = carry_out(chosen, context).assembled
+        imported = import_log(chosen, context).assembled
         assert imported.table.utility[0, 0] == utility
         assert imported.origins("toy", "a").of("toy_1")[axis] == value  # type: ignore[union-attr, index]
 
 
 def test_importing_what_is_open_is_an_error(write: Write, looks: Looks, context: Any) -> None:
-    with pytest.raises(UsageError, match="something to choose: judge"):
-        carry_out(looks(write(cell(judge="x"), cell(judge="y"))), context)
+    with pytest.raises(UsageError, match="something must be chosen first: judge"):
+        import_log(looks(write(cell(judge="x"), cell(judge="y"))), context)
 
 
 def test_an_axis_without_a_value_is_called_none(write: Write, looks: Looks, context: Any) -> None:
     path = write(cell(utility=0.0, judge="x"), cell(utility=1.0))
     assert list(looks(path).open[0].candidates) == ["x", "none"]
-    assert carry_out(looks(path, "judge=none"), context).assembled.table.utility[0, 0] == 1.0
+    assert import_log(looks(path, "judge=none"), context).assembled.table.utility[0, 0] == 1.0
 
 
 def test_questions_are_as_wide_as_their_candidates_allow(write: Write, looks: Looks) -> None:
@@ -77,19 +77,19 @@ def test_runs_differ_by_model_and_the_latest_can_be_had_for_all(write: Write, lo
     for select in (["run=latest"], ["run=2", "run=5"], ["run:a=2", "run:b=5"], ["run:toy/a=2", "run:toy=5"]):
         seen = looks(path, *select)
         assert seen.open == ()
-        np.testing.assert_array_equal(carry_out(seen, context).assembled.table.utility, [[0.0, 1.0]])
+        np.testing.assert_array_equal(import_log(seen, context).assembled.table.utility, [[0.0, 1.0]])
 
 
 def test_a_choice_leaves_alone_where_there_is_nothing_to_choose(write: Write, looks: Looks, context: Any) -> None:
     path = write(cell(filter="x"), cell(filter="y"), cell(dataset="other", filter="z", utility=0.5))
     seen = looks(path, "filter=x")
     assert seen.open == ()
-    assert carry_out(seen, context).assembled.table.utility.tolist() == [[1.0], [0.5]]
+    assert import_log(seen, context).assembled.table.utility.tolist() == [[1.0], [0.5]]
 
 
 def test_a_narrower_choice_goes_before_a_wider_one(write: Write, looks: Looks, context: Any) -> None:
     path = write(*(cell(model=m, judge=j, utility=float(j == "x")) for m in "ab" for j in "xy"))
-    table = carry_out(looks(path, "judge=x", "judge:b=y"), context).assembled.table
+    table = import_log(looks(path, "judge=x", "judge:b=y"), context).assembled.table
     assert table.utility.tolist() == [[1.0, 0.0]]
 
 
@@ -121,7 +121,7 @@ def test_repeats_are_averaged_or_one_is_taken(write: Write, looks: Looks, contex
     seen = looks(path)
     assert keys(seen) == ["repeat"]
     assert list(seen.open[0].candidates) == ["mean", "first", "1", "2", "3"]
-    done = carry_out(looks(path, "repeat=mean"), context).assembled
+    done = import_log(looks(path, "repeat=mean"), context).assembled
     np.testing.assert_allclose(done.table.utility[:, 0], [0.5, 0.5, np.nan])
     np.testing.assert_allclose(done.table.cost[:, 0], [3.0, np.nan, np.nan])
     origins = done.origins("toy", "a")
@@ -129,9 +129,9 @@ def test_repeats_are_averaged_or_one_is_taken(write: Write, looks: Looks, contex
     assert origins.repeat.tolist() == [0, 0, 0]
     assert origins.status.tolist() == ["ok", "ok", "infer_failed"]
     assert origins.row.tolist() == [1, 4, 6]
-    first = carry_out(looks(path, "repeat=first"), context).assembled.table.utility[:, 0]
+    first = import_log(looks(path, "repeat=first"), context).assembled.table.utility[:, 0]
     np.testing.assert_allclose(first, [1.0, np.nan, np.nan])
-    third = carry_out(looks(path, "repeat=3"), context).assembled.table
+    third = import_log(looks(path, "repeat=3"), context).assembled.table
     assert third.instance_id.tolist() == ["toy_1"]
     assert third.utility.tolist() == [[0.5]]
 
@@ -151,7 +151,7 @@ def test_a_mean_is_that_of_a_plain_loop(
     lines = [json.dumps(cell(str(i), utility=u, repeat=r)) for (i, r), u in once.items()]
     (folder / "x.toy").write_text("\n".join(lines))
     several = len({repeat for _, repeat in once}) > 1
-    table = carry_out(look(importer, folder, context, select=["repeat=mean"]), context).assembled.table
+    table = import_log(inspect_log(importer, folder, context, select=["repeat=mean"]), context).assembled.table
     for row, name in enumerate(table.instance_id):
         known = [u for (i, _), u in once.items() if f"toy_{i}" == name and u is not None]
         found = table.utility[row, 0]
@@ -172,7 +172,7 @@ def test_records_with_nothing_to_tell_them_apart_are_asked_about(
     seen = looks(path)
     assert keys(seen) == ["duplicates"]
     assert "2 records more than cells" in question_line(seen.open[0])
-    done = carry_out(looks(path, f"duplicates={which}"), context).assembled
+    done = import_log(looks(path, f"duplicates={which}"), context).assembled
     row = done.table.instance_id.tolist().index("toy_1")
     assert done.table.utility[row, 0] == utility
     assert done.origins("toy", "a").of("toy_1")["row"] == (1 if which == "first" else between + 3)  # type: ignore[union-attr, index]
@@ -180,7 +180,7 @@ def test_records_with_nothing_to_tell_them_apart_are_asked_about(
 
 def test_instances_that_only_unchosen_records_have_are_left_out(write: Write, looks: Looks, context: Any) -> None:
     path = write(cell("1", judge="x"), cell("2", judge="y"))
-    table = carry_out(looks(path, "judge=y"), context).assembled.table
+    table = import_log(looks(path, "judge=y"), context).assembled.table
     assert table.instance_id.tolist() == ["toy_2"]
 
 
@@ -191,7 +191,7 @@ def test_an_importer_asks_its_own_questions_first(write: Write, looks: Looks, co
     assert keys(seen) == ["scale"]
     assert question_line(seen.open[0]).endswith("add --select scale=...")
     assert as_dict(seen)["open"][0]["select"] == "scale"
-    assert carry_out(looks(path, "scale=100"), context).assembled.table.utility[0, 0] == 0.5
+    assert import_log(looks(path, "scale=100"), context).assembled.table.utility[0, 0] == 0.5
 
 
 @pytest.mark.parametrize(("mean", "agrees"), [(0.5, True), (0.5004, True), (0.502, False), (1.0, False)])
@@ -201,9 +201,9 @@ def test_means_are_compared_with_the_kits_own(
     path = write(cell("1", utility=1.0), cell("2", utility=0.0), cell("3", utility=None))
     (path / "means.json").write_text(f'[{{"model": "a", "value": {mean}}}, {{"model": "b", "value": 1.0}}]')
     seen = looks(path)
-    imported = carry_out(seen, context)
+    imported = import_log(seen, context)
     assert [(found.agrees, found.instances) for found in imported.agreements] == [(agrees, 2)]
-    told = [line for line in lines_of(seen, imported) if "the kit's" in line]
+    told = [line for line in notices_of(seen, imported) if "the kit's" in line]
     assert bool(told) != agrees
     if told:
         assert f"0.5000, is not the kit's {mean:.4f} in means.json (tolerance 0.001)" in told[0]
@@ -214,7 +214,7 @@ def test_a_mean_of_what_was_not_chosen_is_not_compared(write: Write, looks: Look
     (path / "means.json").write_text(
         '[{"model": "a", "value": 0.0, "judge": "x"}, {"model": "a", "value": 1.0, "judge": "y", "category": "c"}]'
     )
-    imported = carry_out(looks(path, "judge=y"), context)
+    imported = import_log(looks(path, "judge=y"), context)
     assert [(found.category, found.agrees) for found in imported.agreements] == [("c", True)]
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import mmr_core
 from mmr_core.contracts import Importer
-from mmr_core.logs.conducting import carry_out, lines_of, look
-from mmr_core.logs.records import AXES, STATUS_OF
-from mmr_core.logs.selection import AGAIN
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
+from mmr_core.logs.log_records import AXES, STATUS_OF
+from mmr_core.logs.log_selection import AGAIN
 
 PAGE = (Path(mmr_core.__file__).parent.parent / "docs" / "importing.md").read_text(encoding="utf-8")
 
@@ -24,10 +24,10 @@ def test_the_example_imports_a_log(tmp_path: Path, context: Any) -> None:
     (tmp_path / "x.plain.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert isinstance(importer, Importer)
     assert importer.sniff(tmp_path)
-    seen = look(importer, tmp_path, context)
-    table = carry_out(seen, context).assembled.table
+    seen = inspect_log(importer, tmp_path, context)
+    table = import_log(seen, context).assembled.table
     assert (table.instance_id[0], table.utility[0, 0], table.cost[0, 0]) == ("d_1", 0.5, 0.25)
-    assert lines_of(seen)[0] == "x.plain.jsonl, row 2: None is no id"
+    assert notices_of(seen)[0] == "x.plain.jsonl, row 2: None is not an id"
 
 
 def test_every_word_and_every_choice_has_its_place_on_the_page() -> None:

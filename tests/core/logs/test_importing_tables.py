@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from mmr_core.errors import DataError, UsageError
 from mmr_core.logs import Record, Records, canonical_id
-from mmr_core.logs.conducting import carry_out, lines_of, look
-from mmr_core.logs.records import AMOUNTS, STATUS_OF, UNKNOWN_UTILITY
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
+from mmr_core.logs.log_records import AMOUNTS, STATUS_OF, UNKNOWN_UTILITY
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 
@@ -132,29 +132,29 @@ def test_a_damaged_file_costs_what_is_damaged_and_no_more(
 ) -> None:
     write(cell("1"), text=damage)
     path = write(text=damage, file="b.toy")
-    seen = look(importer, path, context)
-    assert carry_out(seen, context).assembled.table.instance_id.tolist() == ["toy_1"]
-    lines = lines_of(seen)
+    seen = inspect_log(importer, path, context)
+    assert import_log(seen, context).assembled.table.instance_id.tolist() == ["toy_1"]
+    lines = notices_of(seen)
     assert any(line.startswith("b.toy") for line in lines)
     assert any(line.startswith("a.toy, row 2") for line in lines) == bool(damage)
 
 
 def test_a_log_with_nothing_usable_is_an_error(write: Write, importer: Any, context: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing that can be used.*a\.toy: is empty"):
-        look(importer, write(), context)
+        inspect_log(importer, write(), context)
     (tmp_path / "void").mkdir()
     with pytest.raises(DataError, match="no file of this format"):
-        look(importer, tmp_path / "void", context)
+        inspect_log(importer, tmp_path / "void", context)
     with pytest.raises(DataError, match="no such file"):
-        look(importer, tmp_path / "absent", context)
+        inspect_log(importer, tmp_path / "absent", context)
 
 
 def test_a_number_that_cannot_be_is_unknown_and_told(write: Write, importer: Any, context: Any) -> None:
-    seen = look(importer, write(cell("1", utility=1.5, cost=-1.0), cell("2")), context)
-    table = carry_out(seen, context).assembled.table
+    seen = inspect_log(importer, write(cell("1", utility=1.5, cost=-1.0), cell("2")), context)
+    table = import_log(seen, context).assembled.table
     assert math.isnan(table.utility[0, 0])
     assert math.isnan(table.cost[0, 0])
-    lines = "\n".join(lines_of(seen))
+    lines = "\n".join(notices_of(seen))
     assert "a.toy, row 1: utility 1.5 is outside [0, 1]" in lines
     assert "a.toy, row 1: cost -1.0 is negative" in lines
 
@@ -178,23 +178,23 @@ def test_a_batch_that_breaks_the_contract_is_a_fault_of_its_file(
     write: Write, importer: Any, context: Any, wrong: dict[str, Any]
 ) -> None:
     write({**cell("1"), **wrong})
-    seen = look(importer, write(cell("2"), file="b.toy"), context)
-    assert carry_out(seen, context).assembled.table.instance_id.tolist() == ["toy_2"]
-    assert any(line.startswith("a.toy: ") for line in lines_of(seen))
+    seen = inspect_log(importer, write(cell("2"), file="b.toy"), context)
+    assert import_log(seen, context).assembled.table.instance_id.tolist() == ["toy_2"]
+    assert any(line.startswith("a.toy: ") for line in notices_of(seen))
 
 
 def test_instances_that_differ_between_files_are_told(write: Write, importer: Any, context: Any) -> None:
     path = write(cell("1", question="What?"), cell("1", "b", question="Why?"))
-    imported = carry_out(look(importer, path, context), context)
+    imported = import_log(inspect_log(importer, path, context), context)
     assert imported.assembled.table.question.tolist() == ["What?"]
-    assert any("1 instances have another question" in line for line in imported.assembled.notices)
+    assert any("1 instances have a different question" in line for line in imported.assembled.notices)
 
 
 def test_a_log_that_grows_while_it_is_read_is_an_error(write: Write, importer: Any, context: Any) -> None:
-    seen = look(importer, write(cell("1")), context)
+    seen = inspect_log(importer, write(cell("1")), context)
     write(cell("2"))
     with pytest.raises(DataError, match="changed while it was read"):
-        carry_out(seen, context)
+        import_log(seen, context)
 
 
 def test_reading_without_a_store_asks_where_there_is_something_to_choose(
@@ -203,7 +203,7 @@ def test_reading_without_a_store_asks_where_there_is_something_to_choose(
     path = write(cell("1", run="x"))
     assert len(importer.read(path, context)) == 1
     write(cell("1", run="y"))
-    with pytest.raises(UsageError, match=r"something to choose first \(run\)"):
+    with pytest.raises(UsageError, match=r"something must be chosen first \(run\)"):
         importer.read(path, context)
     with pytest.raises(UsageError, match="give its path"):
         importer.read(None, context)
@@ -221,9 +221,9 @@ def test_columns_of_one_value_are_columns_of_many_alike() -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"dataset": "d", "model": "m"}, "'instance' is lacking"),
+        ({"dataset": "d", "model": "m"}, "'instance' is missing"),
         ({"dataset": "d", "model": "m", "instance": "1"}, "one value for all"),
-        ({"dataset": "d", "model": ["m"], "instance": ["1", "2"]}, "1 values for 2"),
+        ({"dataset": "d", "model": ["m"], "instance": ["1", "2"]}, "expected 2 values, got 1"),
         ({"dataset": "d", "model": "m", "instance": ["1"], "x": 1}, "'x' is unknown"),
     ],
 )
@@ -270,7 +270,7 @@ def test_any_log_comes_back_from_the_store(
     folder = tmp_path_factory.mktemp("log")
     rows = [{"dataset": d, "instance": i, "model": m, **facts} for (d, i, m), facts in log.items()]
     (folder / "x.toy").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    done = carry_out(look(importer, folder, context), context).assembled
+    done = import_log(inspect_log(importer, folder, context), context).assembled
     silent = all(facts["utility"] is None or facts["status"] == "infer_failed" for facts in log.values())
     OutcomeStore(folder / "store").add(done.table, origins=done.origins)
     store = OutcomeStore.open(folder / "store")

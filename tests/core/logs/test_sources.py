@@ -12,7 +12,7 @@ import pytest
 
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import DataError, PluginError, UnknownNameError, UsageError
-from mmr_core.logs.sources import import_table, open_table
+from mmr_core.logs.table_sources import import_table, open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME, Contribution, Discovery, PluginFailure, Provider
 from mmr_core.registry import Registry
@@ -163,7 +163,7 @@ def test_a_path_that_two_importers_know_asks_for_a_choice(offer: Offer, tmp_path
 def test_a_path_that_nobody_knows_is_answered_with_the_formats(offer: Offer, tmp_path: Path) -> None:
     (tmp_path / "my.doc").touch()
     registry = offer(("demo", Embedded), ("log", files_of(".log")))
-    words = r"my\.doc: is no store, and no importer knows its format; importers: demo \(files of demo\); log"
+    words = r"my\.doc: is not a store, and no importer knows its format; importers: demo \(files of demo\); log"
     with pytest.raises(DataError, match=words):
         open_table(tmp_path / "my.doc", registry, cache=tmp_path)
 

@@ -17,17 +17,16 @@ from typer.testing import CliRunner
 from mmr_core.cli.compare import PairedMetric, compare
 from mmr_core.errors import DataError, UnknownNameError, UsageError
 from mmr_core.numerics.bootstrap import interval
-from mmr_core.render import files
-from mmr_core.render.comparison import Comparison, compare_runs, open_runs
-from mmr_core.render.files import write_run
-from mmr_core.results.model import RunResult
-from mmr_core.runner.summary import PAIRED_METRICS
+from mmr_core.render import run_files
+from mmr_core.render.run_files import write_run
+from mmr_core.results import PAIRED_METRICS, RunResult
+from mmr_core.results.paired import Comparison, compare_runs, open_runs
 
 
 @pytest.fixture(autouse=True)
 def quick_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "frontier_figure", lambda *_, **__: None)
-    monkeypatch.setattr(files, "figure_bytes", lambda _, kind: kind.encode())
+    monkeypatch.setattr(run_files, "frontier_figure", lambda *_, **__: None)
+    monkeypatch.setattr(run_files, "figure_bytes", lambda _, kind: kind.encode())
 
 
 @pytest.fixture
@@ -183,7 +182,7 @@ def test_a_folder_without_a_finished_run_is_refused(write: Callable[..., Path], 
 def test_draws_of_another_run_are_refused(write: Callable[..., Path]) -> None:
     one, other = write("one", routers=("wise", "dull")), write("other", routers=("worse",))
     (one / "draws.parquet").write_bytes((other / "draws.parquet").read_bytes())
-    with pytest.raises(DataError, match="has no draws of 'wise' on 'alpha'"):
+    with pytest.raises(DataError, match="has 0 draws of row 'wise' on 'alpha'"):
         compared(one)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 import types
 from typing import Any
@@ -13,7 +15,7 @@ from mmr_core.contracts import Decisions, Prediction
 from mmr_core.features import EncodedFeatures
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner import Entrant, Options, evaluate, provenance
 from mmr_core.specs import ComponentSpec
 
 HANDED: list[Any] = []
@@ -168,3 +170,28 @@ def run(registry, source):
         )
 
     return evaluated
+
+
+@pytest.fixture
+def plugin_module(tmp_path, monkeypatch):
+    """A function that writes a plugin's module to a file, which other processes can import, and gives its registry."""
+
+    def made(name, source, **kinds):
+        folder = tmp_path / "plugins"
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        provenance.code_digest.cache_clear()
+        provider = Provider(plugin=name, distribution=f"mmr-{name}", version="0.1")
+        specs = [
+            ComponentSpec(kind=kind.removesuffix("s"), name=short, target=f"{name}:{target}", summary="")
+            for kind, targets in kinds.items()
+            for short, target in targets.items()
+        ]
+        contributions = tuple(Contribution(word=spec.kind, spec=spec, provider=provider) for spec in specs)
+        found = Registry(Discovery(providers=(provider,), contributions=contributions, failures=()))
+        return importlib.import_module(name), found
+
+    return made

@@ -7,15 +7,14 @@ import os
 
 import numpy as np
 import pytest
-from joblib import delayed
 
-from mmr_core.contracts import Decisions, Prediction, no_progress
+from mmr_core.contracts import Decisions, Prediction
 from mmr_core.errors import DegenerateError, PluginError, UnknownNameError, UsageError
 from mmr_core.plugins import Contribution, Discovery
 from mmr_core.registry import Registry
 from mmr_core.runner import Options, evaluate
-from mmr_core.runner.protocol import watched
-from mmr_core.runner.run import all_entrants
+from mmr_core.runner.executor import Call, executor
+from mmr_core.runner.lineup import all_entrants
 from mmr_core.specs import ComponentSpec
 from mmr_core.splits import train_mask
 
@@ -74,8 +73,8 @@ def test_a_policy_router_is_swept_on_the_grid_and_mixes_by_probability(table, ru
 
 
 def test_work_that_ends_its_process_gets_one_line():
-    with pytest.raises(PluginError, match=r"fitting: a process died.*--jobs 1"):
-        list(watched([delayed(os._exit)(3)] * 2, 2, no_progress, "fitting"))
+    with pytest.raises(PluginError, match=r"fitting: a process died.*--jobs 1"), executor(2, None) as workers:
+        list(workers.work(os._exit, [Call(key="0", own=3, shared=()), Call(key="1", own=3, shared=())], "fitting"))
 
 
 def test_no_router_takes_the_place_of_a_reference(table, run):

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError, DegenerateError, UsageError
 from mmr_core.outcomes import Status
 from mmr_core.runner import Entrant, Options, evaluate
-from mmr_core.runner.measure import TestSet as Evaluated
 from mmr_core.runner.measure import Yardstick
 from mmr_core.runner.policies import Decided, Scored
-from mmr_core.savings.choose import Asked, cheapest_trade_off
-from mmr_core.savings.measure import Marks, measure_router
+from mmr_core.runner.references import TestSet as Evaluated
+from mmr_core.savings.marks import Marks, measure_router
+from mmr_core.savings.operating import Asked, cheapest_trade_off
 from mmr_core.savings.pool import pooled
 from mmr_core.specs import ModelSpec
 from mmr_core.splits import train_mask

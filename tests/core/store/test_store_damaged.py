@@ -29,14 +29,14 @@ def fails_with(words: str, act: Callable[[], object]) -> None:
 
 
 def test_a_folder_without_a_manifest_is_no_store(tmp_path: Path) -> None:
-    fails_with(r"no outcome store: it has no manifest\.json", lambda: OutcomeStore.open(tmp_path))
+    fails_with(r"not an outcome store: it has no manifest\.json", lambda: OutcomeStore.open(tmp_path))
     fails_with("no outcome store", lambda: OutcomeStore.open(tmp_path / "absent"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "an app"}', "null"])
 def test_a_manifest_of_something_else_is_no_manifest(stored: Path, text: str) -> None:
     (stored / "manifest.json").write_text(text)
-    fails_with("is no manifest of an outcome store", lambda: OutcomeStore.open(stored))
+    fails_with("is not the manifest of an outcome store", lambda: OutcomeStore.open(stored))
 
 
 def test_a_newer_schema_says_to_upgrade(stored: Path) -> None:

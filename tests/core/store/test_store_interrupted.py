@@ -112,7 +112,7 @@ def test_a_first_import_that_was_killed_can_be_repeated(
     with monkeypatch.context() as patch:
         count_writes(patch, snapshot)
         OutcomeStore(tmp_path / "store").add(new)
-    with pytest.raises(DataError, match=r"no outcome store: it has no manifest\.json"):
+    with pytest.raises(DataError, match=r"not an outcome store: it has no manifest\.json"):
         OutcomeStore.open(tmp_path / "killed")
     OutcomeStore(tmp_path / "killed").add(new)
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "store")

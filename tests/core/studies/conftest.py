@@ -125,19 +125,19 @@ def toy_registry() -> Registry:
 @pytest.fixture
 def toys(tmp_path, monkeypatch) -> ModuleType:
     """The module of the toys, a file of its own that other processes can import."""
-    from mmr_core.runner import fingerprint
+    from mmr_core.runner.provenance import code_digest
 
     folder = tmp_path / "plugins"
     folder.mkdir()
     (folder / "study_toys.py").write_text(TOYS)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, "study_toys", raising=False)
-    fingerprint.code_digest.cache_clear()
+    code_digest.cache_clear()
     import study_toys
 
     yield study_toys
     sys.modules.pop("study_toys", None)
-    fingerprint.code_digest.cache_clear()
+    code_digest.cache_clear()
 
 
 @pytest.fixture

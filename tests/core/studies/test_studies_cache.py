@@ -9,9 +9,11 @@ import pytest
 
 from mmr_core.errors import MMRError
 from mmr_core.runner import Options
-from mmr_core.runner.cache import CellCache
-from mmr_core.runner.fingerprint import APART, Fingerprints, code_digest, yardstick_digest
+from mmr_core.runner.cell_cache import CellCache
+from mmr_core.runner.fingerprint import Fingerprints, yardsticks_digest
+from mmr_core.runner.measure import Yardsticks
 from mmr_core.runner.prepare import prepare
+from mmr_core.runner.provenance import APART, code_digest
 from mmr_core.runner.situations import Situation, Situations
 from mmr_core.splits import train_mask
 from mmr_core.studies import Cell
@@ -134,7 +136,8 @@ def test_features_and_images_are_part_of_what_went_in(setting, source_for, table
     column = prepare(made, made.datasets[0], source_for(None), Options())
 
     def digest(of):
-        return Fingerprints(pictured.registry, Options()).column(of)
+        yardsticks = Yardsticks.of_whole(column, draws=2, draw_seed=0)
+        return Fingerprints(pictured.registry, {}).digests(of, yardsticks)
 
     before = digest(column)
     assert before == digest(prepare(made, made.datasets[0], source_for(None), Options()))
@@ -153,7 +156,7 @@ def test_features_and_images_are_part_of_what_went_in(setting, source_for, table
 
 def test_draws_and_the_means_of_the_constant_are_part_of_the_yardstick(setting, source_for):
     digests = {
-        yardstick_digest(Situations(setting, source_for, options).yardstick("alpha"))
+        yardsticks_digest(Situations(setting, source_for, options).yardsticks("alpha"))
         for options in (Options(draws=5), Options(draws=6), Options(draws=5, draw_seed=1))
     }
     assert len(digests) == 3

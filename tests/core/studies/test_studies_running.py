@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mmr_core.errors import MissingExtraError, PluginError, UsageError
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.studies import Cell, Results, read_results
 
 SCRIPT = """

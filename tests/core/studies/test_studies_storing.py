@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from mmr_core.errors import DataError
-from mmr_core.results.records import CellFailure, cell_key
-from mmr_core.results.records_parquet import results_bytes
+from mmr_core.results import CellFailure, cell_key, results_bytes
 from mmr_core.studies import Cell, EncoderPair, Results, read_results, write_results
 
 
@@ -46,7 +45,7 @@ def test_infinite_absent_and_undrawn_figures_stay_what_they_are(results, tmp_pat
     from dataclasses import replace
 
     record = results.records[0]
-    draws = {**record.draws, "skill": np.array([np.nan, 1.0, np.inf])}
+    draws = {metric: drawn[:3] for metric, drawn in record.draws.items()} | {"skill": np.array([np.nan, 1.0, np.inf])}
     odd = replace(record, metrics={**record.metrics, "qnc": math.inf, "nauc_log": None}, draws=draws)
     write_results(Results(records=(odd,), synthetic=True, draws=3), tmp_path / "r.parquet")
     back = read_results(tmp_path / "r.parquet")
@@ -84,7 +83,7 @@ def test_a_missing_a_foreign_and_a_damaged_file_are_told_apart(tmp_path, results
     with pytest.raises(DataError, match="no such file"):
         read_results(path)
     path.write_bytes(b"no parquet")
-    with pytest.raises(DataError, match="no table of results"):
+    with pytest.raises(DataError, match="not a table of results"):
         read_results(path)
     pd.DataFrame({"a": [1]}).to_parquet(path)
     with pytest.raises(DataError, match="schema"):

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from mmr_core.cli import checking, main
+from mmr_core.cli import main, plugin_commands
 from mmr_core.contracts import Prediction
 from mmr_core.plugins import Contribution, Discovery, PluginFailure, Provider
 from mmr_core.registry import Registry
@@ -53,7 +53,7 @@ def registry(monkeypatch):
     failure = PluginFailure(provider=BROKEN, stage="import", reason="ValueError: early", traceback="Traceback ...")
     given = tuple(Contribution(word=word, spec=spec, provider=PROVIDER) for word, spec in specs.items())
     found = Registry(Discovery(providers=(PROVIDER,), contributions=given, failures=(failure,)))
-    monkeypatch.setattr(checking, "registry", lambda: found)
+    monkeypatch.setattr(plugin_commands, "registry", lambda: found)
 
 
 def test_every_check_has_its_line_and_what_a_component_prints_is_not_among_the_results(capsys):
@@ -86,20 +86,20 @@ def test_a_fault_is_told_and_makes_the_exit_code_one(capsys):
     assert "not finite" in failed["finite-answers"]["came"]
     assert main(["plugins", "check", "loud", "--set", "level=NaN"]) == 1
     printed = capsys.readouterr().out
-    for line in ("expected: predict gives a finite", "came: PluginError: router", "contract: mmr_core.contracts."):
+    for line in ("expected: predict returns a finite", "came: PluginError: router", "contract: mmr_core.contracts."):
         assert line in printed
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["lout"], "no component and no distribution 'lout', did you mean 'loud'?; see 'mmr plugins list'"),
-        (["loud", "--kind", "model"], "no model and no distribution 'loud'"),
+        (["lout"], "no component or distribution 'lout', did you mean 'loud'?; see 'mmr plugins list'"),
+        (["loud", "--kind", "model"], "no model or distribution 'loud'"),
         (["loud", "--kind", "rooter"], "did you mean 'router'"),
-        (["loud", "--set", "level"], "--set 'level' is no setting; write it as PARAMETER=VALUE"),
+        (["loud", "--set", "level"], "--set 'level' is not an assignment; write it as PARAMETER=VALUE"),
         (["loud", "--set", "levle=1"], "no parameter 'levle', did you mean 'level'"),
         (["small", "--set", "level=1"], "a model has no parameters"),
-        (["loud", "--example", "file"], "nothing that is checked reads a file"),
+        (["loud", "--example", "file"], "no importer is checked"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_two(words, line, capsys):

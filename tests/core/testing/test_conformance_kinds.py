@@ -17,7 +17,7 @@ from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
 from mmr_core.specs import DatasetSpec, ModelSpec
 from mmr_core.testing import CHECKS, Target, check_target, run_check, targets
-from mmr_core.testing.practice import practice, questions
+from mmr_core.testing.practice_data import practice, questions
 from mmr_core.testing.subjects import of_class
 
 REGISTRY = Registry.discover()
@@ -116,9 +116,11 @@ def test_a_class_runs_skips_and_fails_as_pytest_expects():
         case.setup_class()
     try:
         Mine().test_finite_rows()
-        with pytest.raises(kit.NotApplicable, match="it encodes no images"):
+        with pytest.raises(kit.NotApplicable, match="it does not encode images"):
             Mine().test_strange_images()
-        with pytest.raises(AssertionError, match=r"(?s)expected: a text.*came: .*contract: mmr_core.contracts.Encoder"):
+        with pytest.raises(
+            AssertionError, match=r"(?s)expected: a non-empty string.*came: .*contract: mmr_core.contracts.Encoder"
+        ):
             Other().test_fingerprint()
     finally:
         for case in (Mine, Other):
@@ -150,7 +152,7 @@ def test_an_encoder_without_faults_passes(check, tmp_path):
         (
             "fingerprint",
             {"fingerprint": property(lambda self: str(next(COUNT)))},
-            "two encoders made alike",
+            "two identical encoders",
         ),
         ("finite-rows", {"encode_text": lambda self, texts: np.ones((len(texts), 3))}, "float64 of shape (20, 3)"),
         (
@@ -206,7 +208,7 @@ def _overwrites(self, embeddings):
         ("finite-rows", {"transform": lambda self, embeddings: embeddings.text.astype(float)}, "float64"),
         ("batch-does-not-matter", {"transform": _centred}, "rows changed"),
         ("inputs-stay-as-they-are", {"transform": _overwrites}, "it changed norms"),
-        ("missing-modalities", {"transform": lambda self, e: Sum.transform(self, e) / e.norms[:, :1]}, "not finite"),
+        ("missing-modalities", {"transform": lambda self, e: Sum.transform(self, e) / e.norms[:, :1]}, "non-finite"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -219,7 +221,7 @@ def test_faults_of_a_fusion_are_found(check, methods, came, tmp_path):
 def test_a_fusion_that_says_it_is_transductive_is_not_held_to_independence(tmp_path):
     fusion = changed(Sum, transform=_centred, transductive=True)
     assert outcome("fusion", fusion, "batch-does-not-matter", tmp_path).verdict == "skipped"
-    assert "refused in ranking" in outcome("fusion", fusion, "interface", tmp_path).note
+    assert "not allowed in rankings" in outcome("fusion", fusion, "interface", tmp_path).note
 
 
 def test_faults_of_an_importer_are_found(tmp_path, table):
@@ -252,7 +254,7 @@ def test_faults_of_an_importer_are_found(tmp_path, table):
     assert "raised nothing" in found["nothing-there"].came
     assert "has status ok" in found["missing-is-missing"].came
     assert "cut in half: KeyError" in found["damaged-files"].came
-    assert "does not take the example" in found["reads-its-format"].came
+    assert "does not accept the example" in found["reads-its-format"].came
 
 
 def test_an_importer_without_an_example_is_asked_for_one(tmp_path):
@@ -283,13 +285,13 @@ def test_faults_of_datasets_and_models_are_found(tmp_path):
     one, two, both = (_verdicts(registry, name, tmp_path) for name in ("mmr-facts/one", "two", "both"))
     large, small = (_verdicts(registry, name, tmp_path) for name in ("large", "small"))
     assert one["described"].came == "its title is empty"
-    assert one["own-id-prefix"].came == "mmr-facts/two has the id prefix 'Same' too"
+    assert one["own-id-prefix"].came == "mmr-facts/two also has the id prefix 'Same'"
     assert two["described"].came == "expected_instances is 0"
     assert two["found-by-its-names"].came == "'one' finds mmr-facts/one"
     assert "absent" in both["members-exist"].came
     assert large["described"].came == "parameters_b is -1"
     assert "name a column twice" in large["own-columns"].came
-    assert small["own-columns"].came == "mmr-facts/large has the columns 'm' too"
+    assert small["own-columns"].came == "mmr-facts/large also has the column 'm'"
     assert {one["makes-a-table"].verdict, small["makes-a-table"].verdict} == {"passed"}
 
 
@@ -301,11 +303,13 @@ def test_a_name_is_that_of_a_component_or_of_a_distribution_with_all_it_provides
     assert [target.word for target in targets("mmr_facts", registry)] == ["dataset", "model"]
     assert [target.word for target in targets("mmr-facts", registry, "model")] == ["model"]
     assert targets("same", registry, "model")[0].contribution.canonical_id == "mmr-facts/same"
-    with pytest.raises(UsageError, match="'same' names several things: dataset, model; say which: --kind dataset"):
+    with pytest.raises(
+        UsageError, match="'same' exists in several kinds: dataset, model; choose one, such as --kind dataset"
+    ):
         targets("same", registry)
     with pytest.raises(UnknownNameError, match="did you mean 'same'"):
         targets("sme", registry)
-    with pytest.raises(UsageError, match="'modle' is no kind that can be checked, did you mean 'model'"):
+    with pytest.raises(UsageError, match="'modle' is not a kind that can be checked, did you mean 'model'"):
         targets("same", registry, "modle")
     with pytest.raises(UsageError, match="a model has no parameters"):
         list(check_target(targets("same", registry, "model")[0], registry, tmp_path, parameters={"a": 1}))

@@ -15,9 +15,9 @@ from mmr_core.errors import UsageError
 from mmr_core.numerics.means import training_means
 from mmr_core.registry import Registry
 from mmr_core.store import OutcomeStore
-from mmr_core.testing.checks import run_check
-from mmr_core.testing.practice import Practice
-from mmr_core.testing.routers import ROUTER_CHECKS
+from mmr_core.testing.contract_check import run_check
+from mmr_core.testing.practice_data import Practice
+from mmr_core.testing.router_checks import ROUTER_CHECKS
 from mmr_core.testing.subjects import RouterSubject, of_class
 
 REGISTRY = Registry.discover()
@@ -128,10 +128,10 @@ def _one_wide(self, queries):
     [
         ("interface", {"default_fusion": "no-such-fusion"}, "no-such-fusion"),
         ("interface", {"fit": _no_return}, "fit returned None"),
-        ("finite-answers", {"predict": _one_wide}, "utility of shape (40, 1) where (40, 4) is due"),
-        ("same-seed-same-numbers", GLOBAL_NUMBERS, "two fits with seed=3 gave other numbers"),
+        ("finite-answers", {"predict": _one_wide}, "utility of shape (40, 1), expected (40, 4)"),
+        ("same-seed-same-numbers", GLOBAL_NUMBERS, "two fits with seed=3 gave different numbers"),
         ("order-does-not-matter", LAST_QUERY_COUNTS, "decisions changed when the queries were shuffled"),
-        ("batch-does-not-matter", BATCH_COUNTS, "decisions changed when a query was asked alone"),
+        ("batch-does-not-matter", BATCH_COUNTS, "decisions changed when a query came alone"),
         ("ids-do-not-matter", IDS_COUNT, "decisions changed when the queries had other ids"),
         ("missing-modalities", {"odd": _no_pictures}, "ValueError: no picture"),
         ("pool-of-one-and-of-a-hundred", {"fit": _at_most_ten}, "IndexError: too many models"),
@@ -175,7 +175,7 @@ def test_a_router_that_looks_for_the_test_split_in_memory_is_found(tmp_path):
         worlds = [thing for thing in gc.get_objects() if type(thing) is Practice and thing.hidden.size]
         return worlds[0].hidden[: len(queries), 0]
 
-    assert "answers changed when the outcomes" in outcome(faulty(odd=peeks), "no-access-to-outcomes", tmp_path).came
+    assert "answers changed with the outcomes" in outcome(faulty(odd=peeks), "no-access-to-outcomes", tmp_path).came
 
 
 def test_a_router_that_keeps_the_test_split_is_found(tmp_path):
@@ -214,7 +214,7 @@ def test_reading_what_holds_no_outcomes_is_nobodys_business(tmp_path):
 
     found = outcome(faulty(odd=reads), "no-access-to-outcomes", tmp_path)
     assert found.verdict == "passed"
-    assert "not seen from here: files that compiled code opens" in found.note
+    assert "not visible here: files opened by compiled code" in found.note
 
 
 def test_files_of_other_times_are_not_held_against_a_router(tmp_path):
@@ -227,9 +227,9 @@ def test_files_of_other_times_are_not_held_against_a_router(tmp_path):
 @pytest.mark.parametrize(
     ("make", "came"),
     [
-        (lambda self, *, seed=0, hidden_size=3: None, "no docstring of the class names 'hidden_size'"),
+        (lambda self, *, seed=0, hidden_size=3: None, "no docstring of the class mentions 'hidden_size'"),
         (lambda self, *, seed=0, tilt: None, "'tilt' has no default"),
-        (lambda self, seed=0, /, tilt=0: None, "'seed' cannot be given by keyword"),
+        (lambda self, seed=0, /, tilt=0: None, "'seed' cannot be passed by keyword"),
         (lambda self, *, tilt=0: None, "it takes no seed"),
     ],
 )
@@ -262,8 +262,8 @@ def test_a_state_that_is_no_plain_data_or_forgets_something_is_found(tmp_path):
     assert (
         "neither an array nor JSON" in outcome(faulty(state=unplain, restore=forgets), "save-and-load", tmp_path).came
     )
-    assert "answers otherwise" in outcome(faulty(state=plain, restore=forgets), "save-and-load", tmp_path).came
-    assert outcome(faulty(state=plain), "save-and-load", tmp_path).came == "it has state alone"
+    assert "answers differently" in outcome(faulty(state=plain, restore=forgets), "save-and-load", tmp_path).came
+    assert outcome(faulty(state=plain), "save-and-load", tmp_path).came == "it has only state"
 
 
 def test_random_numbers_of_the_process_stand_where_they_stood(tmp_path):

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, is_normalized_name
 
 from mmr_core.cli import main
-from mmr_core.cli.scaffolding import ScaffoldKind
+from mmr_core.cli.plugin_commands import ScaffoldKind
 from mmr_core.errors import UsageError
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_core.specs import ComponentSpec
@@ -50,20 +50,20 @@ def test_a_name_is_kept_and_the_others_are_valid_where_they_are_used(kind, name)
     [("My_Idea", "my-idea"), ("a--b", "a-b"), ("-a", "a"), ("a b", "a-b"), ("knn!", "knn"), ("a/../b", "a-b")],
 )
 def test_what_is_no_name_is_answered_with_one(name, suggestion):
-    with pytest.raises(UsageError, match=f"is no name for a plugin, did you mean '{suggestion}'"):
+    with pytest.raises(UsageError, match=f"is not a valid plugin name, did you mean '{suggestion}'"):
         names_for("router", name)
 
 
 @pytest.mark.parametrize("name", ["", "\n", "---", "ü", "a" * 61])
 def test_what_cannot_be_a_name_is_refused(name):
-    with pytest.raises(UsageError, match="is no name for a plugin"):
+    with pytest.raises(UsageError, match="is not a valid plugin name"):
         names_for("router", name)
 
 
 def test_a_name_of_a_built_in_and_a_kind_without_template_are_refused():
     with pytest.raises(UsageError, match="'mine' is the name of a built-in router"):
         names_for("router", "mine", taken={"mine"})
-    with pytest.raises(UsageError, match="no template of a 'rooter', did you mean 'router'"):
+    with pytest.raises(UsageError, match="no template for a 'rooter', did you mean 'router'"):
         names_for("rooter", "mine")
 
 
@@ -106,7 +106,7 @@ def test_writing_makes_every_file_and_no_other(tmp_path):
 def test_nothing_is_overwritten(there, tmp_path):
     home = tmp_path / "mmr-router-myidea"
     {"file": home.touch, "folder": home.mkdir, "link": lambda: home.symlink_to("nowhere")}[there]()
-    with pytest.raises(UsageError, match="it exists already, and nothing is overwritten"):
+    with pytest.raises(UsageError, match="it already exists, and nothing is overwritten"):
         write(names_for("router", "myidea"), {"a": "b"}, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mmr-router-myidea"]
 

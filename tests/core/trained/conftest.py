@@ -10,8 +10,7 @@ from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.registry import Registry
 from mmr_core.runner import Entrant
-from mmr_core.trained.learning import train
-from mmr_core.trained.taught import Assignment
+from mmr_core.trained.training import Assignment, train
 
 REGISTRY = Registry.discover()
 SETTINGS = {"kmeans": {"clusters": 5}, "knn": {"neighbours": 9}, "linear": {}, "linear-mf": {"rank": 8}, "random": {}}

@@ -11,8 +11,8 @@ import pytest
 
 from mmr_core.cli import main
 from mmr_core.contracts import Saveable, ScoringRouter
-from mmr_core.trained import Query, Rule, ask_about, load, save
-from mmr_core.trained.manifest import Manifest, OperatingPoint, TrainingEntry
+from mmr_core.trained import DecisionRule, Query, decide, load, save
+from mmr_core.trained.trained_manifest import OperatingPoint, TrainedManifest, TrainingEntry
 
 PAGE = (Path(__file__).parents[3] / "docs" / "deploying.md").read_text()
 
@@ -30,7 +30,7 @@ def test_every_field_of_the_file_is_on_the_page():
     table = PAGE.split("| field of `trained.json` | content |")[1].split("\n\n")[0]
     named = re.findall(r"^\| (.*?) \|", table, flags=re.MULTILINE)
     fields = {name for cell in named for name in re.findall(r"`(\w+)`", cell)}
-    assert fields == set(Manifest.model_fields)
+    assert fields == set(TrainedManifest.model_fields)
     for model, name in ((TrainingEntry, "training"), (OperatingPoint, "operating_point")):
         for field in model.model_fields:
             assert f"`{field}`" in row_of(name)
@@ -61,7 +61,7 @@ def test_the_router_of_the_page_is_saved_and_restored_as_it_says(pictured):
 def test_the_program_of_the_page_runs(pictured, learned_from, tmp_path, monkeypatch, capsys):
     save(learned_from(pictured), tmp_path / "router.mmr")
     monkeypatch.chdir(tmp_path)
-    exec(next(block for block in blocks("python") if "ask_about" in block), {})
+    exec(next(block for block in blocks("python") if "decide" in block), {})
     assert capsys.readouterr().out.startswith("model-")
 
 
@@ -76,5 +76,5 @@ def test_the_answers_of_the_page_have_the_fields_that_answers_have(pictured, lea
         assert list(one) == list(other)
     assert list(shown[1]["models"][0]) == list(real[1]["models"][0])
     trained = load(tmp_path / "router.mmr", known.registry)
-    answer = ask_about(trained, Query(question="a"), Rule(kind="budget", value=0.0005))
+    answer = decide(trained, Query(question="a"), DecisionRule(kind="budget", value=0.0005))
     assert answer.model == real[1]["model"]

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from mmr_leaderboard.publish.schema import Entry, FindingDocument, Leaderboard, Refused
-from mmr_leaderboard.running.run import RunRequest, RunResult, run_board
+from mmr_leaderboard.ranking.board_run import RunRequest, RunResult, run_board
 from mmr_leaderboard.sandbox.contract import GIB, MIB, Limits, Method
+from mmr_leaderboard.schema import Entry, Leaderboard, PublishedFinding, Refused
 
 SECRET = "mmr-witness-secret"
 ANSWER_BYTES = 4 * MIB
@@ -112,7 +112,7 @@ class Arena:
         assert isinstance(row, Entry), row
         return row
 
-    def findings(self, slug: str) -> tuple[FindingDocument, ...]:
+    def findings(self, slug: str) -> tuple[PublishedFinding, ...]:
         """Why a submission has no figures."""
         row = self.row(slug)
         assert isinstance(row, Refused), row.metrics

@@ -17,8 +17,8 @@ import pytest
 
 import mmr_core
 from mmr_leaderboard.board import open_board
-from mmr_leaderboard.publish.files import publish
 from mmr_leaderboard.publish.log import append, news, read_log
+from mmr_leaderboard.publish.publication import publish
 from mmr_leaderboard.sandbox.contract import IsolationError, Method
 from mmr_leaderboard.sandbox.selection import sandbox
 from mmr_leaderboard.submission.pins import expected_of

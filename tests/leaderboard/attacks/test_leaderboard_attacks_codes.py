@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmr_core.errors import MMRError
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.publish.schema import Leaderboard
+from mmr_leaderboard.schema import Leaderboard
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ def test_a_machine_that_cannot_isolate_runs_no_plugin(world, monkeypatch):
     def impossible(method):
         raise MMRError("this kernel isolates nothing")
 
-    monkeypatch.setattr("mmr_leaderboard.running.run.way_of_isolation", impossible)
+    monkeypatch.setattr("mmr_leaderboard.ranking.board_run.way_of_isolation", impossible)
     board = world.run(None, world.folder / "honest", cache=world.folder / "other-cache").board
 
     assert [entry.slug for entry in board.entries] == ["honest-decisions"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.publish.files import read_board
+from mmr_leaderboard.publish.publication import read_board
 
 PATIENCE_SECONDS = 120.0
 COMMAND = "import sys; from mmr_core.cli import main; raise SystemExit(main(sys.argv[1:]))"

@@ -161,11 +161,11 @@ def test_the_attacks_work_where_nothing_is_isolated(world, submit_to, tmp_path):
 
     assert board.refused == ()
     (constant,) = [each.metrics for each in board.references if each.name == "constant"]
-    skill = {entry.slug: entry.metrics.skill.value for entry in board.entries}
+    skill = {entry.slug: entry.metrics["skill"].value for entry in board.entries}
     got = {
         entry.slug: "outcomes" if skill[entry.slug] > 0.5 else "something"
         for entry in board.entries
-        if entry.metrics.nauc.value != pytest.approx(constant.nauc.value, abs=1e-9)
+        if entry.metrics["nauc"].value != pytest.approx(constant["nauc"].value, abs=1e-9)
     }
     assert got == WITHOUT_WALLS
     assert len(set(reached)) >= 3

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmr_leaderboard.publish.files import publish, render
-from mmr_leaderboard.publish.schema import Refused
+from mmr_leaderboard.publish.publication import publish, render
+from mmr_leaderboard.schema import Refused
 
 CODES = {
     "wheel-with-pth": "hostile-wheel",

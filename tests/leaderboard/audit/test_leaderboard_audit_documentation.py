@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmr_leaderboard.audit import LIMITS, AuditReport, PlaceboTest
-from mmr_leaderboard.audit.gap import Gap
-from mmr_leaderboard.audit.residuals import Excess
-from mmr_leaderboard.audit.signs import SignTest
+from mmr_leaderboard.audit.excess import Excess
+from mmr_leaderboard.audit.report import OracleGap
+from mmr_leaderboard.audit.revision import SignTest
 from mmr_leaderboard.findings import CODES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def report():
         points=5,
         residual=excess,
         permutation=excess,
-        gap=Gap(overall=None, cost=1.0, at_cost=None),
+        gap=OracleGap(overall=None, cost=1.0, at_cost=None),
         placebo=PlaceboTest(skill=0.0, low=-0.1, high=0.1, excess=excess, blocks=False),
         revision=SignTest(changed=2, better=1, worse=1, share=0.5, share_low=0.0, p=0.75),
         limits=LIMITS,

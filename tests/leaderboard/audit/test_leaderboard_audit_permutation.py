@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmr_leaderboard.audit.permutation import permutation_moments, permuted_sums
+from mmr_leaderboard.audit.excess import permutation_moments, permuted_sums
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.bootstrap import draw
 from mmr_core.numerics.metrics import SingleModels
-from mmr_core.runner.policies import Decided, Scored
+from mmr_core.runner.policies import Decided, Pooled, Scored
 from mmr_leaderboard.audit import (
     LIMITS,
     AuditFrame,
@@ -21,10 +21,9 @@ from mmr_leaderboard.audit import (
     permuted_outcomes,
     placebo_test,
 )
-from mmr_leaderboard.audit.frame import best_and_cheapest
-from mmr_leaderboard.audit.limits import beyond
-from mmr_leaderboard.audit.points import matched_points, representative_points
-from mmr_leaderboard.audit.residuals import Excess, residual_test
+from mmr_leaderboard.audit.excess import Excess, beyond, residual_test
+from mmr_leaderboard.audit.frame import best_and_cheapest, representative_points
+from mmr_leaderboard.audit.revision import matched_points
 from mmr_leaderboard.findings import CODES
 
 TEST, TRAIN, MODELS = 1200, 400, 5
@@ -289,13 +288,20 @@ def test_points_of_a_corrected_version_stand_beside_those_that_it_was_made_of(bo
     assert np.array_equal(found[1], np.stack(copied(board, 0.3).probabilities))
 
 
-def test_other_policies_cannot_be_audited(board):
+def test_any_policy_is_audited_by_its_decisions_and_one_without_single_decisions_cannot_be(board):
+    knn = board.knn()
+
     class Strange:
         def curve(self, utility, cost):
-            return board.knn().curve(utility, cost)
+            return knn.curve(utility, cost)
 
-    with pytest.raises(DataError, match="Strange cannot be audited"):
-        representative_points(Strange(), board.frame.utility, board.frame.cost)
+        def decisions_at(self, trade_off):
+            return knn.decisions_at(trade_off)
+
+    outcomes = board.frame.utility, board.frame.cost
+    assert np.array_equal(representative_points(Strange(), *outcomes), representative_points(knn, *outcomes))
+    with pytest.raises(TypeError, match="several outcomes at one trade-off weight"):
+        representative_points(Pooled((knn, knn)), *outcomes)
 
 
 def test_the_oracle_takes_the_best_model_and_of_several_the_cheapest():
@@ -323,7 +329,7 @@ def test_boards_on_which_nothing_can_stand_out_are_refused_by_name():
         small_frame(ids=["a"], datasets=["d"], features=np.ones((1, 2)), utility=np.ones((1, 3)), cost=np.ones((1, 3)))
     with pytest.raises(DegenerateError, match="same utility everywhere"):
         small_frame(utility=np.ones((60, 3)))
-    with pytest.raises(DataError, match="features has shape"):
+    with pytest.raises(DataError, match="features: expected shape"):
         small_frame(features=np.ones((59, 2)))
     with pytest.raises(DataError, match="utility holds numbers that are not finite"):
         small_frame(utility=np.full((60, 3), np.nan))
@@ -335,5 +341,5 @@ def test_an_oracle_without_excess_has_no_share():
     frame = small_frame()
     flat = replace(frame, oracle_unexplained=np.zeros_like(frame.oracle_unexplained))
 
-    with pytest.raises(DegenerateError, match="nothing can stand out"):
+    with pytest.raises(DegenerateError, match="no excess can be measured"):
         residual_test(np.zeros_like(flat.utility), flat)

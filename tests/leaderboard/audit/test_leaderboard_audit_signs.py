@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmr_leaderboard.audit.signs import sign_test
+from mmr_leaderboard.audit.revision import sign_test
 
 
 def versions(better, worse, same=0):

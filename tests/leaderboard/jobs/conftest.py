@@ -24,8 +24,9 @@ from mmr_core.runner import Options
 from mmr_core.runner.prepare import Prepared, prepare
 from mmr_core.specs import DatasetSpec
 from mmr_leaderboard.child import driver
-from mmr_leaderboard.jobs.entry_run import EntryRun, Material, material, run_entry
+from mmr_leaderboard.jobs.entry_run import EntryRun, Material, run_entry
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
+from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.sandbox.contract import Limits, ProcessEnd, Sandbox, View
 
 DATASETS = ("zanzibar", "quokkaset")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mmr_core.runner.agreement import MARGIN, PROBABILITY, TRADE_OFFS, UNCLEAR_SHARE, Compared, compare
-from mmr_core.runner.policies import GRID, Decided, Scored
+from mmr_core.runner.agreement import MARGIN, PROBABILITY, UNCLEAR_SHARE, Compared, compare
+from mmr_core.runner.policies import GRID, TRADE_OFFS, Decided, Scored
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.jobs.behaviour import FLIP_SHARE, FLIPS, STRICT, judge
 

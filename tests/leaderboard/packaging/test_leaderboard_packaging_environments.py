@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from mmr_leaderboard.packaging import environments
-from mmr_leaderboard.packaging.environments import environment
-from mmr_leaderboard.packaging.finished_folders import finished_folder
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.environments import environment, finished_folder
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.wheels import Wheel, look_at
 
 
@@ -135,7 +134,7 @@ def test_a_full_disk_is_not_blamed_on_the_wheel(seen, tmp_path, monkeypatch):
 
 def test_wheels_whose_files_want_one_place_are_refused(seen, tmp_path):
     twice = seen({"demo/a.py": b"1\n", "demo-1.0.data/purelib/demo/a.py": b"2\n"})
-    with pytest.raises(EnvironmentRefused, match="one place") as caught:
+    with pytest.raises(EnvironmentRefused, match="same place") as caught:
         environment([twice], tmp_path / "cache")
     assert caught.value.code == "hostile-wheel"
 

@@ -14,8 +14,8 @@ import pytest
 from packaging.requirements import Requirement as Line
 
 from mmr_leaderboard.packaging.dependencies import dependencies
-from mmr_leaderboard.packaging.finding_wheels import WheelSources, find_wheels
 from mmr_leaderboard.packaging.requirements import wanted_wheels
+from mmr_leaderboard.packaging.wheel_sources import WheelSources, find_wheels
 from mmr_leaderboard.submission.manifest import Manifest
 
 ROOT = Path(__file__).parents[3]

@@ -16,9 +16,9 @@ from mmr_leaderboard.jobs.job_writer import Runtime
 from mmr_leaderboard.packaging import dependencies as libraries
 from mmr_leaderboard.packaging import engine as engines
 from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies
-from mmr_leaderboard.packaging.finding_wheels import WheelSources
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare, runtime, taken_modules
+from mmr_leaderboard.packaging.wheel_sources import WheelSources
 from mmr_leaderboard.sandbox.filesystem import interpreter_paths
 from mmr_leaderboard.submission.manifest import Router
 

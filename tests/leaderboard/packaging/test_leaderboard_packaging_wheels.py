@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmr_leaderboard.packaging import archives
 from mmr_leaderboard.packaging.archives import checked_entries
-from mmr_leaderboard.packaging.refusals import EnvironmentRefused
+from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.wheels import look_at
 from mmr_leaderboard.submission.manifest import Requirement
 
@@ -66,21 +66,21 @@ HOSTILE = {
     "a name of another system": ({"..\\evil.py": CODE}, "absolutely"),
     "a drive": ({"C:evil.py": CODE}, "absolutely"),
     "an empty part": ({"demo//evil.py": CODE}, "escapes"),
-    "a name for the terminal": ({"demo/\x1b[2J.py": CODE}, "cannot be printed"),
-    "a name without end": ({"demo/" + "x" * 300 + ".py": CODE}, "length"),
+    "a name for the terminal": ({"demo/\x1b[2J.py": CODE}, "unprintable"),
+    "a name without end": ({"demo/" + "x" * 300 + ".py": CODE}, "too long"),
     "a symbolic link": ({link("demo/link"): b"/etc/passwd"}, "symbolic link"),
     "another compression": ({packed_with("demo/a.py", zipfile.ZIP_BZIP2): CODE}, "compressed"),
     "a file that is a folder": ({"demo": CODE, "demo/a.py": CODE}, "a file and a folder"),
     "a path file": ({"evil.pth": b"import os"}, ".pth"),
     "a path file below": ({"demo-1.0.data/purelib/EVIL.PTH": b"import os"}, ".pth"),
-    "a module of Python": ({"json.py": CODE}, "modules under names"),
-    "a library of the runner": ({"numpy/__init__.py": CODE}, "modules under names"),
-    "a library in other letters": ({"NumPy/__init__.py": CODE}, "modules under names"),
-    "a compiled library": ({"numpy.cpython-311-x86_64-linux-gnu.so": CODE}, "modules under names"),
-    "a library by the back door": ({"demo-1.0.data/platlib/numpy/__init__.py": CODE}, "modules under names"),
-    "the engine": ({"mmr_core/sweep.py": CODE}, "modules under names"),
-    "a module that starts by itself": ({"sitecustomize.py": CODE}, "modules under names"),
-    "a second description": ({"mmr_bench-0.1.0.dist-info/METADATA": CODE}, "inside"),
+    "a module of Python": ({"json.py": CODE}, "modules with names"),
+    "a library of the runner": ({"numpy/__init__.py": CODE}, "modules with names"),
+    "a library in other letters": ({"NumPy/__init__.py": CODE}, "modules with names"),
+    "a compiled library": ({"numpy.cpython-311-x86_64-linux-gnu.so": CODE}, "modules with names"),
+    "a library by the back door": ({"demo-1.0.data/platlib/numpy/__init__.py": CODE}, "modules with names"),
+    "the engine": ({"mmr_core/sweep.py": CODE}, "modules with names"),
+    "a module that starts by itself": ({"sitecustomize.py": CODE}, "modules with names"),
+    "a second description": ({"mmr_bench-0.1.0.dist-info/METADATA": CODE}, "its content is not a wheel's"),
     "a description in old form": ({"mmr_bench.egg-info/PKG-INFO": CODE}, "second distribution"),
     "a hidden description": ({"demo-1.0.data/purelib/mmr_bench-0.1.0.dist-info/METADATA": CODE}, "second distribution"),
 }  # fmt: skip
@@ -205,7 +205,7 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(wheel, pinned):
 def test_a_name_with_a_second_ending_behind_a_zero_is_refused(wheel, pinned):
     path = wheel({"demo/a.py~.txt": CODE}, record={"demo/a.py~.txt": "demo/a.py,,"})
     path.write_bytes(path.read_bytes().replace(b"a.py~.txt", b"a.py\0.txt"))
-    assert "cannot be printed" in str(refusal(path, pinned(path)))
+    assert "unprintable" in str(refusal(path, pinned(path)))
 
 
 letters = st.characters(codec="utf-8", exclude_characters="\0")

@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from mmr_leaderboard.findings import CODES, EXAMPLES, Finding
-from mmr_leaderboard.submission.changes import judge_change
-from mmr_leaderboard.submission.judging import judge, judge_all
 from mmr_leaderboard.submission.manifest import Pins
 from mmr_leaderboard.submission.pins import Expected
 from mmr_leaderboard.submission.skeleton import write_skeleton
+from mmr_leaderboard.submission.validation import judge, judge_all, judge_change
 
 COVERED = ("folder", "manifest", "decisions", "change")
 SLUG = "my-entry"

@@ -18,12 +18,11 @@ from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.store import OutcomeStore
-from mmr_leaderboard.submission.documenting import page
-from mmr_leaderboard.submission.judging import judge
-from mmr_leaderboard.submission.manifest import Manifest, Pins
+from mmr_leaderboard.submission.documentation import page
+from mmr_leaderboard.submission.manifest import Manifest, Pins, read_manifest
 from mmr_leaderboard.submission.pins import Expected
-from mmr_leaderboard.submission.reading import read_manifest
 from mmr_leaderboard.submission.skeleton import write_skeleton
+from mmr_leaderboard.submission.validation import judge
 
 DOCS = Path(__file__).parents[3] / "docs" / "submissions.md"
 EXPECTED = Expected(
@@ -111,9 +110,9 @@ def test_wheels_are_copied_and_their_hashes_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("init", "My-Entry"), "no slug"),
-        (("init", "../x"), "no slug"),
-        (("init", "a" * 64), "no slug"),
+        (("init", "My-Entry"), "not a slug"),
+        (("init", "../x"), "not a slug"),
+        (("init", "a" * 64), "not a slug"),
         (("init", "my-entry", "--requirement", "x>=1"), "not pinned"),
         (("init", "my-entry", "--kind", "decisions", "--router", "x"), "no router"),
         (("init", "my-entry", "--template"), "by the runner"),
@@ -134,17 +133,17 @@ def test_wrong_use_is_one_line_and_exit_code_two(
 @pytest.mark.parametrize("name", ["x.zip", "x.whl", "a-1-py3-none-an y.whl"])
 def test_what_is_no_wheel_is_not_taken(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(DataError, match="not named as a wheel"):
+    with pytest.raises(DataError, match="not named like a wheel"):
         write_skeleton("my-entry", tmp_path / "submissions", EXPECTED, "plugin", wheels=[tmp_path / name])
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
     write_skeleton("my-entry", tmp_path, EXPECTED, "plugin")
     before = (tmp_path / "my-entry" / "submission.toml").read_bytes()
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_skeleton("my-entry", tmp_path, EXPECTED, "decisions")
     (tmp_path / "a-link").symlink_to("nowhere")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_skeleton("a-link", tmp_path, EXPECTED, "plugin")
     assert (tmp_path / "my-entry" / "submission.toml").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-link", "my-entry"]
@@ -196,7 +195,7 @@ def test_hostile_folders_are_told_on_plain_lines(mmr: Call, store: Path, tmp_pat
 
 def test_the_page_on_submissions_is_up_to_date() -> None:
     text = DOCS.read_text("utf-8")
-    assert page(text) == text, "run: python -m mmr_leaderboard.submission.documenting docs/submissions.md"
+    assert page(text) == text, "run: python -m mmr_leaderboard.submission.documentation docs/submissions.md"
 
 
 def test_a_page_without_markers_is_told() -> None:

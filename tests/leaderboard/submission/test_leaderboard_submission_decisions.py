@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 
 from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.submission import zipped_csv
-from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
-from mmr_leaderboard.submission.grid import coverage
+from mmr_leaderboard.submission.decision_file import DecisionsRefused
+from mmr_leaderboard.submission.decisions import DecidedPoints, coverage, read_decisions
 from mmr_leaderboard.submission.manifest import Pins
-from mmr_leaderboard.submission.opened import Refused
 from mmr_leaderboard.submission.pins import Expected
 from mmr_leaderboard.submission.zipped_csv import Unzipped
 
@@ -286,7 +285,7 @@ def test_a_word_that_is_stored_once_and_meant_often_is_not_unfolded() -> None:
 
 def test_unpacking_stops_at_its_bound() -> None:
     stream = Unzipped("decisions.csv.gz", gzip.compress(b"\0" * (8 << 20)), most=4 << 20)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DecisionsRefused) as refused:
         list(iter(stream.read, b""))
     assert refused.value.found.code == "archive-bomb"
 

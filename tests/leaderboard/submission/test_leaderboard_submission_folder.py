@@ -12,9 +12,8 @@ import pytest
 
 from mmr_core.errors import UsageError
 from mmr_leaderboard.submission import folder as folder_room
-from mmr_leaderboard.submission.changes import judge_change
-from mmr_leaderboard.submission.folder import LIMITS, Contents, look, submission_folders
-from mmr_leaderboard.submission.pickles import looks_pickled
+from mmr_leaderboard.submission.folder import LIMITS, FolderContents, look, looks_pickled, submission_folders
+from mmr_leaderboard.submission.validation import judge_change
 
 MANIFEST = b"schema_version = 1\n"
 
@@ -29,7 +28,7 @@ def entry(tmp_path: Path) -> Path:
     return path
 
 
-def found(contents: Contents) -> list[tuple[str, str]]:
+def found(contents: FolderContents) -> list[tuple[str, str]]:
     return [(one.code, one.where) for one in contents.findings]
 
 

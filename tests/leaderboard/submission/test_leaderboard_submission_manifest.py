@@ -17,12 +17,11 @@ from mmr_core.outcomes import OutcomeTable, object_array
 from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import prepare
 from mmr_core.splits import split_digest
-from mmr_leaderboard.submission.judging import Submission, judge, judge_all
-from mmr_leaderboard.submission.manifest import Pins
+from mmr_leaderboard.submission.manifest import Pins, read_manifest
 from mmr_leaderboard.submission.pins import Expected, expected_of, expected_without_features, pool_digest
-from mmr_leaderboard.submission.reading import read_manifest
 from mmr_leaderboard.submission.skeleton import write_skeleton
-from mmr_leaderboard.submission.splits_named import names_test_split
+from mmr_leaderboard.submission.statements import names_test_split
+from mmr_leaderboard.submission.validation import Submission, judge, judge_all
 
 EXPECTED = Expected(
     pins=Pins(table="1" * 32, split="2" * 32, pool="3" * 32),
@@ -105,9 +104,9 @@ def test_a_wrong_field_is_told_by_its_path_and_by_what_is_due(old: str, new: str
         (b"a" + b".a" * 20_000 + b" = 1", "deeply"),
         (b"[" + b'"a" . ' * 10_000 + b"a]", "deeply"),
         (b"x = {a" + b".a" * 20_000 + b" = 1}", "deeply"),
-        (b"a = " + b"9" * 5_000, "no TOML"),
-        (b"\0", "no TOML"),
-        (b"\xef\xbb\xbf" + VALID.encode(), "no TOML"),
+        (b"a = " + b"9" * 5_000, "not TOML"),
+        (b"\0", "not TOML"),
+        (b"\xef\xbb\xbf" + VALID.encode(), "not TOML"),
     ],
 )
 def test_what_is_no_manifest_at_all_is_told_on_one_line(content: bytes, said: str) -> None:
@@ -224,11 +223,11 @@ def codes(submission: Submission) -> list[str]:
     return [found.code for found in submission.findings]
 
 
-def test_a_stale_pin_is_told_with_what_it_is_and_what_is_due(tmp_path: Path) -> None:
+def test_a_stale_pin_is_reported_with_the_expected_one(tmp_path: Path) -> None:
     stale = judge(entry(tmp_path, text=VALID.replace("3" * 32, "4" * 32)), EXPECTED, pinned=True)
     assert codes(stale) == ["stale-pins"]
     assert stale.findings[0].where == "submission.toml, pins.pool"
-    assert stale.findings[0].message == f"it is {'4' * 32} where {'3' * 32} is due"
+    assert stale.findings[0].message == f"expected {'3' * 32}, got {'4' * 32}"
     assert stale.refused
 
 

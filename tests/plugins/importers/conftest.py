@@ -12,7 +12,7 @@ import pytest
 
 from mmr_core.contracts import ImportContext
 from mmr_core.logs import LogImporter
-from mmr_core.logs.conducting import Look, carry_out, lines_of, look
+from mmr_core.logs.log_importer import Inspection, import_log, inspect_log, notices_of
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
@@ -59,28 +59,28 @@ def builtin_context(tmp_path: Path) -> ImportContext:
 
 
 @pytest.fixture
-def peek(builtin_context: ImportContext) -> Callable[..., Look]:
+def peek(builtin_context: ImportContext) -> Callable[..., Inspection]:
     """A function that looks at a log."""
 
-    def call(importer: LogImporter, path: Path, *select: str, **options: Any) -> Look:
-        return look(importer, path, builtin_context, select=select, **options)
+    def call(importer: LogImporter, path: Path, *select: str, **options: Any) -> Inspection:
+        return inspect_log(importer, path, builtin_context, select=select, **options)
 
     return call
 
 
 @pytest.fixture
 def bring(
-    peek: Callable[..., Look], builtin_context: ImportContext, tmp_path_factory: pytest.TempPathFactory
+    peek: Callable[..., Inspection], builtin_context: ImportContext, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Brought]:
     """A function that imports a log into a new store, and reads that."""
 
     def call(importer: LogImporter, path: Path, *select: str, **options: Any) -> Brought:
         seen = peek(importer, path, *select, **options)
         assert [question.key for question in seen.open] == []
-        imported = carry_out(seen, builtin_context)
+        imported = import_log(seen, builtin_context)
         folder = tmp_path_factory.mktemp("brought") / "store"
         OutcomeStore(folder).add(imported.assembled.table, origins=imported.assembled.origins)
         store = OutcomeStore.open(folder)
-        return Brought(table=store.table(), store=store, lines=lines_of(seen, imported))
+        return Brought(table=store.table(), store=store, lines=notices_of(seen, imported))
 
     return call

@@ -50,7 +50,12 @@ def test_rows_that_say_too_little_are_left_out_one_by_one(bring: Callable[..., A
     brought = bring(EmbedLLMImporter(), write(tmp_path / "x.csv", [*rows, (5, "", YI, "piqa"), (6, 7, YI, "piqa")]))
     assert brought.known() == {("piqa_1", YI): 1.0}
     text = "\n".join(brought.lines)
-    for line in ("row 2: an id is empty", "row 3: 'x' is no number", "row 4: has no model_name", "row 5: has no categ"):
+    for line in (
+        "row 2: an id is empty",
+        "row 3: 'x' is not a number",
+        "row 4: has no model_name",
+        "row 5: has no categ",
+    ):
         assert line in text
     assert "row 7: utility 7.0 is outside" in text
 
@@ -72,7 +77,7 @@ def test_foreign_truncated_and_empty_files_cost_no_more_than_themselves(
     brought = bring(EmbedLLMImporter(), tmp_path)
     assert brought.known() == {("piqa_1", YI): 1.0, ("piqa_2", YI): 1.0}
     text = "\n".join(brought.lines)
-    assert "b.csv: is no table, or was cut short" in text
+    assert "b.csv: is not a table, or was cut short" in text
     assert "c.csv: does not begin with" in text
     assert "d.csv: does not begin with" in text
 

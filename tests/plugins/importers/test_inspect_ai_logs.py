@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import DataError, MMRError
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers import inspect_ai
-from mmr_plugins.importers.inspect_ai import InspectAIImporter
-from mmr_plugins.importers.inspect_ai.samples import grade
+from mmr_plugins.importers.inspect_ai import InspectAIImporter, grade
 
 CANDIDATE, GRADER = "openai/gpt-5-mini", "anthropic/claude"
 CREATED, LATER = "2025-06-01T10:11:12+00:00", "2025-07-01T00:00:00+00:00"
@@ -96,9 +95,9 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, context: ImportContext, *select: str, responses: bool = False) -> Any:
-    seen = look(InspectAIImporter(), path, context, select=select, responses=responses)
+    seen = inspect_log(InspectAIImporter(), path, context, select=select, responses=responses)
     assert seen.open == ()
-    return carry_out(seen, context)
+    return import_log(seen, context)
 
 
 def known(values: Any) -> list[float | None]:
@@ -160,7 +159,9 @@ def test_epochs_are_attempts_and_scorers_are_asked_for(write: Write, context: Im
     for each in samples:
         each["scores"]["judge"] = {"value": {"style": 1, "truth": 0.5}}
     path = write(log(samples))
-    keys = {question.key: list(question.candidates) for question in look(InspectAIImporter(), path, context).open}
+    keys = {
+        question.key: list(question.candidates) for question in inspect_log(InspectAIImporter(), path, context).open
+    }
     assert keys == {
         "metric": ["none", "style", "truth"],
         "scorer": ["match", "judge"],
@@ -175,7 +176,7 @@ def test_epochs_are_attempts_and_scorers_are_asked_for(write: Write, context: Im
 def test_runs_are_asked_for_and_the_latest_can_be_taken(write: Write, context: ImportContext) -> None:
     write(log([sample(1, "I")]))
     path = write(log([sample(1, "C")], created=LATER), "b.json")
-    assert [question.key for question in look(InspectAIImporter(), path, context).open] == ["run"]
+    assert [question.key for question in inspect_log(InspectAIImporter(), path, context).open] == ["run"]
     assert imported(path, context, "run=latest").assembled.table.utility[:, 0].tolist() == [1.0]
 
 
@@ -221,7 +222,7 @@ def test_turns_parts_and_attachments_give_the_question(write: Write, context: Im
 def test_evaluations_that_were_not_finished_are_named_and_left_out(write: Write, context: ImportContext) -> None:
     write({**log([sample(1)]), "status": "error"}, "b.json")
     path = write(log([sample(1)]))
-    lines = lines_of(look(InspectAIImporter(), path, context))
+    lines = notices_of(inspect_log(InspectAIImporter(), path, context))
     assert [line for line in lines if line.startswith("b.json") and "'error'" in line]
 
 
@@ -231,16 +232,16 @@ def test_evaluations_that_were_not_finished_are_named_and_left_out(write: Write,
 def test_a_broken_log_alone_is_an_error(tmp_path: Path, context: ImportContext, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(DataError, match=r"a\.json"):
-        look(InspectAIImporter(), tmp_path / "a.json", context)
+        inspect_log(InspectAIImporter(), tmp_path / "a.json", context)
 
 
 def test_a_faulty_sample_costs_that_sample(write: Write, context: ImportContext) -> None:
     path = write(log([sample(1), 3, sample(None), sample(4, epoch=0), sample(5)]))
-    seen = look(InspectAIImporter(), path, context)
-    assert [line.partition(":")[0] for line in lines_of(seen) if line.startswith("a.json")] == [
+    seen = inspect_log(InspectAIImporter(), path, context)
+    assert [line.partition(":")[0] for line in notices_of(seen) if line.startswith("a.json")] == [
         *("a.json, row 2", "a.json, row 3", "a.json, row 4"),
     ]
-    assert carry_out(seen, context).assembled.table.instance_id.tolist() == ["GSM8K_1", "GSM8K_5"]
+    assert import_log(seen, context).assembled.table.instance_id.tolist() == ["GSM8K_1", "GSM8K_5"]
 
 
 def test_only_logs_are_recognised(write: Write, tmp_path: Path) -> None:
@@ -257,7 +258,7 @@ def test_packed_logs_without_the_package_say_what_to_install(
     (tmp_path / "a.eval").write_bytes(b"PK\x03\x04")
     monkeypatch.setattr(inspect_ai, "find_spec", lambda name: None)
     with pytest.raises(MMRError, match=r"pip install 'mmr-bench\[inspect\]'"):
-        look(InspectAIImporter(), tmp_path, context)
+        inspect_log(InspectAIImporter(), tmp_path, context)
 
 
 def test_packed_logs_give_what_their_json_gives(write: Write, context: ImportContext, tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_packed_logs_give_what_their_json_gives(write: Write, context: ImportCon
         assert left == right
     assert [one.agrees for one in by_package.agreements] == [True]
     (packed / "b.eval").write_bytes((packed / "a.eval").read_bytes()[:200])
-    assert any(line.startswith("b.eval") for line in lines_of(look(InspectAIImporter(), packed, context)))
+    assert any(line.startswith("b.eval") for line in notices_of(inspect_log(InspectAIImporter(), packed, context)))
 
 
 def test_an_import_goes_through_the_store_and_back(write: Write, tmp_path: Path) -> None:

@@ -122,10 +122,10 @@ def test_lines_that_say_too_little_are_left_out_one_by_one(bring: Callable[..., 
     text = "\n".join(brought.lines)
     assert "x.jsonl, row 2: has no task_name" in text
     assert "x.jsonl, row 3: has no model_name" in text
-    assert "x.jsonl, row 4: 'good' is no number" in text
-    assert "x.jsonl, row 5: a dict is no number" in text
+    assert "x.jsonl, row 4: 'good' is not a number" in text
+    assert "x.jsonl, row 5: a dict is not a number" in text
     assert "x.jsonl, row 6: has no query" in text
-    assert "x.jsonl: and 2 rows more" in text
+    assert "x.jsonl: and 2 more rows" in text
 
 
 def test_foreign_and_empty_files_are_told_and_left_out(bring: Callable[..., Any], tmp_path: Path) -> None:

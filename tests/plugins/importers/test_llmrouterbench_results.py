@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import DataError
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers.llmrouterbench import LLMRouterBenchImporter
@@ -94,9 +94,9 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, context: ImportContext) -> Any:
-    seen = look(LLMRouterBenchImporter(), path, context)
+    seen = inspect_log(LLMRouterBenchImporter(), path, context)
     assert seen.open == ()
-    return carry_out(seen, context)
+    return import_log(seen, context)
 
 
 def known(values: Any) -> list[float | None]:
@@ -136,7 +136,7 @@ def test_the_latest_file_counts_and_the_others_are_named(write: Write, context: 
     found = imported(path, context)
     assert found.assembled.table.utility[:, 0].tolist() == [1.0]
     assert found.assembled.origins("gpqa", "gpt-5").run.tolist() == [LATER]
-    lines = lines_of(look(LLMRouterBenchImporter(), path, context))
+    lines = notices_of(inspect_log(LLMRouterBenchImporter(), path, context))
     assert sum("is older than" in line for line in lines) == 1
     assert sum("is a demonstration" in line for line in lines) == 1
 
@@ -154,14 +154,14 @@ def test_a_broken_file_costs_a_line_and_the_rest_goes_on(write: Write, context: 
     broken = path / "bench" / "gpqa" / "test" / "other" / f"gpqa-test-other-{DATE}.json"
     broken.parent.mkdir()
     broken.write_bytes(content)
-    assert [line for line in lines_of(look(LLMRouterBenchImporter(), path, context)) if broken.name in line]
+    assert [line for line in notices_of(inspect_log(LLMRouterBenchImporter(), path, context)) if broken.name in line]
     assert [model.name for model in imported(path, context).assembled.table.models] == ["gpt-5"]
 
 
 def test_a_faulty_record_costs_that_record(write: Write, context: ImportContext) -> None:
     path = write([record(1, 1.0), {**record(2, 1.0), "index": None}])
     assert imported(path, context).assembled.table.instance_id.tolist() == ["gpqa_1"]
-    lines = lines_of(look(LLMRouterBenchImporter(), path, context))
+    lines = notices_of(inspect_log(LLMRouterBenchImporter(), path, context))
     assert any("row 2" in line for line in lines)
 
 
@@ -175,7 +175,7 @@ def test_only_this_layout_is_recognised(write: Write, tmp_path: Path) -> None:
 
 def test_a_folder_without_results_is_an_error(tmp_path: Path, context: ImportContext) -> None:
     with pytest.raises(DataError, match="no file of this format"):
-        look(LLMRouterBenchImporter(), tmp_path, context)
+        inspect_log(LLMRouterBenchImporter(), tmp_path, context)
 
 
 def test_an_import_goes_through_the_store_and_back(write: Write, tmp_path: Path) -> None:

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
-from mmr_core.logs.conducting import carry_out, lines_of, look
-from mmr_core.logs.showing import summary
+from mmr_core.logs.import_report import summary
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers.lm_eval import LMEvalImporter
-from mmr_plugins.importers.lm_eval.tasks import MMLU_SUBJECTS
+from mmr_plugins.importers.lm_eval import MMLU_SUBJECTS, LMEvalImporter
 from mmr_plugins.models import MODELS
 
 DATE, LATER = "2025-06-01T10-11-12.123456", "2025-07-01T00-00-00.000001"
@@ -74,9 +73,9 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, context: ImportContext, *select: str) -> Any:
-    seen = look(LMEvalImporter(), path, context, select=select)
+    seen = inspect_log(LMEvalImporter(), path, context, select=select)
     assert seen.open == ()
-    return carry_out(seen, context)
+    return import_log(seen, context)
 
 
 def gsm8k(scores: dict[str, list[float]]) -> list[dict[str, Any]]:
@@ -91,7 +90,7 @@ MEANS = {"exact_match,strict-match": 1 / 3, "exact_match_stderr,strict-match": 0
 
 def test_filters_of_gsm8k_are_asked_for_and_compared_with_the_means(write: Write, context: ImportContext) -> None:
     path = write("gsm8k", gsm8k(SCORES), means=MEANS)
-    seen = look(LMEvalImporter(), path, context)
+    seen = inspect_log(LMEvalImporter(), path, context)
     assert [(question.key, list(question.candidates)) for question in seen.open] == [("filter", list(SCORES))]
     strict = imported(path, context, "filter=strict-match")
     table = strict.assembled.table
@@ -125,7 +124,7 @@ def test_subjects_become_one_dataset_with_categories(write: Write, context: Impo
 
 def test_both_metrics_of_arc_are_asked_for(write: Write, context: ImportContext) -> None:
     path = write("arc_challenge", [sample(i, {"acc": 1.0, "acc_norm": 0.0}) for i in range(3)])
-    seen = look(LMEvalImporter(), path, context)
+    seen = inspect_log(LMEvalImporter(), path, context)
     assert [(q.key, list(q.candidates)) for q in seen.open] == [("metric", ["acc", "acc_norm"])]
     table = imported(path, context, "metric=acc_norm").assembled.table
     assert table.instance_id[0] == "ARC_challenge_0"
@@ -135,7 +134,7 @@ def test_both_metrics_of_arc_are_asked_for(write: Write, context: ImportContext)
 def test_two_runs_are_asked_for(write: Write, context: ImportContext) -> None:
     write("toy", [sample(0, {"acc": 0.0})], date=DATE)
     path = write("toy", [sample(0, {"acc": 1.0})], date=LATER)
-    assert [q.key for q in look(LMEvalImporter(), path, context).open] == ["run"]
+    assert [q.key for q in inspect_log(LMEvalImporter(), path, context).open] == ["run"]
     done = imported(path, context, "run=latest").assembled
     assert done.table.utility.tolist() == [[1.0]]
     assert done.origins("toy", "qwen2.5-vl-7b").of("toy_0")["run"] == LATER
@@ -146,7 +145,7 @@ def test_another_task_is_a_dataset_of_its_own_and_other_prompts_are_scorers(
 ) -> None:
     write("gsm8k", [sample(0, {"exact_match": 1.0})])
     path = write("gsm8k_cot", [sample(0, {"exact_match": 0.0})])
-    assert [q.key for q in look(LMEvalImporter(), path, context).open] == ["scorer"]
+    assert [q.key for q in inspect_log(LMEvalImporter(), path, context).open] == ["scorer"]
     path = write("mmlu_pro_biology", [sample(0, {"exact_match": 1.0})])
     table = imported(path, context, "scorer=gsm8k_cot").assembled.table
     assert [spec.name for spec in table.datasets] == ["gsm8k", "mmlu_pro_biology"]
@@ -193,15 +192,15 @@ def test_faulty_lines_and_files_cost_no_others(write: Write, context: ImportCont
     (path / QWEN / f"samples_foreign_{DATE}.jsonl").write_bytes(b"\x89PNG\r\n\x1a\n")
     (path / QWEN / f"results_{LATER}.json").write_text('{"results"')
     (path / QWEN / "notes.jsonl").write_text("{}")
-    seen = look(LMEvalImporter(), path, context)
-    assert carry_out(seen, context).assembled.table.instance_id.tolist() == ["toy_0"]
-    lines_told = [line.removeprefix(f"{QWEN}/") for line in lines_of(seen)]
+    seen = inspect_log(LMEvalImporter(), path, context)
+    assert import_log(seen, context).assembled.table.instance_id.tolist() == ["toy_0"]
+    lines_told = [line.removeprefix(f"{QWEN}/") for line in notices_of(seen)]
     file = f"samples_toy_{DATE}.jsonl"
-    for start in (f"{file}, row 2: has no metric", f"{file}, row 3: None is no id", f"{file}, row 4: is no JSON"):
+    for start in (f"{file}, row 2: has no metric", f"{file}, row 3: None is not an id", f"{file}, row 4: is not JSON"):
         assert any(line.startswith(start) for line in lines_told), start
     assert any(line == f"samples_void_{DATE}.jsonl: is empty" for line in lines_told)
     assert any(line.startswith(f"samples_foreign_{DATE}.jsonl, row 1") for line in lines_told)
-    assert any(line.startswith(f"results_{LATER}.json: is no JSON") for line in lines_told)
+    assert any(line.startswith(f"results_{LATER}.json: is not JSON") for line in lines_told)
 
 
 @settings(max_examples=30, deadline=None)
@@ -307,5 +306,5 @@ def test_options_for_logs_are_refused_for_tables(mmr: Any, tmp_path: Path) -> No
 
 
 def test_one_of_a_thing_is_counted_in_the_singular(write: Write, context: ImportContext) -> None:
-    seen = look(LMEvalImporter(), write("toy", [sample(0, {"acc": 1.0})]), context)
+    seen = inspect_log(LMEvalImporter(), write("toy", [sample(0, {"acc": 1.0})]), context)
     assert "1 file, 1 record, 1 dataset, 1 model, no means" in summary(seen)

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers.lm_eval import LMEvalImporter
-from mmr_plugins.importers.lmms_eval import LMMSEvalImporter
-from mmr_plugins.importers.lmms_eval.tokens import tokens_of
+from mmr_plugins.importers.lmms_eval import LMMSEvalImporter, tokens_of
 from mmr_plugins.models import MODELS
 
 DATE = "20250601_101112"
@@ -63,9 +62,9 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, context: ImportContext, *select: str) -> Any:
-    seen = look(LMMSEvalImporter(), path, context, select=select)
+    seen = inspect_log(LMMSEvalImporter(), path, context, select=select)
     assert seen.open == ()
-    return carry_out(seen, context)
+    return import_log(seen, context)
 
 
 TASKS = {
@@ -116,11 +115,11 @@ def test_a_sample_of_a_known_task_without_its_score_is_unscored_or_a_fault(
 ) -> None:
     instance, metrics = TASKS[task]
     path = write(task, [sample(5, **metrics), sample(6, exact="x")])
-    seen = look(LMMSEvalImporter(), path, context)
-    table = carry_out(seen, context).assembled.table
+    seen = inspect_log(LMMSEvalImporter(), path, context)
+    table = import_log(seen, context).assembled.table
     assert table.utility[table.instance_id == instance].tolist() == [[1.0]]
     assert np.isnan(table.utility[table.instance_id != instance]).all()
-    told = any("row 2: has no id of the dataset" in line for line in lines_of(seen))
+    told = any("row 2: has no id of the dataset" in line for line in notices_of(seen))
     assert told == (len(table) == 1)
 
 
@@ -137,7 +136,7 @@ def test_prompts_of_mathvista_are_asked_for(write: Write, context: ImportContext
     for prompt, right in (("cot", True), ("format", False)):
         row = sample(0, llm_as_judge_eval={"question_id": "1", "true_false": right})
         path = write(f"mathvista_testmini_{prompt}", [row])
-    seen = look(LMMSEvalImporter(), path, context)
+    seen = inspect_log(LMMSEvalImporter(), path, context)
     assert [(q.key, list(q.candidates)) for q in seen.open] == [
         ("scorer", ["mathvista_testmini_cot", "mathvista_testmini_format"])
     ]
@@ -150,7 +149,7 @@ def test_lines_that_nothing_tells_apart_are_asked_about_by_their_order(write: Wr
     rows = [sample(i, exact_match=float(second)) for second in (0, 1) for i in range(4)]
     means = {"exact_match,strict-match": 0.0, "exact_match,flexible-extract": 1.0}
     path = write("gsm8k", rows, means=means)
-    seen = look(LMMSEvalImporter(), path, context)
+    seen = inspect_log(LMMSEvalImporter(), path, context)
     assert [(q.key, dict(q.candidates)) for q in seen.open] == [
         ("filter", {"line-1": "4 cells, mean 0.0000", "line-2": "4 cells, mean 1.0000"})
     ]
@@ -203,7 +202,7 @@ def test_means_are_compared_in_whichever_scale_they_are(write: Write, context: I
 def test_an_unknown_task_offers_every_number(write: Write, context: ImportContext) -> None:
     row = sample(0, one=1, two={"score": 0.5, "id": 3}, three="x", four=[1])
     path = write("brand_new", [row])
-    seen = look(LMMSEvalImporter(), path, context)
+    seen = inspect_log(LMMSEvalImporter(), path, context)
     assert [(q.key, list(q.candidates)) for q in seen.open] == [("metric", ["one", "two"])]
     assert imported(path, context, "metric=two").assembled.table.utility.tolist() == [[0.5]]
 
@@ -221,10 +220,10 @@ def test_faulty_lines_and_files_cost_no_others(write: Write, context: ImportCont
     with (path / MODEL / f"{DATE}_samples_realworldqa.jsonl").open("a") as lines:
         lines.write('{"doc_id": 2, "exact_m')
     (path / MODEL / f"{DATE}_samples_mmstar.jsonl").touch()
-    seen = look(LMMSEvalImporter(), path, context)
-    assert carry_out(seen, context).assembled.table.instance_id.tolist() == ["RealWorldQA_0"]
-    told = "\n".join(lines_of(seen))
-    for words in ("mmstar.jsonl: is empty", "row 2: None is no id", "row 3: is no JSON", "cut short"):
+    seen = inspect_log(LMMSEvalImporter(), path, context)
+    assert import_log(seen, context).assembled.table.instance_id.tolist() == ["RealWorldQA_0"]
+    told = "\n".join(notices_of(seen))
+    for words in ("mmstar.jsonl: is empty", "row 2: None is not an id", "row 3: is not JSON", "cut short"):
         assert words in told
 
 

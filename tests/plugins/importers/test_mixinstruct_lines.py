@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from mmr_core.cli import main
 from mmr_core.errors import DataError, UsageError
-from mmr_plugins.importers.mixinstruct import MixInstructImporter
-from mmr_plugins.importers.mixinstruct.rescaling import RULES, parse_rescaling
+from mmr_plugins.importers.mixinstruct import RULES, MixInstructImporter, parse_rescaling
 
 OASST, VICUNA = "oasst-sft-4-pythia-12b-epoch-3.5", "vicuna-13b-1.1"
 
@@ -96,7 +95,7 @@ def test_a_score_that_the_rule_does_not_fit_is_unknown_and_told(bring: Callable[
 
 @pytest.mark.parametrize("rule", ["", "best", "1..0", "1..1", "..1", "0..", "0...1", "nan..1", "0..1e999", "0..1 "])
 def test_what_is_no_rule_is_refused(rule: str) -> None:
-    with pytest.raises(UsageError, match="is no rule"):
+    with pytest.raises(UsageError, match="is not a rule"):
         parse_rescaling(rule)
 
 
@@ -104,7 +103,7 @@ def test_a_score_that_no_candidate_has_is_refused(peek: Callable[..., Any], tmp_
     path = write(tmp_path / "train.jsonl", *EXAMPLES)
     with pytest.raises(UsageError, match=r"no candidate has a score 'rouge9'.*bartscore, bertscore, bleu"):
         peek(MixInstructImporter(), path, "score=rouge9", "rescale=none")
-    with pytest.raises(UsageError, match="'best' is no rule"):
+    with pytest.raises(UsageError, match="'best' is not a rule"):
         peek(MixInstructImporter(), path, "score=bleu", "rescale=best")
 
 
@@ -147,8 +146,8 @@ def test_lines_that_say_too_little_are_left_out_one_by_one(bring: Callable[..., 
     text = "\n".join(brought.lines)
     assert "train.jsonl, row 2: has no candidates" in text
     assert "train.jsonl, row 3: has a candidate without a model" in text
-    assert "train.jsonl, row 4: None is no id" in text
-    assert "train.jsonl, row 6: is no JSON" in text
+    assert "train.jsonl, row 4: None is not an id" in text
+    assert "train.jsonl, row 6: is not JSON" in text
     assert brought.origin("mixinstruct", "mixinstruct_unified_chip2/5", OASST)["status"] == "empty"
     assert brought.origin("mixinstruct", "mixinstruct_unified_chip2/1", VICUNA)["status"] == "unscored"
     assert brought.cell("mixinstruct_unified_chip2/5", OASST)["question"] == "Why 5?"

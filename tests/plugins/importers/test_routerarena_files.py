@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.importers.routerarena import RouterArenaImporter
@@ -83,9 +83,9 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, context: ImportContext, *select: str) -> Any:
-    seen = look(RouterArenaImporter(), path, context, select=select)
+    seen = inspect_log(RouterArenaImporter(), path, context, select=select)
     assert seen.open == ()
-    return carry_out(seen, context).assembled
+    return import_log(seen, context).assembled
 
 
 def known(values: Any) -> list[float | None]:
@@ -133,7 +133,7 @@ def test_models_that_failed_or_were_never_asked_have_no_score(write: Write, cont
 def test_two_routers_that_chose_one_model_are_asked_about(write: Write, context: ImportContext) -> None:
     write("first.json", [entry("AIME_1", 1.0)])
     path = write("second.json", [entry("AIME_1", 0.0), entry("AIME_2", 0.0)])
-    (question,) = look(RouterArenaImporter(), path, context).open
+    (question,) = inspect_log(RouterArenaImporter(), path, context).open
     assert question.key == "duplicates"
     assert imported(path, context, "duplicates=first").table.utility[:, 0].tolist() == [1.0, 0.0]
     assert imported(path, context, "duplicates=last").table.utility[:, 0].tolist() == [0.0, 0.0]
@@ -143,9 +143,9 @@ def test_rewritten_queries_and_other_files_are_left_out(write: Write, context: I
     write("mine-robustness.json", [entry("AIME_9")])
     write("config.json", {"router": "mine"})
     path = write("mine.json", [entry("AIME_1")])
-    assert [file.name for file in RouterArenaImporter().files(look(RouterArenaImporter(), path, context).source)] == [
-        "mine.json"
-    ]
+    assert [
+        file.name for file in RouterArenaImporter().files(inspect_log(RouterArenaImporter(), path, context).source)
+    ] == ["mine.json"]
     assert RouterArenaImporter().sniff(path)
     assert not RouterArenaImporter().sniff(path / "config.json")
 
@@ -156,10 +156,10 @@ def test_what_cannot_be_used_costs_a_line_and_the_rest_goes_on(write: Write, con
     (path / "cut.json").write_text(content[: len(content) // 2])
     (path / "cut.jsonl").write_text(json.dumps(cached("AIME_1", 1.0)) + "\n" + json.dumps(cached("AIME_2", 1.0))[:50])
     (path / "empty.json").write_text("")
-    seen = look(RouterArenaImporter(), path, context)
-    faulty = [line.partition(":")[0] for line in lines_of(seen) if line.split(".")[0] in ("cut", "whole")]
+    seen = inspect_log(RouterArenaImporter(), path, context)
+    faulty = [line.partition(":")[0] for line in notices_of(seen) if line.split(".")[0] in ("cut", "whole")]
     assert faulty == ["cut.json", "cut.jsonl, row 2", "whole.json, row 2", "whole.json, row 3", "whole.json, row 4"]
-    assert carry_out(seen, context).assembled.table.instance_id.tolist() == ["RouterArena_AIME_1"]
+    assert import_log(seen, context).assembled.table.instance_id.tolist() == ["RouterArena_AIME_1"]
 
 
 def test_an_import_goes_through_the_store_and_back(write: Write, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_hostile_pickle_runs_nothing(
     monkeypatch.chdir(tmp_path)
     bad = Runs(os.system, "touch mark")
     as_pickle(tmp_path / "routerbench.pkl", frame({"sample_id": bad, "prompt": ""}) if nested else bad)
-    with pytest.raises(DataError, match=r"wants \w+\.system"):
+    with pytest.raises(DataError, match=r"asks for \w+\.system"):
         peek(RouterBenchImporter(), tmp_path / "routerbench.pkl", allow_pickle=True)
     assert not (tmp_path / "mark").exists()
 
@@ -148,7 +148,7 @@ def test_unknown_numbers_stay_unknown_and_free_answers_are_not_believed(
     assert math.isnan(brought.cell("mbpp_a.1", GPT)["cost"])
     assert brought.origin("mbpp", "mbpp_a.1", LLAMA)["status"] == "unscored"
     text = "\n".join(brought.lines)
-    assert f"x.csv, row 2: {LLAMA}: 'wrong' is no number" in text
+    assert f"x.csv, row 2: {LLAMA}: 'wrong' is not a number" in text
     assert "x.csv, row 3: utility 1.5 is outside [0, 1]" in text
     assert "x.csv, row 4: an id is empty" in text
     assert "x.csv, row 5: has no eval_name" in text
@@ -185,7 +185,7 @@ def test_foreign_truncated_and_empty_files_cost_no_more_than_themselves(
     brought = bring(RouterBenchImporter(), tmp_path)
     assert len(brought.known()) == 6 + 4
     lines = "\n".join(brought.lines)
-    assert "b.csv, row 3: has " in lines
+    assert "b.csv, row 3: expected " in lines
     assert "c.csv: does not begin with" in lines
     assert "d.csv: does not begin with" in lines
     assert good.name not in lines

@@ -139,9 +139,15 @@ def test_unknown_scores_stay_unknown(bring: Callable[..., Any], tmp_path: Path) 
         ({"easy": {2: {"x": {"data": {}, "model": "ab"}}}}, "has no list of models"),
         ({"easy": {2: {"x": {"data": {}, "model": ["a", "a"]}}}}, "models without a name, or twice"),
         ({"easy": {2: {"x": {"data": {}, "model": ["a"]}}}}, "has no train_score"),
-        (dictionary(easy={2: {"x": pool("a", val_score=[["good"]])}}, hard={}), "val_score has what is no number"),
+        (
+            dictionary(easy={2: {"x": pool("a", val_score=[["good"]])}}, hard={}),
+            "val_score has a value that is not",
+        ),
         (dictionary(easy={2: {"x": pool("a", val_score=np.ones((1, 2)))}}, hard={}), r"shape \(1, 2\) for 1 models"),
-        (dictionary(easy={2: {"x": pool("a", val_score=[[1], [0, 1]])}}, hard={}), "val_score has what is no number"),
+        (
+            dictionary(easy={2: {"x": pool("a", val_score=[[1], [0, 1]])}}, hard={}),
+            "val_score has a value that is not",
+        ),
         (dictionary(hard={}, easy={2: {"x": pool("a")}}, prompt={"val_prompt": []}), "'val_prompt' of another length"),
         (
             dictionary(hard={}, easy={2: {"x": pool("a")}}, split_index={"train_indices": [1]}),
@@ -187,9 +193,9 @@ def test_a_hostile_or_damaged_pickle_costs_itself_alone(
     brought = bring(RouterEvalImporter(), folder, allow_pickle=True)
     assert set(brought.table.dataset) == {"mmlu"}
     text = "\n".join(brought.lines)
-    assert "bad_router_dataset.pkl: wants posix.system" in text
-    assert "cut_router_dataset.pkl: is no pickle, or is damaged" in text
-    assert "empty_router_dataset.pkl: is no pickle, or is damaged" in text
+    assert "bad_router_dataset.pkl: asks for posix.system" in text
+    assert "cut_router_dataset.pkl: is not a pickle, or is damaged" in text
+    assert "empty_router_dataset.pkl: is not a pickle, or is damaged" in text
     assert not (tmp_path / "mark").exists()
 
 

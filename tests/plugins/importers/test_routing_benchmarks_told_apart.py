@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import DataError
-from mmr_core.logs.sources import importer_of
+from mmr_core.logs.table_sources import importer_of
 from mmr_core.registry import Registry
-from mmr_plugins.importers.beginnings import columns_of, fields_of, number_in
+from mmr_plugins.importers.log_fields import columns_of, fields_of, number_in
 
 FILES = {
     "routerbench": ("x.csv", "sample_id,prompt,eval_name,m,m|model_response,m|total_cost\n"),
@@ -79,5 +79,5 @@ def test_a_cell_is_a_number_or_unknown(cell: object, number: float | None) -> No
 
 @pytest.mark.parametrize("cell", ["one", "1,5", "1/2", [1], {}, b"1", 1j])
 def test_a_cell_of_anything_else_is_refused(cell: object) -> None:
-    with pytest.raises(DataError, match="is no number"):
+    with pytest.raises(DataError, match="is not a number"):
         number_in(cell)

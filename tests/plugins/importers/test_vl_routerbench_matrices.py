@@ -21,7 +21,7 @@ from mmr_core.errors import DataError, FeatureError, UsageError
 from mmr_core.features import PrecomputedFeatures
 from mmr_core.outcomes import Status
 from mmr_plugins.importers.vl_routerbench import VLRouterBenchImporter
-from mmr_plugins.importers.vl_routerbench.features import export_features
+from mmr_plugins.importers.vl_routerbench_features import export_features
 
 MODELS = ["GPT4o", "Qwen2.5-VL-72B-Instruct"]
 SAMPLES = [("MMStar", "7"), ("MathVista_MINI", "12.0"), ("DocVQA_VAL", "a/b"), ("MMStar", "3")]
@@ -107,9 +107,9 @@ def test_models_may_be_named_in_json(bring: Callable[..., Any], tmp_path: Path) 
     ("costs", "words"),
     [
         (None, "has no C.npy"),
-        (COSTS[:3], r"has the shape (3, 2), where Y.npz has (4, 2)"),
-        (np.array([["a"]]), "has no matrix of numbers"),
-        (np.array([object()]), "is no array, or was cut short"),
+        (COSTS[:3], r"expected shape (4, 2) as in Y.npz, got (3, 2)"),
+        (np.array([["a"]]), "expected a matrix of numbers"),
+        (np.array([object()]), "is not an array, or was cut short"),
     ],
 )
 def test_costs_that_cannot_be_used_are_unknown_and_told(
@@ -145,7 +145,7 @@ def test_images_are_those_that_lie_in_the_folder(bring: Callable[..., Any], tmp_
     }
     text = "\n".join(brought.lines)
     assert "mmstar_samples.jsonl, row 5: has no sample_id" in text
-    assert "mmstar_samples.jsonl, row 6: is no JSON" in text
+    assert "mmstar_samples.jsonl, row 6: is not JSON" in text
 
 
 def test_unknown_and_impossible_scores_are_unknown(bring: Callable[..., Any], tmp_path: Path) -> None:
@@ -170,10 +170,10 @@ def test_hostile_pickles_and_arrays_run_nothing(
     monkeypatch.chdir(tmp_path)
     root = write(tmp_path / "bench")
     as_pickle(root / "data/matrices/sample_ids.pkl", [Runs()])
-    with pytest.raises(DataError, match=r"wants posix\.system"):
+    with pytest.raises(DataError, match=r"asks for posix\.system"):
         peek(VLRouterBenchImporter(), root, allow_pickle=True)
     np.savez(root / "data/matrices/Y.npz", Y=np.array([[Runs()]], dtype=object))
-    with pytest.raises(DataError, match="is no archive of arrays"):
+    with pytest.raises(DataError, match="is not an archive of arrays"):
         peek(VLRouterBenchImporter(), root, allow_pickle=True)
     assert not (tmp_path / "mark").exists()
 
@@ -211,19 +211,19 @@ def damage(root: Path, what: str) -> None:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("empty", "is no archive of arrays, or was cut short"),
+        ("empty", "is not an archive of arrays, or was cut short"),
         ("cut", "or was cut short"),
         ("foreign", "or was cut short"),
         ("one array", "is one array, not an archive"),
         ("sparse", "has a sparse matrix"),
-        ("unnamed", "has no array 'Y', but a, b"),
-        ("flat", r"has no matrix of numbers, but int8 \(8,\)"),
-        ("more rows", "has 8 rows, and 4 samples are named"),
-        ("more columns", "has 4 columns, and 2 models are named"),
+        ("unnamed", "has no array 'Y'; it has a, b"),
+        ("flat", r"expected a matrix of numbers, got int8 \(8,\)"),
+        ("more rows", "has 8 rows, but 4 samples are named"),
+        ("more columns", "has 4 columns, but 2 models are named"),
         ("damaged registry", r"has a registry/meta\.parquet that cannot be read"),
         ("registry without ids", "without sample_id"),
         ("a sample twice", "has a sample twice"),
-        ("a sample of nothing", "nothing says which dataset the sample 'a' is of"),
+        ("a sample of nothing", "the dataset of sample 'a' is not stated"),
     ],
 )
 def test_what_is_damaged_is_said(peek: Callable[..., Any], tmp_path: Path, what: str, words: str) -> None:
@@ -279,7 +279,7 @@ def test_embeddings_that_cannot_be_used_are_an_error(bring: Callable[..., Any], 
     with pytest.raises(FeatureError, match="has no embedding of an instance"):
         export_features(root, table, out, text="some-encoder")
     embeddings(root, "text", {IDS[0]: [math.nan]})
-    with pytest.raises(FeatureError, match="no number"):
+    with pytest.raises(FeatureError, match="not a number"):
         export_features(root, table, out, text="some-encoder")
     assert not out.exists()
 

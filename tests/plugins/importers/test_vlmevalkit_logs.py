@@ -17,13 +17,12 @@ from openpyxl import Workbook
 from mmr_core.cli import main
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import DataError, MMRError
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_core.outcomes import Status
 from mmr_core.store import OutcomeStore
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers import vlmevalkit
-from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter
-from mmr_plugins.importers.vlmevalkit.tables import CELL_LIMIT
+from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, kit_importer
+from mmr_plugins.importers.vlmevalkit.kit_files import CELL_LIMIT
 from mmr_plugins.models import MODELS
 
 MODEL, RUN, LATER = "Qwen2.5-VL-7B-Instruct", "T20250601-101112", "T20250701-000000"
@@ -83,13 +82,13 @@ def write(tmp_path: Path) -> Write:
 
 
 def imported(path: Path, context: ImportContext, *select: str, responses: bool = False) -> Any:
-    seen = look(VLMEvalKitImporter(), path, context, select=select, responses=responses)
+    seen = inspect_log(VLMEvalKitImporter(), path, context, select=select, responses=responses)
     assert seen.open == ()
-    return carry_out(seen, context)
+    return import_log(seen, context)
 
 
 def asked(path: Path, context: ImportContext, *select: str) -> dict[str, list[str]]:
-    return {q.key: list(q.candidates) for q in look(VLMEvalKitImporter(), path, context, select=select).open}
+    return {q.key: list(q.candidates) for q in inspect_log(VLMEvalKitImporter(), path, context, select=select).open}
 
 
 def cells(table: Any) -> dict[str, float]:
@@ -129,7 +128,7 @@ def test_links_in_the_folder_of_the_model_are_not_read_again(write: Write, conte
     path = write("MMStar_exact_matching_result.xlsx", [judged(1, 1)])
     target = path / MODEL / RUN / f"{MODEL}_MMStar_exact_matching_result.xlsx"
     (path / MODEL / target.name).symlink_to(target)
-    assert VLMEvalKitImporter().files(look(VLMEvalKitImporter(), path, context).source) == [target]
+    assert VLMEvalKitImporter().files(inspect_log(VLMEvalKitImporter(), path, context).source) == [target]
     assert cells(imported(path, context).assembled.table) == {"MMStar_1": 1.0}
 
 
@@ -254,11 +253,11 @@ def test_answers_that_nobody_judged_stay_unscored(write: Write, context: ImportC
     path = write("MMStar.xlsx", [row(1), row(2, prediction="Failed to obtain answer")])
     found = imported(path, context)
     assert words(found, "mmstar") == {"MMStar_1": "unscored", "MMStar_2": "infer_failed"}
-    assert any("does not say which answers are right" in line for line in lines_of(look_of(path, context)))
+    assert any("does not state which answers are correct" in line for line in notices_of(look_of(path, context)))
 
 
 def look_of(path: Path, context: ImportContext) -> Any:
-    return look(VLMEvalKitImporter(), path, context)
+    return inspect_log(VLMEvalKitImporter(), path, context)
 
 
 def test_means_of_the_kit_are_compared(write: Write, context: ImportContext, tmp_path: Path) -> None:
@@ -299,7 +298,7 @@ def test_a_broken_file_costs_a_line_and_the_rest_goes_on(
     broken = path / MODEL / RUN / f"{MODEL}_MMStar_gpt-4_result{suffix}"
     content = broken.read_bytes()
     broken.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "foreign": b"\xff\xfe\x00{"}[damage])
-    lines = lines_of(look_of(path, context))
+    lines = notices_of(look_of(path, context))
     assert [line for line in lines if broken.name in line]
     assert "realworldqa" in imported(path, context).assembled.table.dataset_names
 
@@ -307,8 +306,8 @@ def test_a_broken_file_costs_a_line_and_the_rest_goes_on(
 def test_a_faulty_row_costs_that_row(write: Write, context: ImportContext) -> None:
     path = write("MMStar_gpt-4_result.xlsx", [judged(1, 1), judged(None, 1), judged(3, "perhaps")])
     assert cells(imported(path, context).assembled.table) == {"MMStar_1": 1.0}
-    lines = [line for line in lines_of(look_of(path, context)) if "row" in line]
-    assert [("row 2" in lines[0]), ("row 3" in lines[1]), "'perhaps' is no number" in lines[1]] == [True] * 3
+    lines = [line for line in notices_of(look_of(path, context)) if "row" in line]
+    assert [("row 2" in lines[0]), ("row 3" in lines[1]), "'perhaps' is not a number" in lines[1]] == [True] * 3
 
 
 def test_a_folder_with_nothing_usable_is_an_error(write: Write, context: ImportContext) -> None:
@@ -328,7 +327,7 @@ def test_spreadsheets_without_openpyxl_say_what_to_install(
     write: Write, context: ImportContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write("MMStar_gpt-4_result.xlsx", [judged(1, 1)])
-    monkeypatch.setattr(vlmevalkit, "find_spec", lambda name: None)
+    monkeypatch.setattr(kit_importer, "find_spec", lambda name: None)
     with pytest.raises(MMRError, match=r"pip install 'mmr-bench\[vlmevalkit\]'"):
         look_of(path, context)
 

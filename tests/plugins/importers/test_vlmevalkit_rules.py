@@ -19,12 +19,10 @@ from openpyxl import Workbook
 
 from mmr_core.contracts import ImportContext
 from mmr_core.errors import MMRError
-from mmr_core.logs.conducting import carry_out, lines_of, look
+from mmr_core.logs.log_importer import import_log, inspect_log, notices_of
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers import vlmevalkit
-from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, equality
-from mmr_plugins.importers.vlmevalkit.equality import same_answer
-from mmr_plugins.importers.vlmevalkit.options import lettered, option_named
+from mmr_plugins.importers.vlmevalkit import VLMEvalKitImporter, kit_importer, scoring_rules
+from mmr_plugins.importers.vlmevalkit.scoring_rules import lettered, option_named, same_answer
 
 FORMULA = "Handwritten Mathematical Expression Recognition"
 Write = Callable[[str, list[dict[str, Any]]], Path]
@@ -71,13 +69,13 @@ def with_latex(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def without_latex(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vlmevalkit, "can_compare", lambda: False)
+    monkeypatch.setattr(kit_importer, "can_compare", lambda: False)
 
 
 def utilities(path: Path, context: ImportContext, *select: str) -> list[float | None]:
-    seen = look(VLMEvalKitImporter(), path, context, select=select)
+    seen = inspect_log(VLMEvalKitImporter(), path, context, select=select)
     assert seen.open == ()
-    found = carry_out(seen, context).assembled.table.utility[:, 0].tolist()
+    found = import_log(seen, context).assembled.table.utility[:, 0].tolist()
     return [None if math.isnan(utility) else utility for utility in found]
 
 
@@ -103,7 +101,7 @@ def test_ocrbench_looks_for_any_answer_in_the_prediction(write: Write, context: 
     path = write("OCRBench", rows)
     (path / "m_OCRBench_score.json").write_text(json.dumps({"Final Score": 4, "Final Score Norm": 0.4}))
     assert utilities(path, context) == [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
-    agreements = carry_out(look(VLMEvalKitImporter(), path, context), context).agreements
+    agreements = import_log(inspect_log(VLMEvalKitImporter(), path, context), context).agreements
     assert [(one.kit, one.agrees) for one in agreements] == [(pytest.approx(4 / 6), True)]
 
 
@@ -171,12 +169,12 @@ def test_mathvision_without_the_rule_is_asked_about_and_never_compared_as_text(
     write: Write, context: ImportContext
 ) -> None:
     path = write("MathVision_gpt-4", [vision(1, "7", "7", mine=0), vision(2, "7", "8", mine=1)])
-    (question,) = look(VLMEvalKitImporter(), path, context).open
+    (question,) = inspect_log(VLMEvalKitImporter(), path, context).open
     assert (question.key, list(question.candidates)) == ("correctness", ["mine", "rule", "unknown"])
     assert utilities(path, context, "correctness=mine") == [0.0, 1.0]
     assert utilities(path, context, "correctness=unknown") == [None, None]
     with pytest.raises(MMRError, match=r"pip install 'mmr-bench\[mathvision\]'"):
-        look(VLMEvalKitImporter(), path, context, select=["correctness=rule"])
+        inspect_log(VLMEvalKitImporter(), path, context, select=["correctness=rule"])
 
 
 @pytest.mark.usefixtures("without_latex")
@@ -189,8 +187,8 @@ def test_mathvision_that_stores_scores_leaves_nothing_to_ask(write: Write, conte
 def test_a_column_that_is_not_there_costs_the_file(write: Write, context: ImportContext) -> None:
     write("MathVision_gpt-4", [vision(1, "7", "7")])
     path = write("MathVista_MINI_gpt-4", [vista(1, "14")])
-    seen = look(VLMEvalKitImporter(), path, context, select=["correctness=mine"])
-    assert any("has no column 'mine'" in line for line in lines_of(seen))
+    seen = inspect_log(VLMEvalKitImporter(), path, context, select=["correctness=mine"])
+    assert any("has no column 'mine'" in line for line in notices_of(seen))
     assert utilities(path, context, "correctness=mine") == [1.0]
 
 
@@ -234,11 +232,11 @@ def test_what_could_take_for_ever_is_unknown_at_once(tower: str) -> None:
     st.fractions(min_value=-1000, max_value=1000, max_denominator=60),
 )
 def test_arithmetic_agrees_with_fractions(left: Fraction, right: Fraction) -> None:
-    value = equality._arithmetic(f"({left}) * {right} - -{left} / 7")
+    value = scoring_rules._arithmetic(f"({left}) * {right} - -{left} / 7")
     assert value == pytest.approx(float(left * right + left / 7))
 
 
 @given(st.text(max_size=30))
 def test_any_text_has_a_value_or_none(text: str) -> None:
-    value = equality._arithmetic(text)
+    value = scoring_rules._arithmetic(text)
     assert value is None or math.isfinite(value)

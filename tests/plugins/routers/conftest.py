@@ -68,7 +68,7 @@ def make_split(n, *, models=3, missing=0.0, text=6, image=5, mask=None, seed=0, 
 
 def take(queries, rows):
     """The same queries, some rows of them in another order, under new names."""
-    rows = np.asarray(rows)
+    rows = np.asarray(rows, dtype=np.intp)
     pick = lambda values: tuple(values[i] for i in rows)  # noqa: E731
     kept = queries.embeddings
     return replace(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from dataclasses import replace
+from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,10 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.cluster import KMeans
 
-from mmr_core.numerics.means import observed_mean
+from mmr_core.numerics.means import group_means, observed_mean, summands
+from mmr_plugins.routers import cosine_neighbours
+from mmr_plugins.routers.cosine_neighbours import CosineNeighbours, most_similar, unit_rows
 from mmr_plugins.routers.kmeans import KMeansRouter
-from mmr_plugins.routers.knn import KNNRouter, most_similar
-from mmr_plugins.routers.training_means import training_means
+from mmr_plugins.routers.knn import KNNRouter
+from mmr_plugins.routers.training_targets import training_means
 
 
 def mean_of_observed(values, fallback):
@@ -115,16 +120,107 @@ def test_the_most_similar_are_those_of_a_stable_sort(data, n, m):
     np.testing.assert_array_equal(most_similar(similarity, count), expected)
 
 
-@settings(deadline=None, max_examples=150)
-@given(
-    outcomes=arrays.arrays(
-        float, st.tuples(st.integers(1, 8), st.integers(1, 4)), elements=st.one_of(st.just(np.nan), st.floats(0, 1))
-    )
+def rows_of_some_sort(data, n, width):
+    """Rows [n, width] of a sort that makes a search for neighbours hard, at times with zero rows among them."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    rows = rng.normal(size=(n, width))
+    sort = data.draw(st.sampled_from(["plain", "repeats", "near repeats", "few values", "one direction"]))
+    if sort == "few values":
+        rows = np.sign(rows) * (np.abs(rows) > 0.6)
+    if sort == "one direction":
+        rows += 30.0
+    if "repeats" in sort:
+        rows = rows[rng.integers(0, 1 + n // 20, n)]
+    if sort == "near repeats":
+        rows *= 1 + 10.0 ** rng.uniform(-12, -6) * rng.normal(size=rows.shape)
+    rows[rng.random(n) < data.draw(st.sampled_from([0.0, 0.1]))] = 0.0
+    return rows.astype(np.float32)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), n=st.integers(1, 1500), width=st.integers(1, 20), count=st.integers(1, 50))
+def test_the_neighbours_are_those_that_one_float64_product_over_everything_gives(data, n, width, count):
+    rows, count = rows_of_some_sort(data, n, width), min(n, count)
+    queries = rows_of_some_sort(data, 12, width)
+    queries[:4] = rows[data.draw(st.integers(0, n - 1))]
+    unit = unit_rows(rows.astype(float))
+    similarity = np.round(unit_rows(queries.astype(float)) @ unit.T, 9)
+    expected = np.sort(np.argsort(-similarity, axis=1, kind="stable")[:, :count], axis=1)
+    with mock.patch.object(cosine_neighbours, "CELLS_AT_ONCE", data.draw(st.sampled_from([100, 2**24]))):
+        found = np.concatenate([block for _, block in CosineNeighbours(unit, count).blocks(queries)])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_neighbours_of_many_queries_take_the_memory_of_a_block(make):
+    rng = np.random.default_rng(0)
+    rows, queries = rng.normal(size=(4000, 4)), rng.normal(size=(6000, 4))
+    with mock.patch.object(cosine_neighbours, "CELLS_AT_ONCE", 2**18):
+        tracemalloc.start()
+        for _ in CosineNeighbours(unit_rows(rows), 5).blocks(queries):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 8 * 2**20  # all similarities at once are 92 MiB
+
+
+def test_nothing_is_predicted_of_no_queries(make):
+    training = make.split(30)
+    prediction = KNNRouter().fit(training).predict(make.take(training.queries, []))
+    assert prediction.utility.shape == prediction.cost.shape == (0, 3)
+
+
+NUMBERS = st.one_of(
+    st.sampled_from([0.0, 0.1, 0.3, 1 / 3, 1.0, 3e-12, 1e6, 1e150]), st.floats(-1, -1e-120), st.floats(1e-120, 1e150)
 )
-def test_means_leave_out_what_is_missing(outcomes):
+OUTCOMES = arrays.arrays(
+    float, st.tuples(st.integers(1, 8), st.integers(1, 4)), elements=st.one_of(st.just(np.nan), NUMBERS)
+)
+
+
+def exact_means(outcomes, rows, fallback):
+    """Means by fractions, each rounded once."""
+    means = []
+    for column, instead in zip(outcomes.T, fallback, strict=True):
+        seen = [Fraction(float(value)) for value in column[rows] if not np.isnan(value)]
+        means.append(float(sum(seen, Fraction()) / len(seen)) if seen else instead)
+    return means
+
+
+@settings(deadline=None, max_examples=200)
+@given(outcomes=OUTCOMES)
+def test_means_leave_out_what_is_missing_and_are_the_exact_ones_rounded_once(outcomes):
     fallback = np.arange(outcomes.shape[1]) + 5.0
-    expected = slow_means(outcomes, range(len(outcomes)), fallback)
-    np.testing.assert_allclose(observed_mean(outcomes, fallback), expected)
+    expected = exact_means(outcomes, range(len(outcomes)), fallback)
+    np.testing.assert_array_equal(observed_mean(outcomes, fallback), expected)
+    swapped = np.moveaxis(np.stack([outcomes, outcomes[::-1]]), 0, 1)
+    np.testing.assert_array_equal(observed_mean(swapped, fallback), [expected, expected])
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data(), outcomes=OUTCOMES)
+def test_the_means_of_many_groups_are_those_of_each(data, outcomes):
+    n, fallback = len(outcomes), np.arange(outcomes.shape[1]) + 5.0
+    size = data.draw(st.integers(1, n))
+    groups = np.array([data.draw(st.permutations(range(n)))[:size] for _ in range(3)])
+    means = group_means(summands(outcomes, largest=size), groups, fallback)
+    np.testing.assert_array_equal(means, [exact_means(outcomes, rows, fallback) for rows in groups])
+
+
+@pytest.mark.parametrize("router", [KNNRouter(neighbours=40), KMeansRouter(clusters=3)])
+def test_models_of_equal_mean_in_a_neighbourhood_tie_in_whatever_order_they_were_right(router, make):
+    z = np.repeat([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], 40, axis=0)
+    training = make.split(120, z=z, models=4)
+    rng = np.random.default_rng(0)
+    for rows in (slice(0, 40), slice(40, 80), slice(80, 120)):
+        for outcomes in (training.utility, training.cost):
+            outcomes[rows, 0] = rng.random(40) * 10.0 ** rng.uniform(-9, 0, 40)
+            outcomes[rows, 1] = rng.permutation(outcomes[rows, 0])
+            outcomes[rows, 2] = np.nan
+            outcomes[rows, 2][:3] = outcomes[rows, 3][:1] = 0.1  # three times the same has the mean of one
+            outcomes[rows, 3][1:] = np.nan
+    prediction = router.fit(training).predict(training.queries)
+    for means in (prediction.utility, prediction.cost):
+        np.testing.assert_array_equal(means[:, [0, 2]], means[:, [1, 3]])
 
 
 def test_what_is_known_of_a_model_is_kept_where_the_rest_is_not(make):

@@ -11,12 +11,10 @@ torch = pytest.importorskip("torch")
 
 from mmr_core.errors import FeatureError, UsageError  # noqa: E402
 from mmr_plugins.routers.cmr import CrossModalRouter  # noqa: E402
-from mmr_plugins.routers.cross_modal_network import AttentionLayer, CrossModalShape  # noqa: E402
-from mmr_plugins.routers.mlp import MLPRouter  # noqa: E402
-from mmr_plugins.routers.mlp_mf import MLPMFRouter  # noqa: E402
-from mmr_plugins.routers.onednn_linear import OneDNNLinear  # noqa: E402
-from mmr_plugins.routers.standardisation import centre_and_spread, standardised  # noqa: E402
+from mmr_plugins.routers.cross_modal_network import AttentionLayer, CrossModalShape, OneDNNLinear  # noqa: E402
+from mmr_plugins.routers.mlp import MLPMFRouter, MLPRouter  # noqa: E402
 from mmr_plugins.routers.torch_training import observed_mean_loss, observed_targets  # noqa: E402
+from mmr_plugins.routers.training_targets import centre_and_spread, standardised  # noqa: E402
 
 CPU = torch.device("cpu")
 

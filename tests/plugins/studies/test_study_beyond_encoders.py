@@ -10,11 +10,11 @@ from mmr_core.errors import MissingExtraError
 from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice
 from mmr_core.registry import ComponentShelf, Registry
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner.options import Options
 from mmr_core.runner.sources import Sources, view_of
 from mmr_core.studies import Cell, EncoderPair, Unavailable, run_cells
-from mmr_plugins.studies.encoders import OWN, EncoderAblation, Usable, pairs_of, usable_encoders
+from mmr_plugins.studies.encoder_ablation import OWN, EncoderAblation, Usable, pairs_of, usable_encoders
 
 LITE = EncoderPair(text="lite", image="lite")
 MIXED = EncoderPair(text="tfidf", image="lite", align="pad")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmr_core.features import EncodedFeatures
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner.options import Options
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mmr_core.features import EncodedFeatures
-from mmr_core.results.records import Results, cell_key
+from mmr_core.results import Results, cell_key
 from mmr_core.runner.options import Options
 from mmr_core.splits import train_mask
 from mmr_core.studies import Unavailable, run_cells

@@ -9,8 +9,7 @@ import pytest
 
 from mmr_core.splits import part_of
 from mmr_core.studies import Results
-from mmr_plugins.studies.data_tables import DatasetFacts, ModelFacts
-from mmr_plugins.studies.table1 import BenchmarkComparison
+from mmr_plugins.studies.data_tables import BenchmarkComparison, DatasetFacts, ModelFacts
 
 NOTHING = Results(records=())
 

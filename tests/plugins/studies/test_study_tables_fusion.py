@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.studies import Cell, Unavailable
 from mmr_plugins.published import rows
 from mmr_plugins.studies.fusion_gain import FusionGain

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner.references import BEST_SINGLE
 from mmr_core.studies import Cell, Unavailable
 from mmr_plugins.studies.masked_image import IN_DOMAIN, MASKED, TEXT_TRAINED, MaskedImage

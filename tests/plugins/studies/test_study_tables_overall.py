@@ -6,11 +6,10 @@ import math
 
 import pytest
 
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE
 from mmr_core.studies import Cell, Results, Unavailable
-from mmr_plugins.studies.overall import OverallResults
-from mmr_plugins.studies.quality_neutral_cost import QualityNeutralCost
+from mmr_plugins.studies.overall import OverallResults, QualityNeutralCost
 
 
 def report(study, setting, made_up, **how):

@@ -6,11 +6,10 @@ import pytest
 
 from mmr_core.features import EncodedFeatures
 from mmr_core.runner import Entrant, Options, evaluate
-from mmr_core.runner.cells import run_cells
+from mmr_core.runner.grid import run_cells
 from mmr_plugins.studies.fusion_gain import FusionGain
 from mmr_plugins.studies.masked_image import MASKED, MaskedImage
-from mmr_plugins.studies.overall import OverallResults
-from mmr_plugins.studies.quality_neutral_cost import QualityNeutralCost
+from mmr_plugins.studies.overall import OverallResults, QualityNeutralCost
 from mmr_plugins.studies.shift import ShiftWithinScenario
 
 STUDIES = (OverallResults(), QualityNeutralCost(), FusionGain(), ShiftWithinScenario(), MaskedImage())

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from mmr_core.results.records import cell_key
+from mmr_core.results import cell_key
 from mmr_core.runner.references import BEST_SINGLE
 from mmr_core.studies import Cell, Unavailable
 from mmr_plugins.studies.modalities import Figure2
-from mmr_plugins.studies.quality_neutral_cost import QualityNeutralCost
+from mmr_plugins.studies.overall import QualityNeutralCost
 from mmr_plugins.studies.shift import ShiftWithinScenario
 
 SETS = ("ocrbench", "seedbench2plus", "mathverse", "mathvista", "mathvision", "mmstar")

@@ -21,7 +21,7 @@ from mmr_core.specs import MODALITIES, DatasetSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmr_plugins.importers.published.csv_sheet import Block, Sheet
+    from mmr_plugins.importers.published.csv_sheet import Block, CsvSheet
 
 EXTENSIONS = (".jpg", ".png", ".jpeg", ".webp")
 """In order of preference; upper case is as good."""
@@ -38,7 +38,7 @@ class Instances:
     :param respelt: after `datasets`, the registered datasets met under another prefix than theirs, by that prefix.
     """
 
-    def __init__(self, sheet: Sheet, datasets: Sequence[DatasetSpec]) -> None:
+    def __init__(self, sheet: CsvSheet, datasets: Sequence[DatasetSpec]) -> None:
         self.ids = np.full(len(sheet), None, dtype=object)
         self.images = np.full(len(sheet), None, dtype=object)
         self.made_up: dict[str, str] = {}

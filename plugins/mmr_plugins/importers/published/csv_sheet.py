@@ -1,7 +1,7 @@
 """A CSV file read in blocks of rows, and the numbers in its cells; knows nothing of models and datasets.
 
 `read_sheet` checks the whole file without keeping any of it: its text, its quoting, its header, and the length of
-every row. `Sheet.blocks` then reads it again, some thousand rows at a time, so that memory does not grow with the
+every row. `CsvSheet.blocks` then reads it again, some thousand rows at a time, so that memory does not grow with the
 file. Texts are exactly as they stand in the file. `CellNumbers` parses the numbers of one block after the other.
 """
 
@@ -50,7 +50,7 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheet:
+class CsvSheet:
     """A comma-separated file that has been checked.
 
     :param header: the names of its columns; row numbers that some program wrote have the name "".
@@ -87,7 +87,7 @@ class Sheet:
             raise DataError("changed while it was being read", where=str(self.path), fix="import it again")
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_sheet(path: Path) -> CsvSheet:
     """Checks a comma-separated file in UTF-8, with or without a byte-order mark.
 
     :raises DataError: if it is absent, empty, not UTF-8, not CSV, or has rows of unequal lengths.
@@ -113,7 +113,7 @@ def read_sheet(path: Path) -> Sheet:
         )
     if not count:
         raise DataError("has a header but no rows", where=where)
-    return Sheet(path=path, header=header, rows=count)
+    return CsvSheet(path=path, header=header, rows=count)
 
 
 def header_of(path: Path) -> list[str]:
@@ -135,7 +135,7 @@ class CellNumbers:
     is NaN. Nothing else is guessed at: `nan`, `1,5` and `$2` are faults. Blocks are to be parsed in order of rows.
     """
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: CsvSheet) -> None:
         self._sheet = sheet
         self._count = 0
         self._first: tuple[int, str, str, str] | None = None

@@ -19,7 +19,7 @@ from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable, Status, unknown_numbers
 from mmr_plugins.importers.published.csv_columns import ModelColumns, model_columns, stray_columns
 from mmr_plugins.importers.published.csv_instances import Instances
-from mmr_plugins.importers.published.csv_sheet import CellNumbers, Sheet, header_of, read_sheet
+from mmr_plugins.importers.published.csv_sheet import CellNumbers, CsvSheet, header_of, read_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ class _Notices:
 
     def report(self, warn: Callable[[str], None]) -> None:
         if self.models:
-            warn(f"no plugin knows these models, so nothing but their names is known: {', '.join(self.models)}")
+            warn(f"no plugin knows these models, so only their names are known: {', '.join(self.models)}")
         if self.made_up:
             named = ", ".join(f"{prefix!r} as {name!r}" for prefix, name in self.made_up.items())
             warn(f"no plugin knows these datasets; taken with scenario 'other': {named}")
@@ -140,7 +140,7 @@ class _Notices:
             warn(f"empty costs computed as output tokens times price: {each}")
 
 
-def _tabulate(sheet: Sheet, context: ImportContext, notices: _Notices) -> OutcomeTable:
+def _tabulate(sheet: CsvSheet, context: ImportContext, notices: _Notices) -> OutcomeTable:
     """The outcome table of one file.
 
     :raises DataError: naming file, column, row, id and value of the first thing that is wrong.

@@ -2,19 +2,24 @@
 
 A painter states what is there in whole-picture pixels and plain colours; the canvas makes it as clear or unclear as
 the instance's `Look` demands. Pictures are drawn at twice their size and reduced, so that lines are smooth.
+
+A `Subject` is what an instance is about before it is put into words: the facts, the plain question, and how to draw it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from mmr_plugins.importers.synthetic.chance import Chance
+
 if TYPE_CHECKING:
     from mmr_plugins.importers.synthetic.chance import Chance
+
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -187,3 +192,35 @@ def _scaled(points: Sequence[Point]) -> list[Point]:
 
 def _pen_width(width: float) -> int:
     return max(round(width * _OVERSIZE), 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The facts of one instance.
+
+    :param ask: the question, in plain and in formal words.
+    :param answer: a number or a word; further steps of the question change it.
+    :param paint: draws the facts; None for a subject without a picture.
+    :param wrong: answers that look right, for questions with options; numbers need none.
+    :param path: clauses that lead the eye to the answer, in order, for answers that no step can change.
+    :param spelling: whether steps may work on the letters of the answer.
+    :param opening: sentences before the question.
+    :param size: width and height of the picture in pixels.
+    :param paper: its ground.
+    :param photograph: whether it is stored as a photograph (JPEG) rather than as a drawing (PNG).
+    """
+
+    ask: tuple[str, str]
+    answer: int | str
+    paint: Callable[[Canvas], None] | None = None
+    wrong: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    spelling: bool = False
+    opening: str = ""
+    size: tuple[int, int] = (128, 128)
+    paper: Colour = WHITE
+    photograph: bool = False
+
+
+Topic = Callable[[Chance], Subject]
+"""Makes up a subject; one function per category of a dataset."""

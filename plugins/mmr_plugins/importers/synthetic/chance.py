@@ -2,6 +2,8 @@
 
 Only `random.Random.random` is used, because that is the one sequence that Python promises never to change; streams
 are keyed by words, so adding an instance or a dataset moves no other.
+
+The words and names that pictures and questions are filled with stand here too.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ T = TypeVar("T")
 
 
 class Chance:
-    """A stream of draws that depends on nothing but its key."""
+    """A stream of draws that depends only on its key."""
 
     def __init__(self, *key: str | int) -> None:
         digest = blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
@@ -58,3 +60,17 @@ class Chance:
         """A draw from the standard normal distribution."""
         radius = math.sqrt(-2.0 * math.log(1.0 - self._random()))
         return radius * math.cos(2.0 * math.pi * self._random())
+
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
+WORDS = _listed(
+    "harbour market window silver garden winter candle bridge orange planet rocket mirror basket violin "
+    "summit canyon thunder lantern pepper marble meadow falcon copper velvet anchor island cotton ginger "
+    "museum ticket engine ladder saddle walnut quartz breeze cradle hollow jigsaw kettle magnet nectar"
+)
+SURNAMES = _listed("Abel Brandt Castro Duval Ekman Farrow Gupta Hansen Ito Keller Lopez Moreau Novak Okafor Petrov")
+GOODS = _listed("bread milk tea rice soap apples coffee paper batteries honey pasta cheese lamps socks flour")
+TOWNS = _listed("Lisbon Oslo Turin Kyoto Quito Perth Cairo Dublin Hanoi Malmo Tampa Delft")

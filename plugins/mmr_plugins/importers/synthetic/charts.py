@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas
-from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject
-from mmr_plugins.importers.synthetic.vocabulary import SURNAMES, TOWNS
+from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas, Subject
+from mmr_plugins.importers.synthetic.chance import SURNAMES, TOWNS, Chance
 
 PALE = (225, 225, 230)
 

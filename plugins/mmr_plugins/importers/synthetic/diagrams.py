@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, Canvas, Point
+from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, Canvas, Point, Subject
 from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject
 
 PALE_BLUE = (215, 228, 245)
 

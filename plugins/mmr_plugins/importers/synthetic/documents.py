@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas
-from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject
-from mmr_plugins.importers.synthetic.vocabulary import GOODS, SURNAMES, TOWNS, WORDS
+from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas, Subject
+from mmr_plugins.importers.synthetic.chance import GOODS, SURNAMES, TOWNS, WORDS, Chance
 
 
 def printed_word(chance: Chance) -> Subject:

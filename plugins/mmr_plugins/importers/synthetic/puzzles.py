@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas, Point
+from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas, Point, Subject
 from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject
 
 PIPS: dict[int, tuple[tuple[int, int], ...]] = {
     1: ((0, 0),),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas, Colour
-from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject
-from mmr_plugins.importers.synthetic.vocabulary import TOWNS
+from mmr_plugins.importers.synthetic.canvas import BLACK, GREY, PAINTS, WHITE, Canvas, Colour, Subject
+from mmr_plugins.importers.synthetic.chance import TOWNS, Chance
 
 MIST = (205, 208, 212)
 SIZE = (160, 112)

@@ -17,10 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmr_core.errors import DataError
-from mmr_plugins.importers.synthetic.calibration import CHARACTERS, targets
-from mmr_plugins.importers.synthetic.catalogue import INSTANCES, RECIPES, Recipe
-from mmr_plugins.importers.synthetic.making import Instance, make_instances, parts_of_instances
-from mmr_plugins.importers.synthetic.outcomes import draw_tokens, draw_utility
+from mmr_plugins.importers.synthetic.instances import (
+    INSTANCES,
+    RECIPES,
+    Instance,
+    Recipe,
+    make_instances,
+    parts_of_instances,
+)
+from mmr_plugins.importers.synthetic.outcome_model import CHARACTERS, draw_tokens, draw_utility, targets
 
 if TYPE_CHECKING:
     from mmr_core.contracts import Progress

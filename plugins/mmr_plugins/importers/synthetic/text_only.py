@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject, Topic
-from mmr_plugins.importers.synthetic.vocabulary import GOODS, SURNAMES, TOWNS
+from mmr_plugins.importers.synthetic.canvas import Subject, Topic
+from mmr_plugins.importers.synthetic.chance import GOODS, SURNAMES, TOWNS, Chance
 
 _ELEMENTS = {
     "hydrogen": 1, "helium": 2, "carbon": 6, "nitrogen": 7, "oxygen": 8, "neon": 10, "sodium": 11,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mmr_plugins.importers.synthetic.canvas import Subject
 from mmr_plugins.importers.synthetic.chance import Chance
-from mmr_plugins.importers.synthetic.subject import Subject
 
 MOST_STEPS, MOST_EXCEPTIONS = 4, 2
 LETTERS = "ABCD"

@@ -188,9 +188,9 @@ class ImportTheRunner(Means):
         runner = importlib.import_module("mmr_leaderboard")
         runner.__path__.append(f"{TOLD['project']}/leaderboard/mmr_leaderboard")
         self.try_all(
-            lambda: importlib.import_module("mmr_leaderboard.running.run"),
+            lambda: importlib.import_module("mmr_leaderboard.ranking.board_run"),
             lambda: importlib.import_module("mmr_leaderboard.board"),
-            lambda: importlib.import_module("mmr_core.logs.sources").open_table(TOLD["data"]),
+            lambda: importlib.import_module("mmr_core.logs.table_sources").open_table(TOLD["data"]),
         )
 
 

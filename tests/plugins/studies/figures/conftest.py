@@ -15,9 +15,10 @@ from mmr_core.contracts import Prediction
 from mmr_core.numerics.means import training_means
 from mmr_core.numerics.sweep import choose
 from mmr_core.registry import Registry
-from mmr_core.results.records import Along, CellFailure, cell_key
-from mmr_core.runner.measure import Answers, TestSet, Yardstick
+from mmr_core.results import Along, CellFailure, cell_key
+from mmr_core.runner.measure import Answers, Yardstick
 from mmr_core.runner.policies import GRID, Scored, scored
+from mmr_core.runner.references import TestSet
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask
 from mmr_core.studies import Record, Results, Setting

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmr_core.numerics.metrics import Frontier, nauc
-from mmr_core.results.records import averaged, cell_key
+from mmr_core.results import averaged, cell_key
 from mmr_core.splits import train_mask
 from mmr_core.studies import Unavailable
-from mmr_plugins.studies.frontiers import SINGLE_MODELS, frontier_points, in_domain, standing
+from mmr_plugins.studies.frontiers import SINGLE_MODELS, Figure4, FigureS1, frontier_points, in_domain, standing
 from mmr_plugins.studies.measured import Measured
 from mmr_plugins.studies.model_shares import ModelShares, at_budget, mixing, pareto_front
-from mmr_plugins.studies.pareto import Figure4, FigureS1
 
 
 def noise(cell):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmr_core.results.records import averaged, difference
+from mmr_core.results import averaged, difference
 from mmr_core.runner.policies import GRID
 from mmr_core.splits import part_of
 from mmr_core.studies import Unavailable

@@ -1,0 +1,296 @@
+"""A whole run: opens the board, judges every submission, and assembles the document. Writes nothing but the cache."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmr_core.contracts import Progress, no_progress
+from mmr_core.errors import DegenerateError, MMRError
+from mmr_core.features import cache_root
+from mmr_core.runner.provenance import library_versions
+from mmr_leaderboard.audit import AuditFrame
+from mmr_leaderboard.board import Board, open_board
+from mmr_leaderboard.jobs.material import material
+from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
+from mmr_leaderboard.publish.log import Log, read_log
+from mmr_leaderboard.ranking.board_document import assemble
+from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
+from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features
+from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
+from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
+from mmr_leaderboard.sandbox.contract import Limits, Method, Sandbox
+from mmr_leaderboard.sandbox.methods import Unsafe
+from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
+from mmr_leaderboard.sandbox.supervision import stop_all
+from mmr_leaderboard.schema import Leaderboard, PublishedFinding, Refused
+from mmr_leaderboard.submission.folder import submission_folders
+from mmr_leaderboard.submission.pins import expected_of
+from mmr_leaderboard.submission.validation import Submission, judge_all
+
+TASK = "judging submissions"
+
+Points = tuple[tuple[int, ...], ...]
+"""For each operating point, the model chosen for each test instance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """The options of a run.
+
+    :param data: the value of `--data`; None means the official table.
+    :param submissions: the folder of all submissions.
+    :param published: the folder of what is published now, which is only read.
+    :param jobs: how many submissions are run at once.
+    :param method: a way of isolation; None takes the best that works.
+    :param unsafe: run without isolation; such entries are not ranked.
+    """
+
+    data: str | None
+    submissions: Path
+    published: Path
+    jobs: int
+    wheelhouse: Path | None = None
+    method: Method | None = None
+    unsafe: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """The document of a run, and the choices to publish beside it."""
+
+    board: Leaderboard
+    choices: Choices
+
+
+def run_board(
+    request: RunRequest, *, warn: Callable[[str], None] = lambda line: None, progress: Progress = no_progress
+) -> RunResult:
+    """Runs the whole board. No submission can make it raise.
+
+    :raises MMRError: if the table, the folder of submissions, or what is published cannot be read.
+    :raises UsageError: if the way of isolation that was asked for does not work.
+    """
+    folders = submission_folders(request.submissions)
+    board = open_board(request.data, warn=warn, progress=progress)
+    log = read_log(request.published)
+    before = read_choices(request.published) if board.pinned else None
+    submissions = judge_all(
+        folders, expected_of(board.column, board.table), log.entries if board.pinned else {}, pinned=board.pinned
+    )
+    with _workspace() as workspace:
+        referee = _referee(board, request, workspace, warn=warn, progress=progress)
+        references = _references(referee, progress)
+        valid = [one for one in submissions if not one.refused]
+        superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
+        verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
+    honest = {
+        one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
+    }
+    judged = [
+        _judged(
+            one,
+            read_against_honest(verdicts[one.slug], [verdict for slug, verdict in honest.items() if slug != one.slug]),
+            log,
+            request.submissions,
+        )
+        for one in valid
+    ]
+    document = assemble(
+        board, referee.scorer, references, judged, [_refused(one) for one in submissions if one.refused]
+    )
+    shown = {entry.slug for entry in document.entries}
+    return RunResult(
+        board=document,
+        choices=Choices(
+            table=document.table.digest,
+            split_digest=document.table.split_digest,
+            models=tuple(model.name for model in board.table.models),
+            entries=kept_choices(
+                {
+                    one.slug: EntryChoices(
+                        digest=one.digest, points=one.verdict.choices, superseded=superseded[one.slug]
+                    )
+                    for one in judged
+                    if one.slug in shown
+                }
+            ),
+        ),
+    )
+
+
+def _referee(
+    board: Board, request: RunRequest, workspace: Path, *, warn: Callable[[str], None], progress: Progress
+) -> Referee:
+    scorer = BoardScorer(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
+    found, impossible = _isolation(request, warn)
+    # Code without isolation could have written anywhere: nothing that it could reach is trusted later.
+    kept = cache_root() / ("leaderboard-unsafe" if request.unsafe else "leaderboard")
+    return Referee(
+        board=board,
+        scorer=scorer,
+        make_material=lambda: material(board.column, board.source, workspace=workspace, progress=progress),
+        make_frame=lambda: _frame(board, scorer, warn),
+        host=HostSettings(
+            sandbox=found,
+            impossible=impossible,
+            limits=request.limits,
+            workspace=workspace,
+            environments=kept,
+            wheelhouse=request.wheelhouse,
+            index=request.wheelhouse is None,
+        ),
+        cache=VerdictCache(kept / "verdicts"),
+    )
+
+
+def _isolation(request: RunRequest, warn: Callable[[str], None]) -> tuple[Sandbox | None, str]:
+    if request.unsafe and request.method is None:
+        warn("--unsafe: submissions run without isolation, and none of them is ranked")
+        return Unsafe(), ""
+    try:
+        return way_of_isolation(request.method), ""
+    except MMRError as error:
+        if request.method is not None:
+            raise
+        return None, str(error)
+
+
+def _frame(board: Board, scorer: BoardScorer, warn: Callable[[str], None]) -> AuditFrame | None:
+    tested, column = scorer.tested, board.column
+    try:
+        return AuditFrame.of(
+            ids=[name for name, test in zip(column.ids, column.test, strict=True) if test],
+            datasets=tested.datasets,
+            features=audit_features(board),
+            utility=tested.utility,
+            cost=tested.cost,
+            cost_scale=tested.cost_scale,
+        )
+    except DegenerateError as error:
+        warn(f"rows are not audited: {error}")
+        return None
+
+
+def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
+    """The figures of every reference row, from the cache if the board has not changed."""
+    board, scorer = referee.board, referee.scorer
+    what = "measuring references"
+    found = {}
+    sources, versions, table = sources_digest(), library_versions(), board.table.digest()
+    for done, name in enumerate(scorer.references):
+        progress(what, done, len(scorer.references))
+        at = key(
+            {
+                "reference": name,
+                "sources": sources,
+                "split": board.column.split_digest,
+                "versions": versions,
+                "table": table,
+                "column": board.column.spec.name,
+                "draws": [board.settings.draws, board.settings.draw_seed],
+            }
+        )
+        figures = referee.cache.get(Figures, at)
+        if figures is None:
+            figures = scorer.reference(name)
+            referee.cache.put(figures, at)
+        found[name] = figures
+    progress(what, len(scorer.references), len(scorer.references))
+    return found
+
+
+def _verdicts(
+    referee: Referee, submissions: Sequence[Submission], superseded: Mapping[str, Points], jobs: int, progress: Progress
+) -> dict[str, Verdict]:
+    """The verdict on each submission, by slug; an interruption stops everything that was started."""
+    progress(TASK, 0, len(submissions))
+    verdicts: dict[str, Verdict] = {}
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        running: dict[Future[Verdict], str] = {
+            pool.submit(referee.judge, one, superseded[one.slug], progress): one.slug for one in submissions
+        }
+        for done, future in enumerate(as_completed(running), start=1):
+            verdicts[running[future]] = future.result()
+            progress(TASK, done, len(submissions))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        stop_all()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return verdicts
+
+
+def _superseded(submission: Submission, board: Board, before: Choices | None, warn: Callable[[str], None]) -> Points:
+    """The published choices of the version that a submission supersedes; empty if there are none."""
+    manifest = submission.manifest
+    if not board.pinned or manifest is None or manifest.supersedes is None:
+        return ()
+    found: Points = ()
+    if before is not None:
+        found = before.before(
+            submission.slug,
+            submission.digest,
+            table=board.table.digest(),
+            split_digest=board.column.split_digest,
+            models=[model.name for model in board.table.models],
+        )
+    if not found:
+        warn(f"{submission.slug} supersedes a version whose choices are not published; changes are not audited")
+    return found
+
+
+def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Path) -> JudgedSubmission:
+    if submission.manifest is None:
+        raise ValueError(f"{submission.slug} has no manifest")
+    return JudgedSubmission(
+        slug=submission.slug,
+        manifest=submission.manifest,
+        digest=submission.digest,
+        commit=commit_of(submissions / submission.slug),
+        verdict=verdict,
+        signed_off=log.signed_off(submission.slug, submission.digest),
+    )
+
+
+def _is_home(submission: Submission) -> bool:
+    manifest = submission.manifest
+    return manifest is not None and manifest.router is not None and manifest.router.is_home
+
+
+def _refused(submission: Submission) -> Refused:
+    manifest = submission.manifest
+    return Refused(
+        slug=submission.slug,
+        display_name=submission.slug if manifest is None else manifest.display_name,
+        findings=tuple(PublishedFinding.of(found) for found in submission.findings),
+    )
+
+
+def commit_of(folder: Path) -> str:
+    """The commit that last changed a folder; empty outside a repository, without git, or with uncommitted changes."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    log = [git, "-C", str(folder.parent), "log", "-1", "--format=%H", "--", folder.name]
+    status = [git, "-C", str(folder.parent), "status", "--porcelain", "--", folder.name]
+    answers = [subprocess.run(words, capture_output=True, text=True, check=False) for words in (log, status)]
+    if any(answer.returncode for answer in answers) or answers[1].stdout.strip():
+        return ""
+    return answers[0].stdout.strip()
+
+
+@contextmanager
+def _workspace() -> Iterator[Path]:
+    """A folder for job folders, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="mmr-jobs-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

@@ -1,1 +1,0 @@
-"""The page, tables and plot of `mmr savings`."""
