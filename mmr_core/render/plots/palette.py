@@ -132,7 +132,7 @@ class Palette:
 
 
 def _styles(routers: Sequence[str], meetings: Sequence[Collection[str]]) -> dict[str, Style]:
-    """Routers keep the colours of their names; the others, by name, take the first colour that is rarest around them."""
+    """Routers keep the colours of their names; each other name takes the first colour that is rarest around it."""
     found: dict[str, Style] = {}
     for name in [*routers, *sorted({name for names in meetings for name in names} - set(routers))]:
         met = [found[other] for other in {other for names in meetings if name in names for other in names} & set(found)]
