@@ -8,7 +8,7 @@ not shown either.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from mmr_core.outcomes import OutcomeTable
 
+T = TypeVar("T")
 Align = Literal["pad", "truncate"]
 View = Literal["text", "image", "multimodal"]
 
+ROWS_AT_ONCE = 2**15
 ALIGNMENTS: tuple[Align, ...] = get_args(Align)
 _VIEWS: tuple[View, ...] = get_args(View)
 
@@ -50,24 +52,31 @@ class Features:
     def take(self, rows: NDArray[Any]) -> Features:
         """The features of some rows, given as indices or as a mask, in the order given.
 
-        Every array owns its memory (`base` is None), so nothing that holds the result can reach another row.
+        Every array is a copy that owns its memory (`base` is None), also of all rows: nothing that holds the result
+        can reach another row, or change this one.
         """
-        index = np.arange(len(self))[rows]
+        every = np.arange(len(self))
+        index = every[rows]
+        whole = np.array_equal(index, every)
         embeddings, light = self.embeddings, self.light
+
+        def some(values: tuple[T, ...]) -> tuple[T, ...]:
+            return values if whole else tuple([values[i] for i in index.tolist()])
+
         return Features(
             embeddings=Embeddings(
-                text=None if embeddings.text is None else np.array(embeddings.text[index]),
-                image=None if embeddings.image is None else np.array(embeddings.image[index]),
-                norms=np.array(embeddings.norms[index]),
-                mask=np.array(embeddings.mask[index]),
+                text=None if embeddings.text is None else embeddings.text.take(index, axis=0),
+                image=None if embeddings.image is None else embeddings.image.take(index, axis=0),
+                norms=embeddings.norms.take(index, axis=0),
+                mask=embeddings.mask.take(index, axis=0),
             ),
             light=LightFeatures(
-                text_length=np.array(light.text_length[index]),
-                image_size=np.array(light.image_size[index]),
-                scenario=tuple(light.scenario[i] for i in index),
+                text_length=light.text_length.take(index),
+                image_size=light.image_size.take(index, axis=0),
+                scenario=some(light.scenario),
             ),
-            questions=tuple(self.questions[i] for i in index),
-            images=tuple(self.images[i] for i in index),
+            questions=some(self.questions),
+            images=some(self.images),
         )
 
     def restricted(self, modality: View) -> Features:
@@ -153,6 +162,8 @@ def assemble(
 ) -> Features:
     """Raw rows as `Features`: rows without their bit zeroed, widths made equal, norms taken.
 
+    Arrays that need no change are taken as they are, not copied.
+
     :param text, image: float32 [n, d_text] and [n, d_image], or None where that modality was not embedded.
     :param mask: bool [n, 2]; the column of a modality that was not embedded must be False.
     :param image_size: int64 [n, 2], used where the image bit is set.
@@ -166,14 +177,14 @@ def assemble(
             fix="choose an encoder, or a feature file, for a modality that the table has",
         )
     raw_text, raw_image = (
-        None if rows is None else np.where(mask[:, column, None], rows, np.float32(0))
+        None if rows is None else _zero_where_absent(rows, mask[:, column])
         for column, rows in ((TEXT, text), (IMAGE, image))
     )
     text, image = _of_one_width(raw_text, raw_image, align)
     norms = np.zeros((len(table), 2), dtype=np.float32)
     for column, rows in ((TEXT, text), (IMAGE, image)):
         if rows is not None:
-            norms[:, column] = np.sqrt(np.square(rows, dtype=np.float64).sum(axis=1))
+            norms[:, column] = _norms(rows)
     has_text, has_image = mask[:, TEXT], mask[:, IMAGE]
     questions = tuple(q if has else "" for q, has in zip(table.question, has_text, strict=True))
     scenario = {spec.name: spec.scenario for spec in table.datasets}
@@ -189,8 +200,20 @@ def assemble(
     )
 
 
+def _zero_where_absent(rows: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if not rows[~present].any():
+        return rows
+    return np.where(present[:, None], rows, np.float32(0))
+
+
+def _norms(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """[n] in float64, some rows at a time: squares of all of them would take twice the memory of the rows."""
+    blocks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+    return np.concatenate([np.sqrt(np.square(block, dtype=np.float64).sum(axis=1)) for block in blocks])
+
+
 def demand_one_width(text: int, image: int, align: Align | None) -> None:
-    """:raises UsageError: if the widths differ and nobody said how to bring them together."""
+    """:raises UsageError: if the widths differ and no alignment was chosen."""
     if text != image and align is None:
         raise UsageError(
             f"text embeddings have {text} dimensions and image embeddings {image}",

@@ -6,12 +6,17 @@ the last two may be absent. A zero row says that there is no embedding. `write_f
 
 from __future__ import annotations
 
-from hashlib import blake2b
+import math
+import struct
+import zipfile
+import zlib
+from hashlib import blake2b, file_digest
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from mmr_core.contracts import IMAGE, TEXT
 from mmr_core.errors import FeatureError, MMRError
@@ -98,7 +103,7 @@ class PrecomputedFeatures:
         :raises FeatureError: if rows of the table are not in the file, or no row has an embedding.
         :raises UsageError: if text and image have unequal widths and no `align` was given.
         """
-        text, image = self.raw(table)
+        text, image = self._rows_of(table)
         mask = np.zeros((len(table), 2), dtype=np.bool_)
         if text is not None:
             mask[:, TEXT] = texts_present(table) & text.any(axis=1)
@@ -112,6 +117,15 @@ class PrecomputedFeatures:
 
         :raises FeatureError: if rows of the table are not in the file.
         """
+        # Arrays of a file often begin at an odd address, and sums over such arrays can differ in their last bits.
+        text, image = self._rows_of(table)
+        return (
+            None if text is None else np.require(text, requirements="A"),
+            None if image is None else np.require(image, requirements="A"),
+        )
+
+    def _rows_of(self, table: OutcomeTable) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        """As `raw`; where the table has the file's rows in the file's order, they are the file itself, read-only."""
         demand_unique_ids(table)
         absent = [name for name in table.instance_id if name not in self._row_of]
         if absent:
@@ -122,10 +136,12 @@ class PrecomputedFeatures:
                 where=str(self._path),
                 fix="its ids are the dataset_idx of the table; encode again with 'mmr encode'",
             )
-        rows = np.array([self._row_of[name] for name in table.instance_id], dtype=np.intp)
+        rows = np.fromiter((self._row_of[name] for name in table.instance_id), dtype=np.intp, count=len(table))
+        if np.array_equal(rows, np.arange(len(self._row_of))):
+            return self._text, self._image
         return (
-            None if self._text is None else self._text[rows],
-            None if self._image is None else self._image[rows],
+            None if self._text is None else self._text.take(rows, axis=0),
+            None if self._image is None else self._image.take(rows, axis=0),
         )
 
     def describe(self) -> dict[str, object]:
@@ -167,27 +183,63 @@ def demand_unique_ids(table: OutcomeTable) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
+    """The file's arrays and the digest of its bytes. Arrays are mapped rather than read where the file allows it."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         raise FeatureError(f"cannot be read ({error.strerror or error})", where=str(path)) from error
     # Of a file that is no archive, or a damaged one, numpy and zipfile raise nearly anything.
     try:
-        with np.load(BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with np.load(path, allow_pickle=False) as archive, zipfile.ZipFile(path) as members:
+            arrays = {}
+            for name in archive.files:
+                mapped = _mapped(path, members, f"{name}.npy") if name != "ids" else None
+                arrays[name] = archive[name] if mapped is None else mapped
     except Exception as error:
         raise FeatureError(
-            f"is no .npz file of plain arrays ({str(error) or type(error).__name__})",
+            f"not an .npz file of plain arrays ({str(error) or type(error).__name__})",
             where=str(path),
             fix="write it with numpy.savez(ids=..., text=..., image=...), without object arrays",
         ) from error
-    return arrays, blake2b(content, digest_size=16).hexdigest()
+    return arrays, digest
+
+
+def _mapped(path: Path, members: zipfile.ZipFile, name: str) -> NDArray[Any] | None:
+    """An array of the archive as a read-only view of the file; None where only reading it gives the array.
+
+    :raises ValueError: if its bytes do not match their checksum.
+    """
+    if name not in members.namelist():
+        return None
+    member = members.getinfo(name)
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 or not member.file_size:
+        return None
+    with path.open("rb") as file:
+        file.seek(member.header_offset + 26)  # the two lengths at the end of the local header (APPNOTE 4.3.7)
+        name_length, extra_length = struct.unpack("<HH", file.read(4))
+        start = member.header_offset + 30 + name_length + extra_length
+        file.seek(start)
+        version = npy.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            return None
+        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, by_columns, dtype = header(file)
+        begin = file.tell() - start
+    if dtype.hasobject or by_columns or begin + dtype.itemsize * math.prod(shape) != member.file_size:
+        return None
+    content = np.memmap(path, dtype=np.uint8, mode="r", offset=start, shape=(member.file_size,))
+    if zlib.crc32(content.data) != member.CRC:
+        raise ValueError(f"array {name} does not match its checksum")
+    return np.asarray(content)[begin:].view(dtype).reshape(shape)
 
 
 def _ids(array: NDArray[Any], where: str) -> list[str]:
     if array.ndim != 1 or array.dtype.kind not in "US":
         raise FeatureError(
-            f"ids is {array.dtype} of shape {array.shape}", where=where, fix="it must be one row of strings"
+            f"ids: expected a list of strings, got {array.dtype} of shape {array.shape}",
+            where=where,
+            fix="save the instance ids as a one-dimensional array of strings",
         )
     named: Iterable[Any] = array.tolist()
     return [name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in named]
@@ -196,11 +248,11 @@ def _ids(array: NDArray[Any], where: str) -> list[str]:
 def _rows(array: NDArray[Any], name: str, count: int, where: str) -> NDArray[np.float32]:
     if array.dtype.kind != "f" or array.dtype.itemsize != 4:
         raise FeatureError(
-            f"{name} is {array.dtype} where float32 is due", where=where, fix=f"save {name}.astype('float32')"
+            f"{name}: expected float32, got {array.dtype}", where=where, fix=f"save {name}.astype('float32')"
         )
     if array.ndim != 2 or len(array) != count or not array.shape[1]:
         raise FeatureError(
-            f"{name} has shape {array.shape} where ({count}, d) is due", where=where, fix="give one row for each id"
+            f"{name}: expected shape ({count}, d), got {array.shape}", where=where, fix="give one row for each id"
         )
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():

@@ -78,7 +78,7 @@ class Estimate:
         if (self.low is None) != (self.high is None):
             raise ValueError("an interval has two ends or none")
         if any(number is not None and math.isnan(number) for number in (self.value, self.low, self.high)):
-            raise ValueError("NaN is no figure; give None and a reason")
+            raise ValueError("NaN is not a figure; give None with a reason")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"the interval ends before it begins: [{self.low}, {self.high}]")
         infinite = [
@@ -204,8 +204,8 @@ def sound_curve(curve: OperatingCurve) -> OperatingCurve:
 
 
 def _ascending(curve: OperatingCurve) -> OperatingCurve:
-    if (np.diff(curve.cost) < 0).any():
-        raise ValueError("the costs of a Pareto front must ascend")
+    if len(curve.cost) == 0 or (np.diff(curve.cost) < 0).any():
+        raise ValueError("a Pareto front needs a point, and its costs must ascend")
     return curve
 
 
@@ -224,11 +224,11 @@ Draws = Annotated[Mapping[str, FloatArray], AfterValidator(_equal_lengths)]
 
 Curve = Annotated[InstanceOf[OperatingCurve], AfterValidator(sound_curve)]
 Front = Annotated[Curve, AfterValidator(_ascending)]
-"""A curve that keeps the operating points on the Pareto front."""
+"""The operating points on the Pareto front."""
 
 
 def json_value(value: Any) -> JsonValue:
-    """A plugin's value as JSON can hold it; whatever JSON does not know becomes text."""
+    """A plugin's value as JSON; whatever JSON has no type for becomes text."""
     if hasattr(value, "tolist"):
         value = value.tolist()  # numpy scalars and arrays
     if value is None or isinstance(value, bool | int | str):

@@ -33,7 +33,7 @@ from mmr_core.results.estimates import (
 SliceKind = Literal["dataset", "mixture", "category"]
 
 PAIRED_METRICS = tuple(metric.name for metric in METRICS.values() if metric.paired)
-"""The metrics that rows are compared on in pairs; not those that may be infinite."""
+"""The metrics that rows are compared on in pairs: those that are never infinite."""
 
 
 def reached(qnc: float | None) -> bool | None:
@@ -172,7 +172,7 @@ class Slice(Stored):
     best_cost: FiniteFloat = Field(description="mean cost of the best single model, USD per query")
     best_utility: FiniteFloat = Field(description="mean utility of the best single model")
     models: tuple[SingleModel, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = Field(min_length=1)
 
     def __post_init__(self) -> None:
         if self.c_min >= self.c_max:
@@ -181,9 +181,10 @@ class Slice(Stored):
             raise ValueError(f"slice {self.name!r}: {min(absent)!r} is not one of its models")
         _demand_unique(self.rows, f"slice {self.name!r}")
         for row in self.rows:
-            if row.draws and len(row.draws["nauc"]) != self.draws:
-                found = len(row.draws["nauc"])
-                raise ValueError(f"slice {self.name!r}: expected {self.draws} draws of row {row.name!r}, got {found}")
+            for drawn in row.draws.values():
+                if len(drawn) != self.draws:
+                    expected = f"expected {self.draws} draws of row {row.name!r}"
+                    raise ValueError(f"slice {self.name!r}: {expected}, got {len(drawn)}")
 
     @property
     def within(self) -> CostRange:
@@ -294,11 +295,16 @@ def difference_of(
     first: str,
     second: str,
     value: float,
-    first_draws: Mapping[str, NDArray[np.float64]],
-    second_draws: Mapping[str, NDArray[np.float64]],
+    first_draws: NDArray[np.float64],
+    second_draws: NDArray[np.float64],
 ) -> Difference | None:
-    """The difference of two rows with the interval of their paired draws; None where no draw gives one."""
-    ends = interval(first_draws[metric] - second_draws[metric])
+    """The difference of two rows with the interval of their paired draws; None where no draw gives one.
+
+    :param name: the slice's.
+    :param value: the figure of the first row minus that of the second.
+    :param first_draws: [B] of the first row, NaN where a draw has no figure; likewise of the second.
+    """
+    ends = interval(first_draws - second_draws)
     if ends is None:
         return None
     return Difference(slice=name, metric=metric, first=first, second=second, value=value, low=ends[0], high=ends[1])

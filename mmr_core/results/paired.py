@@ -2,7 +2,7 @@
 
 Runs can be compared if they evaluated the same table on the same split with the same draws: then draw b of one run
 resampled the same instances as draw b of another, and a difference has an interval of its own. `mmr compare` prints
-what comes out.
+the comparison.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 class RecordedRun:
     """A run that `mmr run --out` wrote.
 
-    :param label: what tells it apart from the others: its folder's name, or more of its path.
+    :param label: its folder's name, or as much of its path as tells it apart from the others.
     """
 
     label: str
@@ -128,7 +128,7 @@ def compare_runs(
 
     :param dataset: a column of the runs; None takes the first run's headline.
     :param routers: names, or `run:name`; references of the table are named like routers; None takes all routers.
-    :param metric: one of nauc, skill, nauc_log, peak.
+    :param metric: one of `PAIRED_METRICS`.
     :raises UsageError: if the runs cannot be compared, or fewer than two routers are left.
     :raises UnknownNameError: if no run has a router of that name.
     :raises DataError: if the draws of a run cannot be read.
@@ -245,5 +245,4 @@ def _difference(dataset: str, metric: str, first: ComparedRow, second: ComparedR
     if first.estimate.value is None or second.estimate.value is None:
         return None
     value = first.estimate.value - second.estimate.value
-    draws = {metric: first.draws}, {metric: second.draws}
-    return difference_of(dataset, metric, first.label, second.label, value, *draws)
+    return difference_of(dataset, metric, first.label, second.label, value, first.draws, second.draws)

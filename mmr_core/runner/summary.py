@@ -78,7 +78,8 @@ def _difference(name: str, metric: str, one: Drawn, other: Drawn) -> Difference 
     if values[0] is None or values[1] is None:
         return None
     first, second = (one, other) if values[0] >= values[1] else (other, one)
-    return difference_of(name, metric, first.name, second.name, abs(values[0] - values[1]), first.draws, second.draws)
+    value, draws = abs(values[0] - values[1]), (first.draws[metric], second.draws[metric])
+    return difference_of(name, metric, first.name, second.name, value, *draws)
 
 
 def averaged(parts: Sequence[Sequence[Drawn]]) -> tuple[MacroRow, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -170,16 +171,16 @@ def test_unequal_widths_need_an_alignment(rows: OutcomeTable, tmp_path: Path) ->
     [
         ({"ids": None}, "has the arrays image, text; it needs 'ids'"),
         ({"text": None, "image": None}, "has the arrays ids; it needs"),
-        ({"ids": np.arange(6)}, "ids is int64 of shape"),
-        ({"ids": np.array([["a"]] * 6)}, r"ids is <U1 of shape \(6, 1\)"),
+        ({"ids": np.arange(6)}, "ids: expected a list of strings, got int64 of shape"),
+        ({"ids": np.array([["a"]] * 6)}, r"ids: expected a list of strings, got <U1 of shape \(6, 1\)"),
         ({"ids": np.array(["a", "b", "c", "b", "a", "d"])}, "id '[ab]' occurs twice"),
-        ({"text": np.zeros((6, 4))}, r"text is float64 where float32 is due; save text.astype\('float32'\)"),
-        ({"image": np.zeros((6, 4), int)}, "image is int64"),
-        ({"text": np.zeros((5, 4), np.float32)}, r"text has shape \(5, 4\) where \(6, d\) is due"),
-        ({"text": np.zeros(6, np.float32)}, r"text has shape \(6,\)"),
-        ({"text": np.zeros((6, 0), np.float32)}, r"text has shape \(6, 0\)"),
+        ({"text": np.zeros((6, 4))}, r"text: expected float32, got float64; save text.astype\('float32'\)"),
+        ({"image": np.zeros((6, 4), int)}, "image: expected float32, got int64"),
+        ({"text": np.zeros((5, 4), np.float32)}, r"text: expected shape \(6, d\), got \(5, 4\)"),
+        ({"text": np.zeros(6, np.float32)}, r"text: expected shape .*, got \(6,\)"),
+        ({"text": np.zeros((6, 0), np.float32)}, r"text: expected shape .*, got \(6, 0\)"),
         ({"image": np.full((6, 2), np.nan, np.float32)}, "image has 6 rows that are not finite, the first in row 0"),
-        ({"ids": np.array(["a"] * 6, dtype=object)}, "is no .npz file of plain arrays"),
+        ({"ids": np.array(["a"] * 6, dtype=object)}, "not an .npz file of plain arrays"),
     ],
 )
 def test_a_file_that_is_not_as_it_should_be_is_refused(
@@ -211,13 +212,47 @@ def test_what_is_no_archive_is_refused(rows: OutcomeTable, tmp_path: Path) -> No
     whole = saved(tmp_path / "f.npz", **good(rows)).read_bytes()
     for name, content in (("text", b"no archive"), ("empty", b""), ("half", whole[: len(whole) // 2])):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(FeatureError, match=r"is no \.npz file"):
+        with pytest.raises(FeatureError, match=r"not an \.npz file"):
             PrecomputedFeatures.from_file(tmp_path / name)
     np.save(tmp_path / "one.npy", np.ones(3))
-    with pytest.raises(FeatureError, match=r"is no \.npz file"):
+    with pytest.raises(FeatureError, match=r"not an \.npz file"):
         PrecomputedFeatures.from_file(tmp_path / "one.npy")
     with pytest.raises(FeatureError, match="cannot be read"):
         PrecomputedFeatures.from_file(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_arrays_are_the_file_itself_where_it_allows_it_and_the_same_where_not(
+    rows: OutcomeTable, tmp_path: Path, write: Any
+) -> None:
+    arrays = good(rows)
+    write(tmp_path / "f.npz", **{name: array[::-1] if name == "ids" else array for name, array in arrays.items()})
+    shuffled = PrecomputedFeatures.from_file(tmp_path / "f.npz").raw(rows)
+    np.testing.assert_array_equal(shuffled[0], arrays["text"][::-1])
+    write(tmp_path / "g.npz", **arrays)
+    source = PrecomputedFeatures.from_file(tmp_path / "g.npz")
+    features = source.features(rows, np.ones(len(rows), dtype=bool))
+    np.testing.assert_array_equal(features.embeddings.text, arrays["text"])
+    memory: Any = features.embeddings.text
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    assert isinstance(memory, mmap) == (write is np.savez)
+    for array in source.raw(rows):
+        assert array.flags.aligned
+    taken = features.take(np.arange(len(rows))).embeddings
+    assert taken.text.base is None
+    assert taken.text.flags.writeable
+    assert taken.text.flags.aligned
+
+
+def test_a_number_that_was_changed_in_the_file_is_noticed(rows: OutcomeTable, tmp_path: Path) -> None:
+    arrays = good(rows)
+    content = bytearray(saved(tmp_path / "f.npz", **arrays).read_bytes())
+    at = content.index(arrays["text"].tobytes())
+    content[at] ^= 1
+    (tmp_path / "f.npz").write_bytes(content)
+    with pytest.raises(FeatureError, match=r"not an \.npz file of plain arrays \(.*checksum\)"):
+        PrecomputedFeatures.from_file(tmp_path / "f.npz")
 
 
 def test_byte_strings_are_ids_and_big_endian_numbers_are_numbers(rows: OutcomeTable, tmp_path: Path) -> None:
