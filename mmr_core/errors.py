@@ -1,7 +1,7 @@
-"""The one family of errors that MMR-Bench raises for things a person can act on.
+"""The one family of errors that MMR-Bench raises for problems that the user can fix.
 
-Every error says what is wrong, where, and what to do, on one line. The command line prints that line and exits
-with the error's `exit_code`; anything that is not an `MMRError` is a defect of the program and keeps its traceback.
+Every error says on one line what is wrong, where, and what to do. The command line prints that line and exits with the
+error's `exit_code`; any other exception is a bug in the program and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ WRONG_USE = 2
 
 
 class MMRError(Exception):
-    """A failure with a place and a way out.
+    """An error with a place and a remedy.
 
     :param what: what is wrong, in one clause.
-    :param where: the file, column, row, plugin or option that it is wrong in.
-    :param fix: what the reader can do about it.
+    :param where: the file, column, row, plugin or option concerned.
+    :param fix: what the user can do about it.
     """
 
     exit_code = WORK_FAILED
@@ -40,13 +40,13 @@ def _rebuild(kind: type[MMRError], parts: dict[str, str]) -> MMRError:
 
 
 class UsageError(MMRError):
-    """The command or function was asked for something that cannot be meant."""
+    """The arguments of a command or function make no sense."""
 
     exit_code = WRONG_USE
 
 
 class UnknownNameError(UsageError):
-    """A name that no plugin provides, or that several do."""
+    """A name that no plugin provides, or that several plugins provide."""
 
 
 class MissingExtraError(UsageError):
@@ -54,13 +54,13 @@ class MissingExtraError(UsageError):
 
 
 class SpecError(MMRError):
-    """A dataset, model or component is described in a way that cannot be true."""
+    """The description of a dataset, model or component contradicts itself."""
 
 
 class PluginError(MMRError):
-    """A plugin failed to load, or a component of it broke its contract.
+    """A plugin failed to load, or one of its components broke its contract.
 
-    :param details: the plugin's own traceback, shown under the line.
+    :param details: the plugin's own traceback, shown in addition.
     """
 
     def __init__(self, what: str, *, where: str = "", fix: str = "", details: str = "") -> None:
@@ -69,7 +69,7 @@ class PluginError(MMRError):
 
 
 class DataError(MMRError):
-    """An outcome table, a file of one, or a store that is not what it should be."""
+    """An outcome table, its file or a store is invalid."""
 
 
 class FeatureError(MMRError):
@@ -77,4 +77,4 @@ class FeatureError(MMRError):
 
 
 class DegenerateError(MMRError):
-    """A table on which a metric has no meaning: one model, equal costs, an empty split."""
+    """A table for which a metric is undefined: one model, equal costs, an empty split."""

@@ -1,9 +1,9 @@
 """The evaluation protocol of the authors' released program, reproduced figure by figure.
 
-It is here for comparison with what they published, and for nothing else: its split, its treatment of missing
-outcomes and its metrics differ from those of `mmr_core.runner` on purpose. `scoring` turns predictions into their
-three figures, `thresholds` makes that fast, and `protocol` runs routers under their rules. The features and fits
-that belong to it come from plugins, as components of the protocol "authors".
+It serves only for comparison with what they published: its split, its treatment of missing outcomes and its metrics
+differ from those of `mmr_core.runner` on purpose. `scoring` turns predictions into their three metrics, `thresholds`
+makes that fast, `protocol` evaluates routers on one dataset, and `authors_run` on several. Their features and fits come
+from plugins, as components of the protocol "authors".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A whole run of the authors' protocol: their routers, and their two reference rows, on each dataset."""
+"""A run of the authors' protocol: their routers and their two reference rows, on each dataset."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorsEntry:
-    """A preset in the run; "random" and "oracle" are the protocol's own and have none.
+    """A router preset in the run; "random" and "oracle" belong to the protocol and have none.
 
-    :param parameters: everything it is made with besides the seed; its fusion's parameters are fixed.
+    :param parameters: all parameters besides the seed; those of its fusion are fixed.
     """
 
     name: str
@@ -36,7 +36,7 @@ class AuthorsEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorsRun:
-    """The figures of each dataset or mixture, by name, and what they were made of."""
+    """The metrics of each dataset or mixture, by name, and what they were computed from."""
 
     columns: Mapping[str, AuthorsResult]
     lineup: tuple[AuthorsEntry, ...]
@@ -60,7 +60,7 @@ def run_authors(
 ) -> AuthorsRun:
     """Runs the authors' program on each dataset, its rows in file order.
 
-    :param names: routers; all presets, with "random" and "oracle" before them, where None.
+    :param names: routers; None means "random", "oracle" and all presets.
     :param routers, fusions: the components of the protocol "authors".
     :raises UsageError: if a router has no preset.
     :raises MMRError: as `evaluate_authors` does.
@@ -108,7 +108,7 @@ def _with_preset(name: str, routers: ComponentShelf) -> str:
 
 
 def _arrays(source: FeatureSource, table: OutcomeTable, seed: int) -> tuple[Rows | None, Rows | None]:
-    """Text and image features: those of a file bit for bit, those of encoders normalised once."""
+    """Text and image features: from a file bit for bit, from encoders normalised once."""
     if isinstance(source, PrecomputedFeatures):
         return source.raw(table)
     train = np.zeros(len(table), dtype=np.bool_)

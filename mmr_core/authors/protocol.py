@@ -1,6 +1,6 @@
-"""One evaluation under the rules of the authors' program: rows, models, split, fits and figures.
+"""One evaluation by the rules of the authors' program: rows, models, split, fits and metrics.
 
-Their rules, not ours: missing outcomes are filled with column means taken over test rows too, the split is drawn at
+These are their rules, not ours: missing outcomes are filled with column means that include test rows, the split is
 random, and a fusion may look at all rows of the set that it encodes. Nothing here is used by `mmr_core.runner`.
 """
 
@@ -45,18 +45,18 @@ Indices = NDArray[np.intp]
 
 TRAIN_SHARE = 0.2
 ORACLE = "oracle"
-"""Like `UNIFORM`, a reference row: a pure function of the table, whatever is given to make it."""
+"""Like `UNIFORM`, a reference row: a pure function of the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorsResult:
-    """What one run of the authors' protocol finds.
+    """The result of one evaluation by the authors' protocol.
 
-    :param metrics: the figures of each router, in the order in which the routers were given.
+    :param metrics: by router, in the order in which the routers were given.
     :param models: canonical names in the protocol's order, that of their column prefixes.
     :param columns: those column prefixes.
     :param best_model: the most accurate single model on the test rows, with its mean utility and mean cost in USD.
-    :param filled: how many missing outcomes (utilities and costs, train and test) were filled with column means.
+    :param filled: number of missing values (utilities and costs, train and test) filled with column means.
     """
 
     metrics: Mapping[str, AuthorsMetrics]
@@ -93,23 +93,22 @@ def evaluate_authors(
 ) -> AuthorsResult:
     """Split, fill, fit, sweep and score as the authors' program does.
 
-    Each learned router is made by `factory(seed=seed)`; its `default_fusion` is looked up in `fusions`, fitted on the
-    training rows and applied to each side of the split by itself. Routers are handed features, the models' specs and
-    training outcomes; questions, images and light features are left blank.
+    Each learned router is created by `factory(seed=seed)`; its `default_fusion` is looked up in `fusions`, fitted on
+    the training rows and applied to each side of the split separately. Routers receive features, the models' specs
+    and training outcomes; questions, images and light features are blank.
 
     :param table: the selected rows in file order.
-    :param text, image: float32 [n, d] and [n, d'], row for row with `table`, taken bit for bit; None where there is
-        no such array.
+    :param text, image: float32 [n, d] and [n, d'], row for row with `table`, used bit for bit; None if there is none.
     :param routers: (name, factory) pairs; the factory of "random" and of "oracle" is never called.
     :raises UsageError: if features do not fit the table, or names do not fit each other.
     :raises DataError: if a model has no utility or no cost at all.
     :raises DegenerateError: if there are too few rows to split.
-    :raises PluginError: if a router's predictions are no finite [n, K] arrays.
+    :raises PluginError: if a router's predictions are not finite [n, K] arrays.
     """
     _demand_features(table, text, image)
     names = [name for name, _ in routers]
     if len(set(names)) < len(names):
-        raise UsageError("a router is named twice", where=", ".join(names), fix="name each once")
+        raise UsageError("a router occurs twice", where=", ".join(names), fix="name each once")
     order = authors_order(table.columns)
     columns = tuple(table.columns[j] for j in order)
     known_utility, known_cost = table.utility[:, order], table.cost[:, order]
@@ -170,10 +169,10 @@ def authors_split(n: int, seed: int) -> tuple[Indices, Indices]:
 
 
 def fill_missing(utility: Floats, cost: Floats, names: Sequence[str] | None = None) -> tuple[Floats, Floats]:
-    """Fresh arrays in which each NaN is the mean of what its column has, test rows included.
+    """New arrays in which each NaN is replaced by the mean of its column, test rows included.
 
     :param utility, cost: [n, K], NaN where missing.
-    :param names: K names for messages; without them the index of a model is named.
+    :param names: K names for messages; default: the indices.
     :raises DataError: if a column has no value at all.
     """
     labels = [f"model {j}" if names is None else f"model {names[j]!r}" for j in range(utility.shape[1])]
@@ -205,12 +204,12 @@ def _demand_features(table: OutcomeTable, text: Features | None, image: Features
             continue
         if array.ndim != 2 or len(array) != len(table) or array.dtype != np.float32:
             raise UsageError(
-                f"{what} features are {array.dtype} {array.shape} for {len(table)} instances",
+                f"{what} features: expected float32 ({len(table)}, d), got {array.dtype} {array.shape}",
                 where="authors' protocol",
-                fix="give float32, one row for each instance",
+                fix="give one row per instance",
             )
         if not np.isfinite(array).all():
-            raise UsageError(f"{what} features hold NaN or infinity", where="authors' protocol")
+            raise UsageError(f"{what} features contain NaN or infinity", where="authors' protocol")
 
 
 def _part(rows: Indices, text: Features | None, image: Features | None, pool: tuple[ModelSpec, ...]) -> _Part:
@@ -227,7 +226,7 @@ def _fusion_of(name: str, router: ScoringRouter, fusions: Mapping[str, Callable[
         return None
     if router.default_fusion not in fusions:
         raise UsageError(
-            f"router {name!r} wants fusion {router.default_fusion!r}, which is not among {sorted(fusions)}",
+            f"router {name!r} needs fusion {router.default_fusion!r}, which is not among {sorted(fusions)}",
             where="authors' protocol",
         )
     return fusions[router.default_fusion]()
@@ -257,7 +256,7 @@ def _queries(part: _Part, fusion: Fusion | None, fit: bool = False) -> Queries:
 
 
 def _embeddings(part: _Part) -> Embeddings:
-    """Copies, so that no router can reach what another is handed."""
+    """Copies, so that no router can reach the arrays of another."""
     norms = np.zeros((len(part.rows), 2), np.float32)
     for column, array in enumerate((part.text, part.image)):
         if array is not None:
@@ -271,7 +270,7 @@ def _embeddings(part: _Part) -> Embeddings:
 
 
 def _training_data(queries: Queries, utility: Floats, cost: Floats) -> TrainingData:
-    """The arrays come from indexing with an array of rows: fresh ones, with no view of the table behind them."""
+    """The arrays come from fancy indexing, so they are copies and not views of the table."""
     return TrainingData(
         queries=queries,
         utility=utility,
@@ -284,8 +283,8 @@ def _training_data(queries: Queries, utility: Floats, cost: Floats) -> TrainingD
 def _checked(name: str, prediction: Prediction, shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     for what in ("utility", "cost"):
         array = getattr(prediction, what)
-        if array.shape != shape or not np.isfinite(array).all():
-            raise PluginError(
-                f"predicted a {what} that is not a finite array of shape {shape}", where=f"router {name!r}"
-            )
+        if array.shape != shape:
+            raise PluginError(f"predicted {what} of shape {array.shape}, expected {shape}", where=f"router {name!r}")
+        if not np.isfinite(array).all():
+            raise PluginError(f"predicted a {what} that is not finite", where=f"router {name!r}")
     return prediction.utility, prediction.cost

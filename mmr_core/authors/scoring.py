@@ -1,8 +1,8 @@
-"""The authors' three figures of a router: nAUC, peak score and quality-neutral cost, by their definitions.
+"""The authors' three metrics of a router: nAUC, peak score and quality-neutral cost, by their definitions.
 
-They are close to, and not the same as, the paper's and `mmr_core.numerics.metrics`: the area is taken over the router's
-own range of costs, and the front is that of the thresholds their program tries. Means are summed in the order in which
-that program sums them, because a tie decided in the last digit can add a point to the front and so move its range.
+They differ slightly from the paper's and `mmr_core.numerics.metrics`: the area is taken over the router's own range of
+costs, and the front is that of the thresholds their program tries. Means are summed in the same order as in that
+program, because a tie decided in the last digit can add a point to the front and so change its range.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ RANDOM_POINTS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorsMetrics:
-    """What the authors report of a router.
+    """What the authors report for a router.
 
-    :param nauc: area under the router's Pareto front over the width of its range of costs; NaN where the front has
+    :param nauc: area under the router's Pareto front over the width of its range of costs; NaN if the front has
         fewer than two points.
     :param peak: P_s, the greatest mean utility of any point.
     :param qnc: cost of the cheapest point on the front that is as good as the best single model, over that model's
-        cost; infinite where no point is, or where that model costs nothing.
+        cost; infinite if there is no such point, or if that model costs nothing.
     """
 
     nauc: float
@@ -39,10 +39,10 @@ class AuthorsMetrics:
 def authors_metrics(
     pred_utility: ArrayLike, pred_cost: ArrayLike, utility: ArrayLike, cost: ArrayLike
 ) -> AuthorsMetrics:
-    """Score predictions of any origin as the authors' program scores its routers.
+    """Scores any predictions as the authors' program scores its routers.
 
-    Thresholds C are the sorted unique predicted costs. At each, an instance takes the model of greatest predicted
-    utility among those with a predicted cost of at most C (ties: the lowest index), model 0 where there is none.
+    Thresholds C are the sorted unique predicted costs. At each, an instance takes the model of highest predicted
+    utility among those with a predicted cost of at most C (ties: the lowest index), or model 0 if there is none.
 
     :param pred_utility, pred_cost: [n, K]; compared in their own dtype, so that float32 predictions tie as float32.
     :param utility, cost: [n, K], the true ones.
@@ -63,7 +63,7 @@ def authors_oracle(utility: ArrayLike, cost: ArrayLike) -> AuthorsMetrics:
 def authors_point_metrics(
     points_cost: ArrayLike, points_utility: ArrayLike, best_utility: float, best_cost: float
 ) -> AuthorsMetrics:
-    """The figures of given operating points.
+    """The metrics of given operating points.
 
     :param points_cost, points_utility: [P], mean true cost and mean true utility of each point, in any order.
     :param best_utility, best_cost: those of the best single model.
@@ -144,9 +144,9 @@ def _checked_points(points_cost: ArrayLike, points_utility: ArrayLike) -> tuple[
     costs, utilities = np.asarray(points_cost, np.float64), np.asarray(points_utility, np.float64)
     if costs.ndim != 1 or costs.shape != utilities.shape or not len(costs):
         raise UsageError(
-            f"points of shapes {costs.shape} and {utilities.shape}",
+            f"expected two arrays of one shape [P], got {costs.shape} and {utilities.shape}",
             where="authors_point_metrics",
-            fix="give one cost and one utility for each of at least one point",
+            fix="give one cost and one utility per point, for at least one point",
         )
     if not (np.isfinite(costs).all() and np.isfinite(utilities).all()):
         raise UsageError("a point is NaN or infinite", where="authors_point_metrics")
@@ -160,16 +160,16 @@ def _checked_tables(**tables: ArrayLike) -> list[NDArray[Any]]:
     shape = next(iter(shapes))
     if len(shapes) > 1 or len(shape) != 2 or 0 in shape:
         shown = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise UsageError(f"shapes {shown}", where="authors_metrics", fix="give [n, K] arrays of one shape")
+        raise UsageError(f"expected [n, K] arrays of one shape, got {shown}", where="authors_metrics")
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":
-            raise UsageError(f"{name} has dtype {array.dtype}", where="authors_metrics", fix="give numbers")
+            raise UsageError(f"{name}: expected numbers, got dtype {array.dtype}", where="authors_metrics")
         wrong = np.argwhere(~np.isfinite(array))
         if len(wrong):
             row, column = wrong[0]
             raise UsageError(
                 f"{name} is {array[row, column]} in row {row}, model {column}",
                 where="authors_metrics",
-                fix="fill what is missing (fill_missing does it as the authors do)",
+                fix="fill missing values (fill_missing does it as the authors do)",
             )
     return list(arrays.values())

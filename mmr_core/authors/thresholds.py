@@ -1,10 +1,10 @@
 """The operating points of the authors' threshold sweep, without a loop over its thresholds.
 
-Their program tries every predicted cost C as a cap: each instance takes the model of greatest predicted utility
-among those predicted to cost at most C (ties: the lowest index), or model 0 where none is. A table of 8,296 x 10 has
+Their program tries every predicted cost C as a cap: each instance takes the model of highest predicted utility
+among those predicted to cost at most C (ties: the lowest index), or model 0 if there is none. A table of 8,296 x 10 has
 some 83,000 such caps. Only points on the Pareto front matter afterwards, so one pass over sorted events gives all
-points approximately, with bounds on the rounding error; what those bounds cannot rule out is then averaged exactly as
-the loop would have averaged it. What comes back is bit for bit what the loop finds.
+points approximately, with bounds on the rounding error; points that those bounds cannot rule out are then averaged
+exactly as the loop would average them. The result is bit for bit that of the loop.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def front_candidates(
     cost: Floats,
     row_means: RowMeans,
 ) -> tuple[Floats, Floats]:
-    """Points (mean cost, mean utility) of the sweep, all those on its Pareto front among them.
+    """Points (mean cost, mean utility) of the sweep, including all those on its Pareto front.
 
     :param pred_utility, pred_cost: [n, K], finite, compared in the dtype they come in.
     :param utility, cost: [n, K], finite.

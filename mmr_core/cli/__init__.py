@@ -1,6 +1,6 @@
-"""The command `mmr`: thin commands that parse, call and print.
+"""The command `mmr`, one file per command: parse, call, render.
 
-Nothing here imports numpy or anything heavier before a command runs, so that `mmr --help` answers at once.
+Nothing here imports numpy or anything heavier before a command runs, so that `mmr --help` is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Puts the commands together, mounts those of plugins, and turns errors into one line and an exit code."""
+"""Assembles the commands, mounts those of plugins, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DEBUG = "--debug"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command `mmr` and gives its exit code: 0 done, 1 the work failed, 2 wrong use.
+    """Runs the command `mmr` and returns its exit code: 0 done, 1 the work failed, 2 wrong use.
 
-    :param arguments: the words behind `mmr`; those of the process where None.
+    :param arguments: the arguments after `mmr`; None means those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != DEBUG]
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def application(words: Sequence[str]) -> typer.Typer:
-    """The application; the module of a plugin's command is imported only if the words ask for that command."""
+    """The application; the module of a plugin's command is imported only if the words name that command."""
     app = typer.Typer(
         name="mmr",
         callback=root,
@@ -65,7 +65,7 @@ def application(words: Sequence[str]) -> typer.Typer:
     own = {"run", "compare", "reproduce", "encode", "train", "route", "savings", "data", "plugins"}
     if words[:1] and words[0] in own:
         return app
-    # A command of the benchmark itself may hold what no other plugin is to see: nobody else's code is imported for it.
+    # A command of the benchmark itself may hold secrets (test outcomes), so no other plugin is imported for it.
     commands = Registry.discover(trusts=lambda distribution: distribution == HOME).commands
     if not {commands.label(item) for item in commands.specs()}.intersection(words[:1]):
         commands = registry().commands
@@ -80,7 +80,7 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=lambda asked: _version(asked))
     ] = False,
-    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error; works anywhere.")] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere.")] = False,
 ) -> None:
     """Benchmark and leaderboard for routing between multimodal LLMs."""
 
@@ -103,7 +103,7 @@ def _mount(app: typer.Typer, name: str, item: Contribution[CommandSpec], *, want
 
 def _stand_in() -> Callable[[], None]:
     def command() -> None:
-        """Stands for a command in `mmr --help`; never runs."""
+        """Placeholder for a command in `mmr --help`; never runs."""
 
     return command
 

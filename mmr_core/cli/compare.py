@@ -20,14 +20,14 @@ class PairedMetric(StrEnum):
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that 'mmr run --out' wrote.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders written by 'mmr run --out'.")],
     dataset: Annotated[
-        str | None, typer.Option(help="A dataset or mixture of the runs. [default: the first run's headline]")
+        str | None, typer.Option(help="A dataset or mixture in the runs. (default: the first run's headline)")
     ] = None,
     router: Annotated[
-        str, typer.Option(help="Routers or references, separated by commas; RUN:ROUTER for one run's.")
+        str, typer.Option(help="Routers or references, separated by commas; RUN:ROUTER for a single run.")
     ] = ALL,
-    metric: Annotated[PairedMetric, typer.Option(help="What is compared.")] = PairedMetric.NAUC,
+    metric: Annotated[PairedMetric, typer.Option(help="The metric to compare.")] = PairedMetric.NAUC,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Compare routers in pairs, on the same bootstrap draws, within a run or across runs."""

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+FEW = 1000
+"""Up to so many members in all, numpy adds them up itself: importing SciPy would take longer than routing a query."""
+
 _SPLITTER = 2.0**27 + 1
 
 
@@ -63,11 +66,14 @@ def group_means(parts: Floats, groups: NDArray[np.intp], fallback: Floats) -> Fl
     :param groups: int [m, size], the rows of each group.
     :param fallback: float64 [K].
     """
-    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    if groups.size <= FEW:
+        added = parts[groups].sum(axis=1)
+    else:
+        from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
-    ends = np.arange(0, groups.size + 1, groups.shape[1])
-    members = csr_array((np.ones(groups.size), groups.ravel(), ends), shape=(len(groups), len(parts)))
-    count, *sums = np.split(members @ parts, parts.shape[1] // len(fallback), axis=1)
+        ends = np.arange(0, groups.size + 1, groups.shape[1])
+        added = csr_array((np.ones(groups.size), groups.ravel(), ends), shape=(len(groups), len(parts))) @ parts
+    count, *sums = np.split(added, parts.shape[1] // len(fallback), axis=1)
     return _means(count, sums, fallback)
 
 

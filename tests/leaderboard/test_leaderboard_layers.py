@@ -26,7 +26,7 @@ LEVELS = [
     {"sandbox"},
     {"findings"},
 ]
-"""A room imports rooms of lower levels only."""
+"""The rooms from top to bottom; a room imports only rooms further down. tests/core/test_layers.py looks at files."""
 TO_MEND = {("publish", "site")}
 """Imports that still run the wrong way; the set shrinks until it is empty."""
 
@@ -76,6 +76,12 @@ def test_only_public_names_of_the_engine_are_used(room):
         for name in imported_by(file):
             if name.startswith("mmr_core."):
                 assert not any(part.startswith("_") for part in name.split(".")), f"{file.name} imports {name}"
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_nothing_of_the_engines_command_line_is_used(room):
+    for file in files_of(room):
+        assert not [name for name in imported_by(file) if f"{name}.".startswith("mmr_core.cli.")], file.name
 
 
 def test_no_submitted_code_can_be_imported_where_outcomes_are():

@@ -41,8 +41,9 @@ class Fold:
     """One fold: rows predicted, rows learned from, and the features of both in the axes of the training covariance.
 
     :param held, rest: indices of the predicted rows, and of those learned from.
-    :param held_features: [held, d]; :param rest_features: [rest, d]; centred by the means of `rest`.
-    :param spread: [d] eigenvalues.
+    :param held_features: [held, r]; :param rest_features: [rest, r]; centred by the means of `rest`.
+    :param spread: [r] eigenvalues, r = min(rest, d) for d features; the others are 0.
+    :param mean_spread: the mean of all d eigenvalues.
     """
 
     held: NDArray[np.intp]
@@ -50,6 +51,7 @@ class Fold:
     held_features: Floats
     rest_features: Floats
     spread: Floats
+    mean_spread: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +81,7 @@ class CrossFit:
         for part in self.parts:
             means = group_means(targets[part.rest], self.groups[part.rest], self.groups)
             covariance = part.rest_features.T @ (targets[part.rest] - means[part.rest])  # [d, t]
-            ridge = part.spread + chosen * max(float(part.spread.mean()), np.finfo(np.float64).tiny)
+            ridge = part.spread + chosen * max(part.mean_spread, np.finfo(np.float64).tiny)
             predicted[part.held] = means[part.held] + part.held_features @ (covariance / ridge[:, None])
         return predicted
 
@@ -98,13 +100,26 @@ def group_means(values: Floats, of: NDArray[np.intp], wanted: NDArray[np.intp]) 
 
 def _fold(features: Floats, groups: NDArray[np.intp], held: NDArray[np.bool_]) -> Fold:
     rest = np.flatnonzero(~held)
-    centred = features - group_means(features[rest], groups[rest], groups)
-    spread, axes = np.linalg.eigh(centred[rest].T @ centred[rest])
+    centred = features - group_means(features[rest], groups[rest], groups)  # [n, d]
+    spread, axes = _principal_axes(centred[rest])
     turned: NDArray[Any] = centred @ axes
     return Fold(
         held=np.flatnonzero(held),
         rest=rest,
         held_features=turned[held],
         rest_features=turned[rest],
-        spread=np.maximum(spread, 0.0),
+        spread=spread,
+        mean_spread=float(spread.sum()) / features.shape[1],
     )
+
+
+def _principal_axes(rows: Floats) -> tuple[Floats, Floats]:
+    """[r] eigenvalues of rows.T @ rows and [d, r] their eigenvectors, r = min(m, d) for m rows.
+
+    With fewer rows than features the other axes have eigenvalue 0 and say nothing, so a thin decomposition will do.
+    """
+    if len(rows) < rows.shape[1]:
+        _, singular, axes = np.linalg.svd(rows, full_matrices=False)
+        return np.square(singular), axes.T
+    spread, axes = np.linalg.eigh(rows.T @ rows)
+    return np.maximum(spread, 0.0), axes

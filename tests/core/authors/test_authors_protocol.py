@@ -292,12 +292,12 @@ def test_features_of_other_rows_types_or_values_are_refused() -> None:
 
 
 def test_a_fusion_that_nobody_provides_is_named() -> None:
-    with pytest.raises(UsageError, match="wants fusion 'other'"):
+    with pytest.raises(UsageError, match="needs fusion 'other'"):
         run(table(), routers=[("mine", remember([], default_fusion="other"))])
 
 
 def test_a_router_named_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="named twice"):
+    with pytest.raises(UsageError, match="occurs twice"):
         run(table(), routers=[("random", None), ("random", None)])
 
 

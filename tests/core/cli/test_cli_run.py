@@ -269,7 +269,7 @@ def test_a_broken_image_is_named_and_can_be_masked(published, capsys):
         (["--encoder", "clipp"], 2, ("unknown encoder 'clipp'", "clip")),
         (["--encoder", "tfidf"], 2, ("'tfidf' does not read images", "--image-encoder", "--modality text")),
         (["--fusion", "mean"], 2, ("unknown fusion 'mean'",)),
-        (["--router", ","], 2, ("names nothing",)),
+        (["--router", ","], 2, ("is an empty list",)),
         (["--set", "knn"], 2, ("NAME.PARAMETER=VALUE",)),
         (["--set", "kn.k=3"], 2, ("no router, fusion or encoder 'kn'",)),
         (["--set", "kmeans.seed=3"], 2, ("use --seed",)),

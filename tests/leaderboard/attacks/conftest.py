@@ -86,7 +86,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made = World(
             folder=folder,
             rows=rows,
-            test=ground.test_rows(rows),
+            test=ground.tested_rows(rows),
             data=data,
             cache=cache,
             wheelhouse=folder / "wheelhouse",
@@ -179,8 +179,9 @@ def arena(request: pytest.FixtureRequest, world: World) -> Arena:
     """The run of everybody, under each way of isolation."""
     method: Method = request.param
     method_or_skip(method)
-    alone = world.run(method, world.folder / "honest", cache=world.folder / f"{method}-cache").board
-    world.run(method, world.folder / "honest")  # what the run needs is then there, and may not change any more
+    alone = world.run(method, world.folder / "honest", cache=world.folder / "other-cache").board
+    if not (world.cache / "leaderboard" / "engines").exists():
+        world.run(method, world.folder / "honest")  # what the run needs is then there, and may not change any more
     _forget_verdicts(world.cache)
     before, there = digests(world.folder), set(processes(world))
     world.reached()

@@ -58,7 +58,7 @@ def write_table(folder: Path) -> Rows:
     return rows
 
 
-def test_rows(rows: Rows) -> Rows:
+def tested_rows(rows: Rows) -> Rows:
     """The rows of the test split."""
     names = np.array([row["dataset_idx"] for row in rows], dtype=object)
     train = train_mask(np.array([DATASET] * len(rows), dtype=object), names)

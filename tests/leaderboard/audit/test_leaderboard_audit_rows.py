@@ -331,7 +331,7 @@ def test_boards_on_which_nothing_can_stand_out_are_refused_by_name():
         small_frame(utility=np.ones((60, 3)))
     with pytest.raises(DataError, match="features: expected shape"):
         small_frame(features=np.ones((59, 2)))
-    with pytest.raises(DataError, match="utility holds numbers that are not finite"):
+    with pytest.raises(DataError, match="utility has values that are not finite"):
         small_frame(utility=np.full((60, 3), np.nan))
     with pytest.raises(DataError, match="59 ids"):
         small_frame(ids=[str(i) for i in range(59)])

@@ -46,7 +46,7 @@ def made_settings(data: Path | str) -> BoardSettings:
 @pytest.fixture(scope="session")
 def outcome_table(table: Callable[..., OutcomeTable]) -> OutcomeTable:
     """Four models on two datasets; a few outcomes are missing, and no two costs are alike."""
-    made = table(models=4, instances=150, datasets=DATASETS, missing=0.003)
+    made = table(models=4, instances=80, datasets=DATASETS, missing=0.003)
     return replace(made, cost=made.cost * np.random.default_rng(1).uniform(0.5, 1.0, made.cost.shape))
 
 
@@ -154,9 +154,15 @@ class Ground:
 
 @pytest.fixture
 def ground(store: Path, opened: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
-    """An empty official board."""
+    """An empty official board, which is opened once for all tests; runs on another table open theirs."""
+    plain_open = run_module.open_board
+
+    def open_once(data: str | None = None, **options: Any) -> Board:
+        return opened if data is None else plain_open(data, **options)
+
     monkeypatch.setattr(referee, "audit", partial(audit, permutations=49))
     monkeypatch.setattr(board_module, "board_settings", partial(made_settings, store))
+    monkeypatch.setattr(run_module, "open_board", open_once)
     expected = expected_of(opened.column, opened.table)
     made = Ground(store=store, folder=tmp_path, expected=expected, asked=[])
     made.submissions.mkdir()

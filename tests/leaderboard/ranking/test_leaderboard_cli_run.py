@@ -190,7 +190,7 @@ def test_a_broken_document_is_one_line(mmr, ground, words, content, said):
         (("run", "--wheelhouse", "nowhere"), "--wheelhouse nowhere"),
         (("run", "--isolation", "prayer"), "prayer"),
         (("run", "--jobs", "0"), "--jobs"),
-        (("run", "--out", "file"), "it is a file"),
+        (("run", "--out", "file"), "--out file: not a folder"),
         (("sign-off", "x", "placebo-skill", "--by", "Ada", "--why", "looked"), "no entry 'x' is on the board"),
         (("sign-off", "x", "two-decisions", "--by", "Ada", "--why", "looked"), "cannot be signed off"),
         (("sign-off", "x", "whitespace-flips", "--by", "Ada", "--why", "looked"), "cannot be signed off"),
@@ -224,7 +224,7 @@ def test_a_table_that_is_not_there_is_one_line(mmr, ground):
 def test_an_absent_folder_of_submissions_is_wrong_use(ground, capsys, monkeypatch):
     monkeypatch.chdir(ground.folder)
     assert main(["leaderboard", "run", "--submissions", "nowhere", "--out", "published"]) == 2
-    assert "no such folder of submissions" in capsys.readouterr().err
+    assert "nowhere: there is no such folder; give --submissions" in capsys.readouterr().err
     assert not ground.published.exists()
 
 

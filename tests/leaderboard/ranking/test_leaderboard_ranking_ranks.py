@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import erfc, sqrt
 
 import numpy as np
 import pytest
@@ -54,14 +55,19 @@ def test_a_clear_leader_is_first_alone_and_the_others_share_the_second_place():
 
 
 def test_what_all_entries_find_hard_cancels_in_pairs():
-    values, draws = board(0.75, 0.72)
-    assert draws[0].std() > 0.03 > abs(values[0] - values[1]) - 1e-9
-    (pair,) = compare_pairs(values, draws)
-    assert pair.decided is False or pair.low > 0
     values, draws = board(0.80, 0.70)
+    assert draws.std(axis=1).min() > 0.09  # each entry's own draws say nothing about a difference of 0.1
     (pair,) = compare_pairs(values, draws)
+    spread = (draws[0] - draws[1]).std(ddof=1)
+    assert spread < 0.02
     assert pair.decided
-    assert 0 < pair.low < pair.difference < pair.high
+    assert pair.low < pair.difference < pair.high
+    assert pair.difference == pytest.approx(0.1)
+    assert pair.high - pair.low == pytest.approx(2 * 1.96 * spread, rel=0.2)
+    assert pair.p == pytest.approx(erfc(0.1 / spread / sqrt(2)), rel=1e-6)
+    (unpaired,) = compare_pairs(values, np.array([draws[0], np.random.default_rng(1).permutation(draws[1])]))
+    assert not unpaired.decided
+    assert unpaired.low < 0 < unpaired.high
 
 
 def test_identical_entries_are_tied_for_certain():
