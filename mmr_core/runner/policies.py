@@ -1,8 +1,8 @@
 """Turns what routers answer into policies: checked, in normalised cost, with one interface for every kind of router.
 
 A scoring router is swept exactly through its predictions; a policy router is asked at each weight of a fixed grid.
-Everything else in the program (figures, frontiers, savings, audits, conformance) asks `Policy` alone, so another kind
-of router needs its contract, a `Policy`, and a branch in `ask`.
+Everything else in the program (figures, frontiers, savings, audits, conformance, trained routers, submissions) asks
+`Policy` alone: another kind of router needs its contract in `contracts`, and here a `Policy` and a branch in `ask`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.contracts import Decisions, PolicyRouter, Prediction, Queries, ScoringRouter
+from mmr_core.contracts import Decisions, PolicyRouter, Prediction, Queries, Router, ScoringRouter
 from mmr_core.errors import PluginError
 from mmr_core.numerics.bootstrap import Operating, PointSet, Reader
 from mmr_core.numerics.sweep import OperatingCurve, choose, lambda_events
@@ -233,20 +233,32 @@ def probabilities_of(decisions: Decisions, models: int) -> Floats:
     return np.asarray(decisions.probabilities, dtype=np.float64)
 
 
-def ask(router: ScoringRouter | PolicyRouter, queries: Queries, cost_scale: float, name: str) -> Policy:
+def ask(router: Router, queries: Queries, cost_scale: float, name: str, trade_offs: Floats = GRID) -> Policy:
     """Puts the queries to a fitted router.
 
+    :param trade_offs: ascending; the only weights at which the policy will be read. A router that decides is asked at
+        each of them.
     :raises PluginError: if what it answers breaks its contract.
     """
     shape = (len(queries), len(queries.pool))
     if isinstance(router, ScoringRouter):
         return scored(router.predict(queries), shape, cost_scale, name)
     if isinstance(router, PolicyRouter):
-        return decided([router.decide(queries, float(weight)) for weight in GRID], shape, name)
+        return decided([router.decide(queries, float(weight)) for weight in trade_offs], shape, name, trade_offs)
     raise PluginError(
         f"router {name!r} has neither predict nor decide",
         fix="follow ScoringRouter or PolicyRouter of mmr_core.contracts",
     )
+
+
+def kind_of(router: Router) -> str:
+    """What kind of router it is, for people."""
+    return "a scoring router" if predicts(router) else "a policy router"
+
+
+def predicts(router: Router) -> TypeGuard[ScoringRouter]:
+    """Whether a router predicts utility and cost of each model, so that a budget can be kept."""
+    return isinstance(router, ScoringRouter)
 
 
 def scored(prediction: object, shape: tuple[int, int], cost_scale: float, name: str) -> Scored:
@@ -268,15 +280,17 @@ def scored(prediction: object, shape: tuple[int, int], cost_scale: float, name: 
     return Scored(arrays["utility"], arrays["cost"] / cost_scale)
 
 
-def decided(answers: Sequence[object], shape: tuple[int, int], name: str) -> Decided:
-    """The decisions at each weight of the grid as a policy.
+def decided(answers: Sequence[object], shape: tuple[int, int], name: str, trade_offs: Floats = GRID) -> Decided:
+    """The decisions at each of some weights as a policy.
 
+    :param answers: one per weight.
     :param shape: (n, K).
+    :param trade_offs: ascending.
     :raises PluginError: if one is no `Decisions` for n instances and K models.
     """
     kept: list[Floats] = []
     weights: list[float] = []
-    for weight, answer in zip(GRID, answers, strict=True):
+    for weight, answer in zip(trade_offs, answers, strict=True):
         rows = _probabilities(answer, shape, name)
         if not kept or not np.array_equal(rows, kept[-1]):
             kept.append(rows)

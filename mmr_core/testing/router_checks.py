@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from mmr_core.contracts import PolicyRouter, ScoringRouter
+from mmr_core.contracts import Router
 from mmr_core.errors import FeatureError, UsageError
 from mmr_core.features import View
 from mmr_core.runner.agreement import compare, identical
 from mmr_core.runner.fit import learn
-from mmr_core.runner.policies import Policy
+from mmr_core.runner.policies import Policy, kind_of
 from mmr_core.testing.contract_check import Broken, Check
 from mmr_core.testing.outcome_leaks import check_no_outcomes
 from mmr_core.testing.practice_data import practice
@@ -28,7 +28,7 @@ VIEWS: tuple[View, ...] = ("text", "image")
 
 def _interface(subject: RouterSubject) -> str:
     router = subject.make(seed=SEED)
-    if not isinstance(router, ScoringRouter | PolicyRouter):
+    if not isinstance(router, Router):
         has = [name for name in ("default_fusion", "fit", "predict", "decide") if hasattr(router, name)]
         raise Broken(f"it has {', '.join(has) or 'none of these'}")
     wanted = router.default_fusion
@@ -38,8 +38,7 @@ def _interface(subject: RouterSubject) -> str:
     fitted = learn(router, None if wanted is None else subject.registry.fusions.create(wanted), data.lesson)
     if fitted.router is None:
         raise Broken("fit returned None", expected="fit returns the fitted router, self")
-    sort = "a scoring router" if isinstance(router, ScoringRouter) else "a policy router"
-    return f"{sort}, {'no fusion' if wanted is None else f'fusion {wanted!r}'}"
+    return f"{kind_of(router)}, {'no fusion' if wanted is None else f'fusion {wanted!r}'}"
 
 
 def _answers(subject: RouterSubject) -> None:

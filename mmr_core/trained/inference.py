@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mmr_core.contracts import Embeddings, LightFeatures, PolicyRouter, ScoringRouter
+from mmr_core.contracts import Embeddings, LightFeatures
 from mmr_core.errors import DataError, DegenerateError, FeatureError, MMRError, PluginError, UsageError
 from mmr_core.features.aligned import Features
 from mmr_core.features.images import inspect_images
 from mmr_core.numerics.sweep import choose
 from mmr_core.runner.fit import build_queries
-from mmr_core.runner.policies import GRID, decided, scored
+from mmr_core.runner.policies import ask, predicts, probabilities_of
 from mmr_core.specs import MODALITIES
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def decision_rule(trained: TrainedRouter, *, budget: float | None, trade_off: fl
         if value is not None and (math.isnan(value) or value < 0):
             raise UsageError(f"{name} is {value}", fix="give a number of at least 0")
     if budget is not None:
-        if not isinstance(trained.router, ScoringRouter):
+        if not predicts(trained.router):
             raise UsageError(
                 f"router {trained.manifest.router.canonical_id!r} does not predict costs, so it cannot keep a budget",
                 fix="give --trade-off instead",
@@ -171,10 +171,11 @@ def check_parts_fit(trained: TrainedRouter) -> None:
 def _by_router(trained: TrainedRouter, queries: Queries, rule: DecisionRule, digest: str) -> RoutingDecision:
     seen = tuple(name for name, has in zip(MODALITIES, queries.mask[0].tolist(), strict=True) if has)
     name = trained.manifest.router.canonical_id
-    if isinstance(trained.router, ScoringRouter):
-        prediction = scored(trained.router.predict(queries), (1, len(trained.pool)), 1.0, name)
-        return _by_prediction(trained, prediction.pred_utility, prediction.pred_cost, rule, seen)
-    return _by_decision(trained, _probabilities(trained.router, queries, rule, name), rule, seen, digest)
+    policy = ask(trained.router, queries, 1.0, name, np.array([rule.value]))
+    if predicts(trained.router):
+        return _by_prediction(trained, *policy.arrays, rule, seen)
+    (probabilities,) = probabilities_of(policy.decisions_at(rule.value), len(trained.pool))
+    return _by_decision(trained, probabilities, rule, seen, digest)
 
 
 def _by_prediction(
@@ -203,14 +204,6 @@ def _within_budget(utility: Floats, cost: Floats, budget: float) -> tuple[int, b
     if len(affordable):
         return int(affordable[np.lexsort((cost[affordable], -utility[affordable]))[0]]), True
     return int(np.lexsort((-utility, cost))[0]), False
-
-
-def _probabilities(router: Any, queries: Queries, rule: DecisionRule, name: str) -> Floats:
-    if not isinstance(router, PolicyRouter):
-        raise PluginError(f"router {name!r} has neither predict nor decide")
-    decision = router.decide(queries, rule.value)
-    (rows,) = decided([decision] * len(GRID), (1, len(queries.pool)), name).probabilities
-    return np.asarray(rows[0], dtype=np.float64)
 
 
 def _by_decision(

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from mmr_core.contracts import Decisions, Fusion, PolicyRouter, Prediction, Queries, ScoringRouter
-from mmr_core.errors import MMRError
+from mmr_core.errors import MMRError, PluginError
 from mmr_core.plugins import HOME
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.runner.fit import Fitted, Lesson, learn
-from mmr_core.runner.policies import GRID
+from mmr_core.runner.policies import GRID, ask
 from mmr_leaderboard.child.job_reader import Ask, Job, read_job
 from mmr_leaderboard.child.own_encoder import EmbeddingSource, GivenEmbeddings, OwnEmbeddings
 
@@ -164,12 +164,21 @@ def _batch(
         prediction = router.predict(queries)
         return _scores(prediction), _clock() - started
     prepared = _clock() - started
-    if not isinstance(router, PolicyRouter):
-        raise BadAnswer("the router has neither predict nor decide", about_decisions=False)
     started = _clock()
-    decisions = [router.decide(queries, float(weight)) for weight in GRID]
+    if isinstance(router, PolicyRouter):
+        decisions = [router.decide(queries, float(weight)) for weight in GRID]
+    else:
+        decisions = _decisions_of_policy(router, queries, job)
     # A router in service decides at one weight.
     return _decisions(decisions, queries), prepared + (_clock() - started) / len(GRID)
+
+
+def _decisions_of_policy(router: Any, queries: Queries, job: Job) -> list[Decisions]:
+    """What a router of another kind decides at each weight."""
+    try:
+        return list(ask(router, queries, job.cost_scale, "submitted").decisions_along(GRID))
+    except PluginError as error:
+        raise BadAnswer(str(error), about_decisions=False) from error
 
 
 def _scores(prediction: object) -> Collected:
