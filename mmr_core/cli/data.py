@@ -94,7 +94,7 @@ def reprice_data(
     sheet = read_price_sheet(prices)
     with progress() as watch:
         table = reprice(opened(data, watch), sheet, warn=warn)
-        print_added(out, table, store_table(table, out, watch, origins=origins_in(data)))
+        print_added(out, store_table(table, out, watch, origins=origins_in(data)))
 
 
 @app.command("download")

@@ -6,11 +6,11 @@ known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmr_core.contracts import ImportContext, Progress, no_progress
+from mmr_core.contracts import ImportContext, PartwiseImporter, Progress, no_progress
 from mmr_core.errors import DataError, MMRError, PluginError, UnknownNameError, UsageError
 from mmr_core.logs.log_importer import LogImporter
 from mmr_core.outcomes import OutcomeTable
@@ -72,6 +72,31 @@ def import_table(
     """
     importer = importer_of(format_name, path, registry, warn=warn)
     return _read(importer, path, import_context(registry, cache=cache, warn=warn, progress=progress))
+
+
+def read_parts(
+    format_name: str | None,
+    data: str,
+    registry: Registry,
+    *,
+    cache: Path,
+    warn: Warn = lambda line: None,
+    progress: Progress = no_progress,
+) -> Iterator[OutcomeTable]:
+    """The table that `open_table` or, with a format's name, `import_table` gives: in parts if its importer can.
+
+    :raises UsageError, DataError: as these two; `DataError` also after parts have been given.
+    """
+    path = Path(data)
+    if format_name is None and (data in _names(registry) or not path.exists() or OutcomeStore.is_in(path)):
+        yield open_table(data, registry, cache=cache, warn=warn, progress=progress)
+        return
+    importer = importer_of(format_name, path, registry, warn=warn)
+    context = import_context(registry, cache=cache, warn=warn, progress=progress)
+    if isinstance(importer, PartwiseImporter):
+        yield from importer.read_parts(path, context)
+    else:
+        yield _read(importer, path, context)
 
 
 def importer_of(format_name: str | None, path: Path, registry: Registry, *, warn: Warn = lambda line: None) -> Any:

@@ -1,21 +1,22 @@
 """Intervals by resampling instances: the same draws for every router, so that routers can be compared in pairs.
 
 A draw is a weight per instance. The order of a router's events by trade-off weight does not depend on it, so a draw
-costs one weighted running sum and one envelope. Which models are cheapest, dearest and best is fixed on the full test
-set; their means are reweighted.
+costs one weighted running sum and one envelope (`reweighting`). Which models are cheapest, dearest and best is fixed on
+the full test set; their means are reweighted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.metrics import METRICS, CostRange, SingleModels, frontier, read_off
+from mmr_core.numerics.metrics import CostRanges, Frontier, SingleModels, frontiers, read_off
+from mmr_core.numerics.reweighting import Beside, Corners, point_corners
 from mmr_core.numerics.sweep import OperatingCurve
 
 Floats = NDArray[np.float64]
@@ -23,10 +24,6 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 TAILS = (0.025, 0.975)
 """The quantiles at which an interval of that level ends; written out, since (1 - 0.95) / 2 is a little more."""
-_READ = tuple(metric.name for metric in METRICS.values() if metric.function is not None)
-
-Reader = Callable[[Floats], tuple[Floats, Floats]]
-"""From weights [n] to mean cost and mean utility, [m] each."""
 
 
 class Operating(Protocol):
@@ -38,8 +35,8 @@ class Operating(Protocol):
     def curve(self) -> OperatingCurve:
         """The points with equal weights, by ascending trade-off weight."""
 
-    def reader(self) -> Reader:
-        """`points` for many weights in turn; what it gives is good until it is called again."""
+    def corners(self, weights: NDArray[Any], beside: Beside) -> Corners:
+        """The concave envelope of its points and of one more, in each of B draws, from weights [B, n]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,9 +64,9 @@ class PointSet:
         mean_cost, mean_utility = self.points()
         return OperatingCurve(trade_off=self.trade_off, cost=mean_cost, utility=mean_utility)
 
-    def reader(self) -> Reader:
-        """`points` for many weights in turn."""
-        return self.points
+    def corners(self, weights: NDArray[Any], beside: Beside) -> Corners:
+        """The concave envelope of the points and of one more, in each of B draws, from weights [B, n]."""
+        return point_corners(self.cost, self.utility, weights, beside)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,16 +74,21 @@ class Draws:
     """Weights of n instances in B draws, with the cost range of each draw.
 
     :param weights: uint16 [B, n], how often an instance was drawn; stratified by dataset.
-    :param ranges: B cost ranges; None where a draw leaves the range without width.
+    :param ranges: the cost range of each draw; some may be without width.
     """
 
     weights: NDArray[np.uint16]
-    ranges: tuple[CostRange | None, ...]
+    ranges: CostRanges
+
+    @property
+    def measurable(self) -> NDArray[np.bool_]:
+        """[B] whether the cheapest model is cheaper than the dearest in a draw, so that there is a range."""
+        return self.ranges.high > self.ranges.low
 
     @property
     def left_out(self) -> int:
         """How many draws have no range to measure on."""
-        return sum(1 for within in self.ranges if within is None)
+        return int(np.count_nonzero(~self.measurable))
 
 
 def draw(
@@ -119,7 +121,15 @@ def draw(
         axis=1,
     )  # [n, 5]
     means = np.array([(row[:, None] * columns).sum(axis=0) / row.sum() for row in weights]).reshape(draws, 5)
-    return Draws(weights=weights, ranges=tuple(_range(row) for row in means))
+    low, high, floor, best_cost, best_utility = means.T
+    ranges = CostRanges(low=low, high=high, floor=floor, best_cost=best_cost, best_utility=best_utility)
+    return Draws(weights=weights, ranges=ranges)
+
+
+def drawn_frontiers(policy: Operating, draws: Draws) -> Frontier:
+    """The frontier of each draw, [B, k] knots; those of draws that are not `measurable` mean nothing."""
+    found = policy.corners(draws.weights, (draws.ranges.low, draws.ranges.floor))
+    return frontiers(found.draw, found.cost, found.utility, draws.ranges)
 
 
 def metric_draws(policies: Sequence[Operating], draws: Draws) -> dict[str, Floats]:
@@ -127,15 +137,10 @@ def metric_draws(policies: Sequence[Operating], draws: Draws) -> dict[str, Float
 
     NaN stands where a draw has no range, or a metric no figure.
     """
-    readers = [policy.reader() for policy in policies]
-    figures = np.full((len(policies), len(draws.ranges), len(_READ)), np.nan)
-    for b, within in enumerate(draws.ranges):
-        if within is None:
-            continue
-        weights = draws.weights[b].astype(np.float64)
-        for i, read in enumerate(readers):
-            figures[i, b] = list(read_off(frontier(*read(weights), within), within).values())
-    return dict(zip(_READ, figures.mean(axis=0).T, strict=True))
+    figures = [read_off(drawn_frontiers(policy, draws), draws.ranges) for policy in policies]
+    return {
+        name: np.where(draws.measurable, np.mean([one[name] for one in figures], axis=0), np.nan) for name in figures[0]
+    }
 
 
 def interval(values: Floats) -> tuple[float, float] | None:
@@ -148,13 +153,6 @@ def interval(values: Floats) -> tuple[float, float] | None:
         return None
     low, high = np.quantile(known, TAILS, method="inverted_cdf")
     return float(low), float(high)
-
-
-def _range(means: Floats) -> CostRange | None:
-    low, high, floor, best_cost, best_utility = means.tolist()
-    if not high > low:
-        return None
-    return CostRange(low=low, high=high, floor=floor, best_cost=best_cost, best_utility=best_utility)
 
 
 def _entropy(tag: str) -> int:

@@ -133,6 +133,51 @@ def frontier(cost: Floats, utility: Floats, within: CostRange, *, hull: Hull = "
     return Frontier(cost=knots, utility=np.interp(knots, corner_cost, corner_utility))
 
 
+def frontiers(group: NDArray[np.intp], cost: Floats, utility: Floats, within: CostRanges) -> Frontier:
+    """`frontier` of B concave envelopes at once, [B, k] knots.
+
+    :param group: [m] the envelope of each corner, ascending; each has one at or left of `within.low`.
+    :param cost: [m] of the corners, ascending within a group; :param utility: [m].
+    :param within: B ranges.
+    """
+    lines = np.arange(len(within.low))
+    ends = np.searchsorted(group, lines, side="right")
+
+    def height(at: Floats) -> Floats:
+        """[B] p(c) at one cost per envelope."""
+        left = np.searchsorted(group, lines) + np.bincount(group[cost <= at[group]], minlength=len(lines)) - 1
+        right = np.minimum(left + 1, ends - 1)
+        run = cost[right] - cost[left]
+        share = np.where(right > left, (at - cost[left]) / np.where(right > left, run, 1.0), 0.0)
+        return utility[left] + share * (utility[right] - utility[left])
+
+    inside = (cost > within.low[group]) & (cost < within.high[group])
+    number = np.bincount(group[inside], minlength=len(lines))
+    place = np.arange(np.count_nonzero(inside)) - np.repeat(np.cumsum(number) - number, number) + 1
+    shape = len(lines), int(number.max(initial=0)) + 2
+    knots = np.tile(within.high[:, None], shape[1]), np.tile(height(within.high)[:, None], shape[1])
+    knots[0][:, 0], knots[1][:, 0] = within.low, height(within.low)
+    knots[0][group[inside], place], knots[1][group[inside], place] = cost[inside], utility[inside]
+    return Frontier(cost=knots[0], utility=knots[1])
+
+
+def height(line: Frontier, cost: Any) -> Floats:
+    """[...] p(c) at one cost per line; at the nearer end for a cost outside the range.
+
+    >>> line = Frontier(cost=np.array([[1.0, 5.0, 9.0]]), utility=np.array([[0.5, 1.0, 1.0]]))
+    >>> height(line, np.array([2.0]))
+    array([0.625])
+    """
+    cost = np.clip(cost, line.cost[..., 0], line.cost[..., -1])
+    at = np.clip((line.cost <= cost[..., None]).sum(axis=-1) - 1, 0, line.cost.shape[-1] - 2)[..., None]
+    left, right, below, above = (
+        np.take_along_axis(values, i, axis=-1)[..., 0] for values in (line.cost, line.utility) for i in (at, at + 1)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(right > left, (cost - left) / (right - left), 1.0)
+    return np.asarray(below + share * (above - below))
+
+
 def nauc(line: Frontier) -> Floats:
     """[...] the normalised area under the frontier, Eq. 7: the integral of p(c) dc over the width of the range."""
     area = (np.diff(line.cost) * (line.utility[..., 1:] + line.utility[..., :-1])).sum(axis=-1) / 2
@@ -281,7 +326,8 @@ schemas, `mmr compare`, studies and the leaderboard take it from here.
 
 def read_off(line: Frontier, within: CostRange | CostRanges) -> dict[str, Floats]:
     """Every metric that has a `function`, by name: [...] figures of one frontier or many, NaN where there is none."""
-    return {m.name: np.asarray(m.function(line, within)) for m in METRICS.values() if m.function is not None}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {m.name: np.asarray(m.function(line, within)) for m in METRICS.values() if m.function is not None}
 
 
 def with_relative(own: Mapping[str, Any], constant: Mapping[str, Any], oracle: Mapping[str, Any]) -> dict[str, Floats]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.envelope import pareto_rows
+from mmr_core.numerics.reweighting import Beside, Corners, step_corners
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.complex128]
@@ -90,7 +91,14 @@ class Events:
         :param weights: [n] >= 0, not all zero; one per instance; equal weights where None.
         :raises DataError: if the weights are not of that kind.
         """
-        return self.reader()(np.ones(len(self.base)) if weights is None else weights)
+        weights = np.ones(len(self.base)) if weights is None else _checked_weights(weights, len(self.base))
+        # Cost and utility ride in one complex number, so that one running sum serves both.
+        running = np.empty(len(self.change) + 1, dtype=np.complex128)
+        running[0] = (weights * self.base).sum()  # not BLAS, whose threads wait for each other on a busy machine
+        np.multiply(self.change, weights[self.instance], out=running[1:])
+        np.cumsum(running, out=running)
+        points = running[np.append(0, self.ends)] / weights.sum()
+        return points.real.copy(), points.imag.copy()
 
     def curve(self, weights: Floats | None = None) -> OperatingCurve:
         """`points` with their trade-off weights, from lambda = 0 upwards; for events of `lambda_events`."""
@@ -99,34 +107,14 @@ class Events:
             trade_off=self.level[::-1].copy(), cost=mean_cost[::-1].copy(), utility=mean_utility[::-1].copy()
         )
 
-    def reader(self) -> Callable[[Floats], tuple[Floats, Floats]]:
-        """`points` for many weights in turn: what it gives is good until it is called again.
+    def corners(self, weights: NDArray[Any], beside: Beside) -> Corners:
+        """The concave envelope of the points and of one more, in each of B draws.
 
-        Memory is taken once. Taking and touching it anew costs a draw more than all its arithmetic.
+        :param weights: [B, n] >= 0, none of them all zero.
+        :param beside: [B] cost and [B] utility of the other point.
         """
-        # Cost and utility ride in one complex number, so that one running sum serves both.
-        running = np.empty(len(self.change) + 1, dtype=np.complex128)
-        of_event = np.empty(len(self.change))
-        ends = np.append(0, self.ends)
-        kept = running if len(ends) == len(running) else np.empty(len(ends), dtype=np.complex128)
-        cost, utility = np.empty(len(ends)), np.empty(len(ends))
-
-        def read(weights: Floats) -> tuple[Floats, Floats]:
-            weights = _checked_weights(weights, len(self.base))
-            running[0] = (weights * self.base).sum()  # not BLAS, whose threads wait for each other on a busy machine
-            np.take(
-                weights, self.instance, out=of_event, mode="wrap"
-            )  # the mode without a copy; no index is out of range
-            np.multiply(self.change, of_event, out=running[1:])
-            np.cumsum(running, out=running)
-            if kept is not running:
-                np.take(running, ends, out=kept, mode="wrap")
-            total = weights.sum()
-            np.divide(kept.real, total, out=cost)
-            np.divide(kept.imag, total, out=utility)
-            return cost, utility
-
-        return read
+        change, base = ((pairs.real.copy(), pairs.imag.copy()) for pairs in (self.change, self.base))
+        return step_corners(self.instance, change, base, self.ends, weights, beside)
 
 
 def lambda_sweep(

@@ -152,7 +152,7 @@ def _difference_columns() -> tuple[TableColumn, ...]:
     """The columns of a table of paired differences."""
     return (
         name_column(),
-        TableColumn(title="difference"),
+        TableColumn(title="difference", ends=("low", "high")),
         TableColumn(title="95 % interval", key="interval"),
         TableColumn(key="verdict", align="left"),
     )
@@ -161,7 +161,8 @@ def _difference_columns() -> tuple[TableColumn, ...]:
 def _difference_cells(pair: Difference, pair_name: str, verdict: str) -> tuple[TableCell, ...]:
     """One pair: the difference and its interval in the four decimals that differences need."""
     found = estimate(Estimate(value=pair.value, low=pair.low, high=pair.high), finer)
-    return label(pair_name), figure(pair.value, signed), words(found.interval), words(verdict)
+    interval = TableCell(text=found.interval, figure=True)
+    return label(pair_name), replace(found, text=signed(pair.value), interval=""), interval, words(verdict)
 
 
 def long_table(run: RunResult) -> Table:

@@ -150,7 +150,7 @@ class Along:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, config=CONFIG)
-class Record:
+class CellRecord:
     """One policy, measured on one test split.
 
     :ivar name: the router's, or that of a reference row.
@@ -222,16 +222,16 @@ class Results:
     :ivar kept: how many cells an earlier run had finished; known to the run itself alone, and not stored.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[CellRecord, ...]
     failures: tuple[CellFailure, ...] = ()
     synthetic: bool = False
     draws: Count = 1000
     kept: Count = 0
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[CellRecord]:
         return iter(self.records)
 
-    def where(self, holds: Callable[[Record], bool] | None = None, /, **conditions: object) -> list[Record]:
+    def where(self, holds: Callable[[CellRecord], bool] | None = None, /, **conditions: object) -> list[CellRecord]:
         """The records whose cell (or whose `name`, `kind`, `fusion`) has these values.
 
         >>> results.where(test="full", router="knn", modality="text")  # doctest: +SKIP
@@ -243,12 +243,12 @@ class Results:
             and all(_value(record, name) == wanted for name, wanted in conditions.items())
         ]
 
-    def of(self, cells: Iterable[Cell]) -> list[Record]:
+    def of(self, cells: Iterable[Cell]) -> list[CellRecord]:
         """The records of some cells, by `cell_key`."""
         wanted = {cell_key(cell) for cell in cells}
         return [record for record in self.records if cell_key(record.cell) in wanted]
 
-    def reference(self, test: str, name: str) -> Record:
+    def reference(self, test: str, name: str) -> CellRecord:
         """A reference row of a test split, in-domain.
 
         :raises KeyError: if that split was not measured.
@@ -260,7 +260,7 @@ class Results:
         raise KeyError(f"{name} on {test}")
 
 
-def averaged(records: Sequence[Record], metric: str) -> Estimate:
+def averaged(records: Sequence[CellRecord], metric: str) -> Estimate:
     """The mean of a figure over records (seeds, or datasets), with the interval of the mean's draws.
 
     Without a value where there is no record, or one has no figure; infinite where one is.
@@ -272,7 +272,7 @@ def averaged(records: Sequence[Record], metric: str) -> Estimate:
     return estimate(float(np.mean(known)), mean_draws(records, metric))
 
 
-def difference(first: Sequence[Record], second: Sequence[Record], metric: str) -> Estimate:
+def difference(first: Sequence[CellRecord], second: Sequence[CellRecord], metric: str) -> Estimate:
     """The mean of the first less that of the second, paired draw by draw.
 
     Records of one test split were drawn alike; those of several are averaged in the order given, so both sides must
@@ -287,7 +287,7 @@ def difference(first: Sequence[Record], second: Sequence[Record], metric: str) -
     return Estimate(value=value) if ends is None else Estimate(value=value, low=ends[0], high=ends[1])
 
 
-def mean_draws(records: Sequence[Record], metric: str) -> Floats:
+def mean_draws(records: Sequence[CellRecord], metric: str) -> Floats:
     """[B] the draws of the mean over records."""
     means: Floats = np.mean([record.draws[metric] for record in records], axis=0)
     return means
@@ -303,5 +303,5 @@ def _as_json(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else list(value)
 
 
-def _value(record: Record, name: str) -> object:
+def _value(record: CellRecord, name: str) -> object:
     return getattr(record, name) if name in ("name", "kind", "fusion") else getattr(record.cell, name)

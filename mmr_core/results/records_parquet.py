@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from mmr_core.errors import DataError, MMRError
 from mmr_core.numerics.metrics import CostRange
 from mmr_core.results.estimates import METRIC_NAMES
-from mmr_core.results.records import Along, Cell, CellFailure, EncoderPair, Record, Results, cell_key
+from mmr_core.results.records import Along, Cell, CellFailure, CellRecord, EncoderPair, Results, cell_key
 from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _schema(facts: dict[str, str]) -> pa.Schema:
     return pa.schema(fields.items(), metadata=facts)
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: CellRecord) -> dict[str, Any]:
     cell, within, along = record.cell, record.within, record.along
     return {
         "test": cell.test,
@@ -189,11 +189,11 @@ def _row(record: Record) -> dict[str, Any]:
     }
 
 
-def _record(row: dict[str, pa.Scalar]) -> Record:
+def _record(row: dict[str, pa.Scalar]) -> CellRecord:
     def fact(name: str) -> Any:
         return row[name].as_py()
 
-    return Record(
+    return CellRecord(
         cell=_cell(json.loads(fact("cell"))),
         name=fact("name"),
         kind=fact("kind"),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.numerics.means import training_means
-from mmr_core.results import Along, Cell, CellFailure, Record, Results, Row, cell_key
+from mmr_core.results import Along, Cell, CellFailure, CellRecord, Results, Row, cell_key
 from mmr_core.runner.executor import Parcel
 from mmr_core.runner.fit import Answer
 from mmr_core.runner.measure import Answers, Yardstick, Yardsticks
@@ -32,7 +32,7 @@ from mmr_core.runner.tasks import Pending, Runner, runner
 MEASURING = "measuring cells"
 
 Floats = NDArray[np.float64]
-Outcome = tuple[Record, ...] | CellFailure
+Outcome = tuple[CellRecord, ...] | CellFailure
 
 
 def run_cells(
@@ -141,14 +141,14 @@ class RecordReading:
 
     def of_router(
         self, name: str, answers: Sequence[Answer], column: Prepared, yardsticks: Yardsticks
-    ) -> tuple[Record, ...]:
+    ) -> tuple[CellRecord, ...]:
         """The record of a router."""
         (answer,) = answers
         row = yardsticks.whole.router(Answers(name=name, policies=(answer.policy,), trade_offs=(None,)))
         seconds = answer.fit_seconds + answer.predict_seconds
         return (self._record(row, answer.policy, column, yardsticks.whole, fusion=answer.fusion, seconds=seconds),)
 
-    def of_references(self, column: Parted, yardsticks: Yardsticks) -> tuple[Record, ...]:
+    def of_references(self, column: Parted, yardsticks: Yardsticks) -> tuple[CellRecord, ...]:
         """Every reference row; `constant` has the means of what this cell learns from."""
         yardstick = yardsticks.whole
         own: dict[str, Policy] = {}
@@ -169,12 +169,12 @@ class RecordReading:
         *,
         fusion: str | None = None,
         seconds: float = 0.0,
-    ) -> Record:
+    ) -> CellRecord:
         tested, curve = yardstick.tested, row.curves[0]
         models = tuple(model.name for model in tested.models)
         # At one weight a pooled policy has several points, and picking one by its outcome would be looking it up.
         followed = not self.cell.pooled
-        return Record(
+        return CellRecord(
             cell=self.cell,
             name=row.name,
             kind=row.kind,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from mmr_core.contracts import Decisions, PolicyRouter, Prediction, Queries, Router, ScoringRouter
 from mmr_core.errors import PluginError
-from mmr_core.numerics.bootstrap import Operating, PointSet, Reader
+from mmr_core.numerics.bootstrap import Operating, PointSet
+from mmr_core.numerics.reweighting import Beside, Corners
 from mmr_core.numerics.sweep import OperatingCurve, choose, lambda_events
 
 Floats = NDArray[np.float64]
@@ -212,10 +213,9 @@ class Union:
             utility=np.concatenate([curve.utility for curve in curves])[order],
         )
 
-    def reader(self) -> Reader:
-        """`points` for many weights in turn."""
-        readers = [part.reader() for part in self.parts]
-        return lambda weights: _joined([read(weights) for read in readers])
+    def corners(self, weights: NDArray[Any], beside: Beside) -> Corners:
+        """The concave envelope of all parts and of one more point, in each of B draws, from weights [B, n]."""
+        return Corners.together([part.corners(weights, beside) for part in self.parts])
 
 
 def expected(decisions: Decisions, outcomes: Floats) -> Floats:

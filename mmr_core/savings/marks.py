@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.numerics.bootstrap import Reader
-from mmr_core.numerics.metrics import CostRange, frontier, qnc
+from mmr_core.numerics.bootstrap import Operating, drawn_frontiers
+from mmr_core.numerics.metrics import frontier, height, qnc
 from mmr_core.results import AIMS, Against, Aim, Chosen, Estimate, RouterSavings, RowKind, Single, estimate
 from mmr_core.runner.measure import NO_VALIDATION, Yardstick
 from mmr_core.runner.policies import Policy
@@ -109,7 +109,7 @@ def _measured(
 ) -> RouterSavings:
     tested = marks.yardstick.tested
     operating = [policy.operating(tested.utility, tested.cost) for policy in policies]
-    read = np.mean([_readings(points.reader(), marks) for points in operating], axis=0)  # [1 + B, marks, 2]
+    read = np.mean([_readings(points, marks) for points in operating], axis=0)  # [1 + B, marks, 2]
     return RouterSavings(
         name=name,
         kind=kind,
@@ -129,25 +129,21 @@ def _against(j: int, cost: Floats, utility: Floats, marks: Marks) -> Against:
     )
 
 
-def _readings(read: Reader, marks: Marks) -> Floats:
+def _readings(operating: Operating, marks: Marks) -> Floats:
     """[1 + B, marks, 2] of one policy: cost at each mark's utility, utility at its cost; NaN without a range."""
-    sample = marks.yardstick.sample
-    result = np.full((1 + len(sample.ranges), len(marks.shown), 2), np.nan)
-    everyone = np.ones(len(marks.yardstick.tested.utility))
-    for b, within in enumerate((marks.yardstick.within, *sample.ranges)):
-        if within is None:
-            continue
-        weights = sample.weights[b - 1].astype(np.float64) if b else everyone
-        line = frontier(*read(weights), within)
-        for at, j in enumerate(marks.shown):
-            result[b, at, 0] = qnc(line, _unit_cost(within, marks.utility[b, j]))
-            result[b, at, 1] = np.interp(marks.cost[b, j], line.cost, line.utility)
+    within, sample = marks.yardstick.within, marks.yardstick.sample
+    whole, drawn = frontier(*operating.points(), within), drawn_frontiers(operating, sample)
+    result = np.empty((1 + len(sample.weights), len(marks.shown), 2))
+    for at, j in enumerate(marks.shown):
+        utility, cost = marks.utility[:, j], marks.cost[:, j]
+        # With a best single model that costs 1, Eq. 9 is a cost, not a ratio.
+        unit = np.ones_like(utility)
+        result[0, at, 0] = qnc(whole, replace(within, best_cost=1.0, best_utility=float(utility[0])))
+        result[1:, at, 0] = qnc(drawn, replace(sample.ranges, best_cost=unit[1:], best_utility=utility[1:]))
+        result[0, at, 1] = height(whole, cost[0])
+        result[1:, at, 1] = height(drawn, cost[1:])
+    result[1:][~sample.measurable] = np.nan
     return result
-
-
-def _unit_cost(within: CostRange, utility: float) -> CostRange:
-    """The range with a best single model of this utility that costs 1: Eq. 9 is then a cost, not a ratio."""
-    return replace(within, best_cost=1.0, best_utility=float(utility))
 
 
 def _chosen(aim: Aim, points: Sequence[tuple[Policy, Point | None]], marks: Marks) -> Chosen:

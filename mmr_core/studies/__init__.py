@@ -6,7 +6,7 @@ themselves are plugins.
 
 from __future__ import annotations
 
-from mmr_core.results import Cell, EncoderPair, Record, Results, read_results, write_results
+from mmr_core.results import Cell, CellRecord, EncoderPair, Results, read_results, write_results
 from mmr_core.runner.grid import run_cells
 from mmr_core.runner.options import Setting
 from mmr_core.studies.exhibits import Entry, Exhibit, Line, Sheet
@@ -17,6 +17,7 @@ __all__ = [
     "Axis",
     "Case",
     "Cell",
+    "CellRecord",
     "Chart",
     "EncoderPair",
     "Entry",
@@ -26,7 +27,6 @@ __all__ = [
     "Gap",
     "Line",
     "Panel",
-    "Record",
     "Results",
     "Series",
     "Setting",

@@ -219,7 +219,7 @@ def _series(row: FrontierLine, x: AxisScale) -> list[Series]:
     if row.line is not None:
         costs, utilities = x.samples(row.line)
         made.append(Series(name=row.name, x=tuple(costs), y=tuple(utilities), note=row.note, reference=row.reference))
-    if row.points:
+    if row.points or not row.reference:  # a router without a chosen point has no marker, and so none along its line
         across, up = (tuple(point[i] for point in row.points) for i in (0, 1))
         made.append(Series(name=row.name, kind="points", x=across, y=up, note=row.note, reference=row.reference))
     return made

@@ -140,6 +140,10 @@ def _ink(axes: Axes, panel: Panel) -> Floats:
     """[k, 2] pixels along all lines."""
     found = [np.empty((0, 2))]
     frame = axes.get_window_extent()
+    if panel.mark is not None:
+        (x, y), (low, high) = panel.mark, axes.get_ylim()
+        found += [on_screen(axes, np.array([x, x]), np.array([low, high]))]
+        found += [on_screen(axes, np.array(axes.get_xlim()), np.array([y, y]))]
     for series in panel.series:
         if series.kind != "line":
             continue
@@ -180,6 +184,8 @@ def _bars(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
 
 def _notes(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
     """Says of each bound beyond the top how far it goes, near where it leaves the axis."""
+    from matplotlib.patheffects import withStroke
+
     boxes: list[Box] = []
     frame = axes.get_window_extent()
     for name, highest in y.beyond:
@@ -187,6 +193,7 @@ def _notes(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
             0, 0, f"↑ {shortened(drawable(name), LONGEST)}, up to {number(highest)}", fontsize=TICKS, color=GREY
         )
         text.set(parse_math=False, gid=NOTE, va="bottom", ha="left", transform=None)
+        text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
         text.set_in_layout(False)
         room = text.get_window_extent()
         exit_at = _leaves(axes, next(series for series in panel.series if drawable(series.name) == drawable(name)), y)

@@ -54,7 +54,7 @@ def draw_series(axes: Axes, panel: Panel, palette: Palette, x: AxisScale, y: Axi
         _draw_line(axes, series, palette.look(series), y, place / max(len(lines), 1), marked=marked)
     drawn = {series.name for series in lines}
     for series in panel.series:
-        if series.kind == "points":
+        if series.kind == "points" and len(series.x):  # an empty line has its extent at the edge of the figure
             size = CHOSEN if series.name in drawn or series.reference else MARKER
             _draw_points(axes, series, palette.look(series), y, size)
 

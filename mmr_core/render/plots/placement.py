@@ -138,12 +138,15 @@ def _distances(boxes: Floats, point: Floats) -> Floats:
 def _overlapping(boxes: Floats, others: Floats) -> NDArray[np.bool_]:
     """[c] whether each of [c, 4] boxes shares more than an edge with one of [m, 4]."""
     apart = (boxes[:, None, :2] >= others[:, 2:]) | (others[:, :2] >= boxes[:, None, 2:])  # [c, m, 2]
-    return np.any(~np.any(apart, axis=2), axis=1)
+    overlapping: NDArray[np.bool_] = np.asarray(~(apart[..., 0] | apart[..., 1]))
+    found: NDArray[np.bool_] = np.asarray(overlapping.any(axis=1))
+    return found
 
 
 def _inside(boxes: Floats, bounds: Box) -> NDArray[np.bool_]:
     low, high = (bounds.left, bounds.bottom), (bounds.right, bounds.top)
-    return np.logical_and(np.all(boxes[:, :2] >= low, axis=1), np.all(boxes[:, 2:] <= high, axis=1))
+    inside: NDArray[np.bool_] = np.asarray((boxes[:, :2] >= low) & (boxes[:, 2:] <= high))  # [c, 2]
+    return inside[:, 0] & inside[:, 1]
 
 
 def _leader(point: Floats, box: Box, gap: float) -> Floats:

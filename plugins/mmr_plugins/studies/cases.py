@@ -21,12 +21,12 @@ from mmr_core.splits import train_mask
 from mmr_core.studies import (
     Case,
     Cell,
+    CellRecord,
     Entry,
     Exhibit,
     Gallery,
     Gap,
     Line,
-    Record,
     Results,
     Setting,
     Sheet,
@@ -86,7 +86,7 @@ class Routed:
     best: int
 
     @classmethod
-    def of(cls, table: OutcomeTable, column: DatasetSpec, record: Record) -> Routed:
+    def of(cls, table: OutcomeTable, column: DatasetSpec, record: CellRecord) -> Routed:
         """The choices of a record laid beside the rows that they were made for.
 
         :raises ValueError: if the record has no choices, or not one for each test instance of this table.
@@ -140,7 +140,7 @@ def test_instances(table: OutcomeTable, column: DatasetSpec) -> OutcomeTable:
     return own.take(~train_mask(own.dataset, own.instance_id) & own.complete)
 
 
-def shown_weight(record: Record) -> int:
+def shown_weight(record: CellRecord) -> int:
     """The place of the grid at which cases are shown: the cheapest as good as the best single model, else the peak.
 
     :raises ValueError: if the policy was not followed along the grid.

@@ -18,13 +18,13 @@ from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
     Cell,
+    CellRecord,
     Chart,
     Entry,
     Exhibit,
     Finding,
     Line,
     Panel,
-    Record,
     Results,
     Series,
     Setting,
@@ -45,7 +45,7 @@ RULE = (
     "modality, in nAUC, lies above 0."
 )
 
-Fits = Mapping[int, Mapping[View, Sequence[Record]]]
+Fits = Mapping[int, Mapping[View, Sequence[CellRecord]]]
 
 
 class ClusterAblation:
@@ -175,7 +175,7 @@ def _weights_sheet(fits: Fits) -> Sheet:
     )
 
 
-def _at(records: Sequence[Record], place: int) -> Entry:
+def _at(records: Sequence[CellRecord], place: int) -> Entry:
     """Mean utility and relative mean cost over seeds at one weight of the grid."""
     along = [(record.along, record.within.high) for record in records if record.along is not None]
     if not along:

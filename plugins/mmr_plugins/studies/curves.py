@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mmr_core.results import Estimate
-from mmr_core.studies import Cell, Record, Results, Series, Setting, Unavailable
+from mmr_core.studies import Cell, CellRecord, Results, Series, Setting, Unavailable
 from mmr_plugins.studies.lineup import MAIN_RULE, learners, main_router
 from mmr_plugins.studies.measured import Measured
 
@@ -43,7 +43,7 @@ def main_of(setting: Setting, routers: tuple[str, ...]) -> str:
     return chosen if chosen in routers else routers[0]
 
 
-def first_fit(measured: Measured, cell: Cell) -> list[Record]:
+def first_fit(measured: Measured, cell: Cell) -> list[CellRecord]:
     """The record of a cell as a list of one; empty if it was not measured."""
     return measured.records([cell])
 

@@ -16,6 +16,7 @@ from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
     Cell,
+    CellRecord,
     Chart,
     EncoderPair,
     Entry,
@@ -23,7 +24,6 @@ from mmr_core.studies import (
     Gap,
     Line,
     Panel,
-    Record,
     Results,
     Series,
     Setting,
@@ -174,7 +174,7 @@ def _gaps(grid: Mapping[str, Mapping[str, Cell]], results: Results) -> Iterable[
             yield Gap(what=f"{', '.join(routers)} with the encoders {label}", reason=reason)
 
 
-def _chart(fits: Mapping[str, Mapping[str, list[Record]]]) -> Chart:
+def _chart(fits: Mapping[str, Mapping[str, list[CellRecord]]]) -> Chart:
     routers = tuple(next(iter(fits.values())))
     series = [_bars(label, row, routers) for label, row in fits.items()]
     panel = Panel(
@@ -186,7 +186,7 @@ def _chart(fits: Mapping[str, Mapping[str, list[Record]]]) -> Chart:
     return Chart(panels=(panel,), legend_title="encoders")
 
 
-def _bars(label: str, row: Mapping[str, list[Record]], routers: tuple[str, ...]) -> Series:
+def _bars(label: str, row: Mapping[str, list[CellRecord]], routers: tuple[str, ...]) -> Series:
     known = [
         (float(place), e.value, e.value if e.low is None else e.low, e.value if e.high is None else e.high)
         for place, router in enumerate(routers)
@@ -196,7 +196,7 @@ def _bars(label: str, row: Mapping[str, list[Record]], routers: tuple[str, ...])
     return Series(name=label, kind="bars", x=x, y=y, low=low, high=high)
 
 
-def _sheet(fits: Mapping[str, Mapping[str, list[Record]]], note: str) -> Sheet:
+def _sheet(fits: Mapping[str, Mapping[str, list[CellRecord]]], note: str) -> Sheet:
     """A group of lines per pair; the best of each column is that of all pairs and routers."""
     parts = []
     for label, row in fits.items():

@@ -22,13 +22,13 @@ from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
     Cell,
+    CellRecord,
     Chart,
     Entry,
     Exhibit,
     Gap,
     Line,
     Panel,
-    Record,
     Results,
     Series,
     Setting,
@@ -69,12 +69,12 @@ class Standing:
     """
 
     column: DatasetSpec
-    routers: Mapping[str, Sequence[Record]]
-    references: Mapping[str, Record]
+    routers: Mapping[str, Sequence[CellRecord]]
+    references: Mapping[str, CellRecord]
     gaps: tuple[Gap, ...]
 
     @property
-    def singles(self) -> dict[str, Record]:
+    def singles(self) -> dict[str, CellRecord]:
         """The single models, by name, cheapest first."""
         known = {
             name.removeprefix(MODEL_PREFIX): record
@@ -108,7 +108,7 @@ def standing(measured: Measured, column: DatasetSpec) -> Standing:
     )
 
 
-def frontier_points(records: Sequence[Record]) -> tuple[Floats, Floats]:
+def frontier_points(records: Sequence[CellRecord]) -> tuple[Floats, Floats]:
     """The frontier p(c) of a policy, averaged over its seeds: [m] relative cost, ascending to 1, and [m] utility.
 
     :param records: of one column, so that they share their cost range.
@@ -123,7 +123,7 @@ def frontier_points(records: Sequence[Record]) -> tuple[Floats, Floats]:
     return cost / within.high, utility
 
 
-def frontier_series(name: str, records: Sequence[Record], *, reference: bool = False) -> Series:
+def frontier_series(name: str, records: Sequence[CellRecord], *, reference: bool = False) -> Series:
     """The frontier of a policy as a line."""
     cost, utility = frontier_points(records)
     return Series(name=name, x=tuple(cost.tolist()), y=tuple(utility.tolist()), reference=reference)
@@ -146,7 +146,7 @@ def single_series(place: Standing, table: OutcomeTable, labelled: Collection[str
     )
 
 
-def single_point(record: Record) -> tuple[float, float]:
+def single_point(record: CellRecord) -> tuple[float, float]:
     """Relative cost and utility of a single model."""
     return float(record.frontier_cost[0]) / record.within.high, float(record.frontier_utility[0])
 
@@ -206,7 +206,7 @@ def standing_sheet(place: Standing, table: OutcomeTable) -> Sheet:
     return marked(sheet, ("higher", "higher", "lower", "higher", None))
 
 
-def measured_line(label: str, records: Sequence[Record], *, reference: bool = False, group: str = "") -> Line:
+def measured_line(label: str, records: Sequence[CellRecord], *, reference: bool = False, group: str = "") -> Line:
     """The metrics of one policy, averaged over seeds, and the relative cost of its peak."""
     entries = [figure(records, metric) for metric in METRICS]
     cost, utility = frontier_points(records)

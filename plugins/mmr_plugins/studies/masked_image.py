@@ -12,10 +12,10 @@ from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Cell,
+    CellRecord,
     Entry,
     Exhibit,
     Line,
-    Record,
     Results,
     Setting,
     Sheet,
@@ -159,7 +159,7 @@ def _differences(measured: Measured) -> Exhibit:
     setting = measured.setting
     columns, sources = _columns(setting), learned_from(setting)
 
-    def other_side(against: str, router: str, of: tuple[str, ...]) -> list[Record]:
+    def other_side(against: str, router: str, of: tuple[str, ...]) -> list[CellRecord]:
         if against == BEST_SINGLE:
             return joined(measured.reference(test, BEST_SINGLE) for test in of)
         return _fits(measured, sources, router, against, of)
@@ -190,7 +190,9 @@ def _differences(measured: Measured) -> Exhibit:
     )
 
 
-def _fits(measured: Measured, sources: tuple[str, ...], router: str, way: str, tests: Sequence[str]) -> list[Record]:
+def _fits(
+    measured: Measured, sources: tuple[str, ...], router: str, way: str, tests: Sequence[str]
+) -> list[CellRecord]:
     return joined(measured.fits(_ways(sources, router, test)[way]) for test in tests)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from mmr_core.results import Estimate, averaged, cell_key, difference
-from mmr_core.studies import Cell, Entry, Gap, Record, Results, Setting, Unavailable
+from mmr_core.studies import Cell, CellRecord, Entry, Gap, Results, Setting, Unavailable
 from mmr_plugins.studies.lineup import over_seeds
 from mmr_plugins.studies.paper import decimals
 
@@ -28,16 +28,16 @@ class Measured:
         self.setting = setting
         self.results = results
 
-    def records(self, cells: Iterable[Cell]) -> list[Record]:
+    def records(self, cells: Iterable[Cell]) -> list[CellRecord]:
         """The one record of each router's cell, in the order given; none unless all are there."""
         found = [self._by_key.get(cell_key(cell), []) for cell in cells]
         return [records[0] for records in found] if all(found) else []
 
-    def fits(self, cell: Cell) -> list[Record]:
+    def fits(self, cell: Cell) -> list[CellRecord]:
         """The records of a cell for every seed of the run."""
         return self.records(over_seeds(cell, self.setting))
 
-    def reference(self, test: str, name: str) -> list[Record]:
+    def reference(self, test: str, name: str) -> list[CellRecord]:
         """The reference row of a test split, as a list of one; empty if it was not measured."""
         key = cell_key(Cell(test=test))
         return [record for record in self._by_key.get(key, []) if record.name == name]
@@ -64,26 +64,26 @@ class Measured:
             raise Unavailable(reasons[0] if reasons else "nothing of it was measured")
 
     @cached_property
-    def _by_key(self) -> dict[str, list[Record]]:
-        index: dict[str, list[Record]] = {}
+    def _by_key(self) -> dict[str, list[CellRecord]]:
+        index: dict[str, list[CellRecord]] = {}
         for record in self.results:
             index.setdefault(cell_key(record.cell), []).append(record)
         return index
 
 
-def joined(parts: Iterable[list[Record]]) -> list[Record]:
+def joined(parts: Iterable[list[CellRecord]]) -> list[CellRecord]:
     """The records of all parts; none where a part has none, for a mean over the rest would be another mean."""
     listed = list(parts)
     return [record for part in listed for record in part] if all(listed) else []
 
 
-def figure(records: Sequence[Record], metric: str) -> Entry:
+def figure(records: Sequence[CellRecord], metric: str) -> Entry:
     """The mean over records as an entry; QNC, which can be very small, keeps two significant digits."""
     estimate = averaged(records, metric)
     return Entry.of(estimate, digits=decimals(estimate.value, least=DIGITS) if metric == "qnc" else DIGITS)
 
 
-def gain(first: Sequence[Record], second: Sequence[Record], metric: str) -> Entry:
+def gain(first: Sequence[CellRecord], second: Sequence[CellRecord], metric: str) -> Entry:
     """The paired difference as an entry; a dash where either side is missing."""
     return Entry.of(difference(first, second, metric), digits=DIGITS, signed=True)
 

@@ -21,13 +21,13 @@ from mmr_core.specs import DatasetSpec
 from mmr_core.splits import part_of
 from mmr_core.studies import (
     Cell,
+    CellRecord,
     Chart,
     Entry,
     Exhibit,
     Finding,
     Line,
     Panel,
-    Record,
     Results,
     Setting,
     Sheet,
@@ -62,7 +62,7 @@ PUBLISHED = (
     "The paper shows frontiers without figures (its figure 2): multimodal above text only and image only throughout."
 )
 
-Records = Mapping[View, Sequence[Record]]
+Records = Mapping[View, Sequence[CellRecord]]
 
 
 def numbers_of_clusters(setting: Setting, column: DatasetSpec) -> tuple[int, ...]:

@@ -14,12 +14,12 @@ from mmr_core.runner.references import ORACLE
 from mmr_core.studies import (
     Axis,
     Cell,
+    CellRecord,
     Chart,
     Entry,
     Exhibit,
     Line,
     Panel,
-    Record,
     Results,
     Series,
     Setting,
@@ -51,7 +51,7 @@ class Mixing:
     share: Floats
 
 
-def mixing(records: Sequence[Record]) -> Mixing | None:
+def mixing(records: Sequence[CellRecord]) -> Mixing | None:
     """The policy of one router, averaged over its seeds at each weight of the grid, where it is on its Pareto front.
 
     Off the front the router is of no use, and its shares would jump back and forth along the cost. None where the front

@@ -18,13 +18,13 @@ from mmr_core.splits import train_mask
 from mmr_core.studies import (
     Axis,
     Cell,
+    CellRecord,
     Chart,
     Entry,
     Exhibit,
     Finding,
     Line,
     Panel,
-    Record,
     Results,
     Setting,
     Sheet,
@@ -75,7 +75,7 @@ RANGE_NOTE = (
     "newcomer or not."
 )
 
-Known = Mapping[int | None, list[Record]]
+Known = Mapping[int | None, list[CellRecord]]
 """By calibration instances, None for fully known: the record as a list of one, or an empty list."""
 
 
@@ -162,7 +162,7 @@ def _row(setting: Setting, router: str, newcomer: str, most: int) -> dict[int | 
     return {**partly, None: whole}
 
 
-def most_sent(records: list[Record], newcomer: str) -> float | None:
+def most_sent(records: list[CellRecord], newcomer: str) -> float | None:
     """The largest share of test queries sent to the newcomer at any trade-off weight of the grid."""
     if not records or records[0].along is None:
         return None

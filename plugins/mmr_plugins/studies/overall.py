@@ -12,7 +12,7 @@ from math import isinf
 
 from mmr_core.results import Estimate, averaged
 from mmr_core.specs import DatasetSpec
-from mmr_core.studies import Cell, Exhibit, Finding, Line, Record, Results, Setting, Sheet, StudyReport
+from mmr_core.studies import Cell, CellRecord, Exhibit, Finding, Line, Results, Setting, Sheet, StudyReport
 from mmr_core.studies.exhibits import Better, marked
 from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import REFERENCES, learners, over_seeds, routers_with_random
@@ -101,7 +101,7 @@ def ranking_sheet(
 ) -> Sheet:
     """Routers and references in lines, with any columns, the best and second of each marked."""
 
-    def line(label: str, records: dict[str, list[Record]], *, reference: bool) -> Line:
+    def line(label: str, records: dict[str, list[CellRecord]], *, reference: bool) -> Line:
         entries = tuple(figure(joined(records[test] for test in tests), metric) for _, tests, metric in columns)
         return Line(label=label, entries=entries, reference=reference)
 
@@ -227,7 +227,7 @@ def third_of_the_cost(measured: Measured) -> Finding:
     setting = measured.setting
     column = setting.widest
     judged: str | None = None
-    records: list[Record] = []
+    records: list[CellRecord] = []
     for router in learners(setting):
         own = measured.fits(Cell(test=column.name, router=router))
         if own and (judged is None or _nauc(own) > _nauc(records)):
@@ -241,12 +241,12 @@ def third_of_the_cost(measured: Measured) -> Finding:
     return _finding(holds, estimate, f"{_verdict(judged, column.title, records, estimate)} {PICKED}")
 
 
-def _nauc(records: Sequence[Record]) -> float:
+def _nauc(records: Sequence[CellRecord]) -> float:
     value = averaged(records, "nauc").value
     return -1.0 if value is None else value
 
 
-def _verdict(router: str, column: str, records: Sequence[Record], estimate: Estimate) -> str:
+def _verdict(router: str, column: str, records: Sequence[CellRecord], estimate: Estimate) -> str:
     assert estimate.value is not None
     assert estimate.low is not None
     assert estimate.high is not None
@@ -265,7 +265,7 @@ def _verdict(router: str, column: str, records: Sequence[Record], estimate: Esti
     return f"{share}, but the interval reaches 1 or beyond."
 
 
-def _unreached(router: str, best: str, column: str, records: Sequence[Record], estimate: Estimate) -> str:
+def _unreached(router: str, best: str, column: str, records: Sequence[CellRecord], estimate: Estimate) -> str:
     """That a mark is never reached on the test split, and whether it is in some of its draws."""
     assert estimate.low is not None
     every = " with every seed" if len(records) > 1 else ""

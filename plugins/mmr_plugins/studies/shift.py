@@ -15,12 +15,12 @@ from mmr_core.runner.references import BEST_SINGLE, CONSTANT
 from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Cell,
+    CellRecord,
     Entry,
     Exhibit,
     Finding,
     Gap,
     Line,
-    Record,
     Results,
     Setting,
     Sheet,
@@ -103,13 +103,13 @@ def by_scenario(measured: Measured, metric: str) -> Exhibit:
     groups = held_out(setting)
     columns = [*groups.values(), tuple(spec for specs in groups.values() for spec in specs)]
 
-    def each(cell_of: Callable[[DatasetSpec], Cell]) -> list[list[Record]]:
+    def each(cell_of: Callable[[DatasetSpec], Cell]) -> list[list[CellRecord]]:
         return [joined(measured.fits(cell_of(spec)) for spec in specs) for specs in columns]
 
-    def yardstick(name: str) -> list[list[Record]]:
+    def yardstick(name: str) -> list[list[CellRecord]]:
         return [joined(measured.reference(spec.name, name) for spec in specs) for specs in columns]
 
-    def line(label: str, group: str, parts: list[list[Record]], *, reference: bool = False) -> Line:
+    def line(label: str, group: str, parts: list[list[CellRecord]], *, reference: bool = False) -> Line:
         entries = tuple(figure(part, metric) for part in parts)
         return Line(label=label, group=group, entries=entries, reference=reference)
 
@@ -192,7 +192,7 @@ def by_pair(measured: Measured, router: str) -> Exhibit:
 
 
 def _compared(
-    measured: Measured, label: str, group: str, spec: DatasetSpec, elsewhere: list[Record], router: str
+    measured: Measured, label: str, group: str, spec: DatasetSpec, elsewhere: list[CellRecord], router: str
 ) -> Line:
     """A router that learned elsewhere beside itself in-domain and the best single model, on one test split."""
     own = measured.fits(in_domain(router, spec))

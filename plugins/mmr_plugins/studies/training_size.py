@@ -11,12 +11,12 @@ from mmr_core.specs import DatasetSpec
 from mmr_core.studies import (
     Axis,
     Cell,
+    CellRecord,
     Chart,
     Entry,
     Exhibit,
     Line,
     Panel,
-    Record,
     Results,
     Setting,
     Sheet,
@@ -32,7 +32,7 @@ SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 METRICS = (("nauc", "nAUC"), ("skill", "skill"))
 NESTED = "Smaller shares lie in larger ones; each dataset gives its share of its validation part and of the rest."
 
-Fits = Mapping[str, Mapping[float, list[Record]]]
+Fits = Mapping[str, Mapping[float, list[CellRecord]]]
 """By router and share, the record as a list of one, or an empty list."""
 
 
@@ -137,6 +137,6 @@ def _sheet(fits: Fits, note: str) -> Sheet:
     return grouped(parts)
 
 
-def _loss(row: Mapping[float, list[Record]], share: float) -> Entry:
+def _loss(row: Mapping[float, list[CellRecord]], share: float) -> Entry:
     """The paired difference to the whole training split; nothing for that itself."""
     return Entry() if share == 1 else gain(row[share], row[1.0], "nauc")

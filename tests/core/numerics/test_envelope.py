@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmr_core.numerics.envelope import concave_envelope, pareto_envelope
+from mmr_core.numerics.envelope import concave_envelope, concave_envelopes, pareto_envelope, pareto_rows, thinned
 
 POINTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=14)
 
@@ -36,6 +36,50 @@ def test_corners_ascend_and_bend_downwards(points):
     assert (np.diff(cost) > 0).all()
     assert (slope > 0).all()
     assert (np.diff(slope) < 1e-12).all()
+
+
+SETS = st.lists(POINTS, min_size=1, max_size=5)
+
+
+def flat(sets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    group = np.repeat(np.arange(len(sets)), [len(points) for points in sets])
+    return group, *np.array([point for points in sets for point in points], dtype=float).T
+
+
+@given(SETS)
+def test_many_sets_have_the_envelopes_of_each(sets):
+    group, cost, utility = concave_envelopes(*flat(sets))
+    for g, points in enumerate(sets):
+        own = list(zip(cost[group == g], utility[group == g], strict=True))
+        assert own == list(zip(*concave_envelope(*np.array(points, dtype=float).T), strict=True))
+    assert (np.diff(group) >= 0).all()
+
+
+@given(SETS)
+def test_thinning_leaves_every_corner(sets):
+    left = set(zip(*thinned(*flat(sets)), strict=True))
+    corners = set(zip(*concave_envelopes(*flat(sets)), strict=True))
+    assert corners <= left
+
+
+def test_sets_that_lose_one_point_a_round_are_scanned_to_the_end():
+    """Each point hides behind the next, and the last towers above them all."""
+    cost = np.arange(500.0)
+    utility = np.append(np.sqrt(cost[:-1]), 5000.0)
+    group, cost, utility = concave_envelopes(np.repeat([0, 1], 500), np.tile(cost, 2), np.tile(utility, 2))
+    assert list(zip(group, cost, utility, strict=True)) == [(0, 0, 0), (0, 499, 5000), (1, 0, 0), (1, 499, 5000)]
+
+
+def test_costs_that_differ_by_less_than_the_key_of_the_sort_stand_in_order():
+    cost = np.array([1e6, 1e-12, 3e-12, 2e-12, 0.0])
+    _, found, utility = concave_envelopes(np.zeros(5, dtype=np.intp), cost, np.array([1.0, 0.6, 0.8, 0.7, 0.0]))
+    assert list(zip(found, utility, strict=True)) == [(0.0, 0.0), (1e-12, 0.6), (3e-12, 0.8), (1e6, 1.0)]
+
+
+@given(POINTS)
+def test_pareto_rows_are_the_first_of_equal_points(points):
+    rows = pareto_rows(*np.array(points, dtype=float).T)
+    assert [points.index(points[row]) for row in rows] == rows.tolist()
 
 
 @given(POINTS)

@@ -190,11 +190,11 @@ def test_synthetic_data_are_called_so_inside_the_axes_and_in_the_title(result: C
 
 
 def test_names_for_which_there_is_no_room_are_left_out_the_ends_last(result: Callable[..., RunResult]) -> None:
-    utility = np.tile([[1.0], [0.0]], (30, 90))
-    run = result(models=90, instances=60, utility=utility, costs=[1.0] * 90, routers=("wise",), draws=1)
+    utility = np.tile([[1.0], [0.0]], (30, 150))
+    run = result(models=150, instances=60, utility=utility, costs=[1.0] * 150, routers=("wise",), draws=1)
     whole = run.headline.whole
     boxes = boxes_of(figure_of(run))
-    assert 20 < len(boxes) < 90
+    assert 20 < len(boxes) < 150
     titles = {model.name: model.title for model in whole.models}
     assert {titles[whole.best], titles[whole.cheapest], titles[whole.dearest]} <= set(boxes)
     assert not any(one.overlaps(other) for one, other in combinations([shrunk(b) for b in boxes.values()], 2))

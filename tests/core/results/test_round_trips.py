@@ -24,6 +24,7 @@ from mmr_core.results import (
     Against,
     Along,
     Cell,
+    CellRecord,
     Chosen,
     Column,
     ColumnSavings,
@@ -37,7 +38,6 @@ from mmr_core.results import (
     Macro,
     MacroRow,
     Mark,
-    Record,
     Results,
     RouterFailure,
     RouterSavings,
@@ -344,7 +344,7 @@ def test_any_savings_survive_a_round_trip_through_disk(savings: Savings) -> None
 
 
 @st.composite
-def records(draw: Any) -> Record:
+def records(draw: Any) -> CellRecord:
     weights, instances = 3, draw(st.integers(1, 3))
     curve = draw(curves())
     along = Along(
@@ -353,7 +353,7 @@ def records(draw: Any) -> Record:
         share=draw(arrays(np.float64, (weights, len(MODELS)), elements=shares)),
         choices=draw(st.none() | arrays(np.int16, (weights, instances), elements=st.integers(0, 1))),
     )
-    return Record(
+    return CellRecord(
         cell=Cell(test=draw(texts), router=draw(st.none() | texts), parameters=draw(facts), seed=draw(counts)),
         name=draw(texts),
         kind=draw(st.sampled_from(("router", "reference"))),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmr_core.numerics.bootstrap import metric_draws
+from mmr_core.numerics.envelope import concave_envelope
 from mmr_core.numerics.metrics import frontier, measure
 from mmr_core.numerics.sweep import choose
 from mmr_core.runner import Entrant, Options, evaluate
@@ -89,9 +90,13 @@ def test_a_pooled_frontier_is_that_of_the_points_of_all_parts(made, weights):
         for trade_off in [0.0, *np.unique(part.curve(utility, cost).trade_off)]:
             u, c = part.outcome(trade_off, utility, cost)
             slow.add((round(float(c @ weight / weight.sum()), 9), round(float(u @ weight / weight.sum()), 9)))
-    for points in (together.points(weight), together.reader()(weight)):
-        assert slow <= {(round(c, 9), round(u, 9)) for c, u in zip(*points, strict=True)}
-        assert len(points[0]) == sum(len(part.operating(utility, cost).points()[0]) for part in parts)
+    points = together.points(weight)
+    assert slow <= {(round(c, 9), round(u, 9)) for c, u in zip(*points, strict=True)}
+    assert len(points[0]) == sum(len(part.operating(utility, cost).points()[0]) for part in parts)
+    drawn = together.corners(weight[None], (np.array([2.0]), np.array([-1.0])))
+    best = concave_envelope(*points)
+    np.testing.assert_allclose(np.interp(best[0], drawn.cost, drawn.utility), best[1], atol=1e-12)
+    np.testing.assert_allclose(np.interp(drawn.cost, *best), drawn.utility, atol=1e-12)
     curve = pooled.curve(utility, cost)
     assert (np.diff(curve.trade_off) >= 0).all()
     assert sorted(zip(curve.cost, curve.utility, strict=True)) == sorted(zip(*together.points(), strict=True))
@@ -118,12 +123,13 @@ def test_the_draws_of_a_union_are_those_of_one_frontier_and_not_a_mean(setting):
     rng = np.random.default_rng(1)
     utility, cost = rng.random((30, 3)), rng.random((30, 3)) * [1, 2, 3]
     from mmr_core.numerics.bootstrap import draw
-    from mmr_core.numerics.metrics import SingleModels
+    from mmr_core.numerics.metrics import CostRange, SingleModels
 
     sample = draw(utility, cost, ["a"] * 30, SingleModels.of(utility, cost), draws=10)
     parts = [Scored(rng.random((30, 3)), rng.random((30, 3))) for _ in range(2)]
     drawn = metric_draws([Pooled(tuple(parts)).operating(utility, cost)], sample)
-    for b, within in enumerate(sample.ranges):
+    for b in range(10):
+        within = CostRange(**{name: float(values[b]) for name, values in vars(sample.ranges).items()})
         weights = sample.weights[b].astype(float)
         points = [part.operating(utility, cost).points(weights) for part in parts]
         line = frontier(*(np.concatenate(axis) for axis in zip(*points, strict=True)), within)

@@ -17,7 +17,7 @@ from mmr_core.results import CellFailure, cell_key
 from mmr_core.runner import METRIC_NAMES
 from mmr_core.runner.prepare import columns_of
 from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE
-from mmr_core.studies import Cell, Record, Results, Setting
+from mmr_core.studies import Cell, CellRecord, Results, Setting
 
 Figure = Callable[[Cell, str, str], float | None]
 """From a cell, a record's name and a metric to its figure."""
@@ -101,10 +101,10 @@ def _any(cell: Cell, name: str, metric: str) -> float:
     return zlib.crc32(f"{cell_key(cell)}:{name}:{metric}".encode()) / 2**32
 
 
-def _record(cell: Cell, name: str, figure: Figure, spread: float) -> Record:
+def _record(cell: Cell, name: str, figure: Figure, spread: float) -> CellRecord:
     stream = np.random.default_rng(zlib.crc32(f"{cell_key(cell)}:{name}".encode()))
     metrics = {metric: figure(cell, name, metric) for metric in METRIC_NAMES}
-    return Record(
+    return CellRecord(
         cell=cell,
         name=name,
         kind="router" if cell.router else "reference",

@@ -21,7 +21,7 @@ from mmr_core.runner.policies import GRID, Scored, scored
 from mmr_core.runner.references import TestSet
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask
-from mmr_core.studies import Record, Results, Setting
+from mmr_core.studies import CellRecord, Results, Setting
 
 DRAWS = 60
 
@@ -47,7 +47,7 @@ def _record(cell, row, yardstick, along, learned_from):
     tested = yardstick.tested
     names = tuple(model.name for model in tested.models)
     curve = row.curves[0]
-    return Record(
+    return CellRecord(
         cell=cell,
         name=row.name,
         kind=row.kind,
