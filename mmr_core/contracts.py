@@ -8,7 +8,7 @@ dimensions, p fused dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -276,3 +276,14 @@ class Importer(Protocol):
     def sniff(self, path: Path) -> bool: ...
 
     def read(self, path: Path | None, context: ImportContext) -> OutcomeTable: ...
+
+
+@runtime_checkable
+class PartwiseImporter(Importer, Protocol):
+    """An importer that can also give a table part by part, so that one larger than memory can go into a store.
+
+    `read_parts` gives the rows of `read`, in order, as tables with the same models. A later part may describe a
+    dataset anew, and `DataError` may be raised after parts have been given.
+    """
+
+    def read_parts(self, path: Path, context: ImportContext) -> Iterator[OutcomeTable]: ...

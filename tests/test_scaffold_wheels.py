@@ -273,7 +273,7 @@ sys.exit(main(sys.argv[1:]))
 """
     done = slow.run("-c", script, "plugins", "list", "--json", SLEEP=str(SECONDS))
     assert done.returncode == 0
-    assert f"warning: plugin '{SLEEPER}' of mmr-bad-{SLEEPER} 1.0 took {SECONDS}." in done.stderr
+    assert f"warning: plugin '{SLEEPER}' of mmr-bad-{SLEEPER} 1.0 takes {SECONDS}." in done.stderr
     took = {one["plugin"]: one["seconds"] for one in json.loads(done.stdout)["seconds"]}
     assert took[SLEEPER] >= SECONDS
     assert took["builtin"] < SLOW

@@ -297,8 +297,8 @@ def _training_data(queries: Queries, utility: Floats, cost: Floats) -> TrainingD
 def _checked(name: str, prediction: Prediction, shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     for what in ("utility", "cost"):
         array = getattr(prediction, what)
-        if array.shape != shape or not np.isfinite(array).all():
-            raise PluginError(
-                f"{what}: expected a finite array of shape {shape}, got shape {array.shape}", where=f"router {name!r}"
-            )
+        if array.shape != shape:
+            raise PluginError(f"predicted {what} of shape {array.shape}, expected {shape}", where=f"router {name!r}")
+        if not np.isfinite(array).all():
+            raise PluginError(f"predicted a {what} that is not finite", where=f"router {name!r}")
     return prediction.utility, prediction.cost

@@ -9,7 +9,16 @@ import typer
 from rich.markup import escape
 
 from mmr_core.cli.arguments import registry
-from mmr_core.cli.data_tables import opened, plain_table, print_added, print_description, store_table
+from mmr_core.cli.data_tables import (
+    create_store,
+    is_new,
+    opened,
+    plain_table,
+    print_added,
+    print_description,
+    report_added,
+    store_table,
+)
 from mmr_core.cli.shared_options import Json
 from mmr_core.errors import WORK_FAILED, WRONG_USE, DataError, UsageError
 from mmr_core.render.console import console, messages, note, print_json, progress, warn
@@ -81,7 +90,7 @@ def import_data(
         brought = {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}
         print_json({**as_dict(seen, imported), "added": brought})
     else:
-        print_added(out, table, added)
+        print_added(out, added)
 
 
 def show_origin(
@@ -136,6 +145,10 @@ def _import_table(
     from mmr_core.pricing import read_price_sheet, reprice
     from mmr_core.store.description import describe
 
+    if out is not None and not show and prices is None and not copy_images and is_new(out):
+        # Nothing needs the whole table: it goes into the store part by part, however long it is.
+        report_added(out, create_store(data, out, watch, format_name), json=json)
+        return
     table = opened(data, watch, format_name)
     if prices is not None:
         table = reprice(table, read_price_sheet(prices), warn=warn)
@@ -146,11 +159,7 @@ def _import_table(
         else:
             print_description(described)
         return
-    added = store_table(table, out, watch, copy_images=copy_images)
-    if json:
-        print_json({"added": {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}})
-    else:
-        print_added(out, table, added)
+    report_added(out, store_table(table, out, watch, copy_images=copy_images), json=json)
 
 
 def _show(seen: Inspection) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmr_core.cli.arguments import registry
-from mmr_core.render.console import console, warn
+from mmr_core.render.console import console, print_json, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,12 +54,37 @@ def store_table(
     return OutcomeStore(out).add(table, copy_images=copy_images, origins=origins, progress=watch)
 
 
-def print_added(out: Path, table: OutcomeTable, added: Added) -> None:
+def is_new(out: Path) -> bool:
+    """Whether there is no store yet."""
+    from mmr_core.store import OutcomeStore
+
+    return not OutcomeStore.is_in(out)
+
+
+def create_store(data: str, out: Path, watch: Progress, format_name: str | None) -> Added:
+    """Makes a new store of the table that is named, in the given format or the one that fits."""
+    from mmr_core.features import cache_root
+    from mmr_core.logs.table_sources import read_parts
+    from mmr_core.store import OutcomeStore
+
+    parts = read_parts(format_name, data, registry(), cache=cache_root(), warn=warn, progress=watch)
+    return OutcomeStore(out).create(parts)
+
+
+def report_added(out: Path, added: Added, *, json: bool) -> None:
+    """Prints what was added, as JSON or one line per dataset."""
+    if json:
+        print_json({"added": {"store": str(out), "datasets": added.datasets, "outcomes": added.outcomes}})
+    else:
+        print_added(out, added)
+
+
+def print_added(out: Path, added: Added) -> None:
     """Prints what was added, one line per dataset."""
     brought = {name: sum(dataset == name for dataset, _ in added.outcomes) for name, _ in added.outcomes}
     lines = [
         f"added to {out}: {'' if name in added.datasets else 'known '}dataset {name}, "
-        f"{int((table.dataset == name).sum())} instances, {models} model{'s' * (models != 1)}"
+        f"{added.instances[name]} instances, {models} model{'s' * (models != 1)}"
         for name, models in brought.items()
     ]
     for line in lines or [f"{out} already has all of this"]:

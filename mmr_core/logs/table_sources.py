@@ -6,11 +6,11 @@ known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmr_core.contracts import ImportContext, Progress, no_progress
+from mmr_core.contracts import ImportContext, PartwiseImporter, Progress, no_progress
 from mmr_core.errors import DataError, MMRError, PluginError, UnknownNameError, UsageError
 from mmr_core.logs.log_importer import LogImporter
 from mmr_core.outcomes import OutcomeTable
@@ -18,7 +18,8 @@ from mmr_core.plugins import did_you_mean
 from mmr_core.store import OutcomeStore
 
 if TYPE_CHECKING:
-    from mmr_core.registry import Registered, Registry
+    from mmr_core.plugins import Contribution
+    from mmr_core.registry import Registry
     from mmr_core.specs import ComponentSpec
 
 Warn = Callable[[str], None]
@@ -72,6 +73,31 @@ def import_table(
     """
     importer = importer_of(format_name, path, registry, warn=warn)
     return _read(importer, path, import_context(registry, cache=cache, warn=warn, progress=progress))
+
+
+def read_parts(
+    format_name: str | None,
+    data: str,
+    registry: Registry,
+    *,
+    cache: Path,
+    warn: Warn = lambda line: None,
+    progress: Progress = no_progress,
+) -> Iterator[OutcomeTable]:
+    """The table that `open_table` or, with a format's name, `import_table` gives: in parts if its importer can.
+
+    :raises UsageError, DataError: as these two; `DataError` also after parts have been given.
+    """
+    path = Path(data)
+    if format_name is None and (data in _names(registry) or not path.exists() or OutcomeStore.is_in(path)):
+        yield open_table(data, registry, cache=cache, warn=warn, progress=progress)
+        return
+    importer = importer_of(format_name, path, registry, warn=warn)
+    context = import_context(registry, cache=cache, warn=warn, progress=progress)
+    if isinstance(importer, PartwiseImporter):
+        yield from importer.read_parts(path, context)
+    else:
+        yield _read(importer, path, context)
 
 
 def importer_of(format_name: str | None, path: Path, registry: Registry, *, warn: Warn = lambda line: None) -> Any:
@@ -154,7 +180,7 @@ def _read(importer: Any, path: Path | None, context: ImportContext) -> OutcomeTa
     return table
 
 
-def _available(item: Registered[ComponentSpec], registry: Registry, warn: Warn) -> Any | None:
+def _available(item: Contribution[ComponentSpec], registry: Registry, warn: Warn) -> Any | None:
     """The importer, or None with a warning where it cannot be loaded: others may read the path."""
     try:
         return registry.importers.create(item.canonical_id)
@@ -163,7 +189,7 @@ def _available(item: Registered[ComponentSpec], registry: Registry, warn: Warn) 
         return None
 
 
-def _sniffs(importer: Any, item: Registered[ComponentSpec], path: Path, warn: Warn) -> bool:
+def _sniffs(importer: Any, item: Contribution[ComponentSpec], path: Path, warn: Warn) -> bool:
     try:
         return bool(importer.sniff(path))
     except Exception as error:

@@ -7,6 +7,7 @@ it, so that a store with its images can be moved.
 from __future__ import annotations
 
 import os
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmr_core.store.atomic import write_atomically
+from mmr_core.store.atomic import sync_folder, write_atomically
 from mmr_core.store.consistency import demand_same_instances, demand_same_outcomes, demand_same_spec
 from mmr_core.store.outcome_files import (
     Instances,
@@ -71,6 +72,21 @@ class Journal:
         self._made.append(target)
         write_atomically(target, content)
         return StoredFile(path=path, digest=digest_of(content))
+
+    def begin(self, path: str) -> Path:
+        """The temporary name for a file that is written piece by piece; its folder exists then."""
+        target = self._store / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+        self._made.append(temporary)
+        return temporary
+
+    def adopt(self, temporary: Path, path: str) -> None:
+        """Gives a file that is written and synced its name within the store."""
+        target = self._store / path
+        self._made.append(target)
+        os.replace(temporary, target)
+        sync_folder(target.parent)
 
     def settle(self) -> None:
         """Keeps what was made so far, whatever comes."""
@@ -141,7 +157,7 @@ class Addition:
     def _new(self, name: str, rows: NDArray[np.intp]) -> StoredDataset:
         copies = _plan_copies(self.table.image[rows], name, self.folder) if self.copy_images else {}
         self._copy(copies)
-        content = instances_to_bytes(self._instances(rows, copies))
+        content = instances_to_bytes(instances_of(self.table, rows, self.folder, copies))
         return StoredDataset(
             spec=self.table.spec_of(name),
             instances=len(rows),
@@ -168,18 +184,8 @@ class Addition:
         owner, where = f"dataset {stored.spec.name!r}", str(self.folder)
         demand_same_spec(stored.spec, self.table.spec_of(stored.spec.name), owner, where)
         kept = read_instances(self.folder / stored.file.path, stored.file.digest if self.verify else None)
-        demand_same_instances(kept, self._instances(rows, {}), owner, where)
+        demand_same_instances(kept, instances_of(self.table, rows, self.folder, {}), owner, where)
         return stored
-
-    def _instances(self, rows: NDArray[np.intp], copies: Mapping[Path, str]) -> Instances:
-        return Instances(
-            instance_id=self.table.instance_id[rows],
-            question=self.table.question[rows],
-            answer=self.table.answer[rows],
-            category=self.table.category[rows],
-            image=_stored_paths(self.table.image[rows], self.folder, copies),
-            row=rows.astype(np.int64),
-        )
 
     def _with_outcomes(self, stored: StoredDataset, rows: NDArray[np.intp]) -> StoredDataset:
         """The dataset with the files of those models that are new to it and have an outcome on it."""
@@ -209,6 +215,24 @@ class Addition:
     def _origins(self, dataset: str, model: str, path: str) -> StoredFile | None:
         found = None if self.origins is None else self.origins(dataset, model)
         return None if found is None else self.journal.write(path, origins_to_bytes(found))
+
+
+def instances_of(
+    table: OutcomeTable, rows: NDArray[np.intp], store: Path, copies: Mapping[Path, str], before: int = 0
+) -> Instances:
+    """Some rows of a table as instances of a store.
+
+    :param copies: the paths within the store of images that are copied into it.
+    :param before: how many rows of the import come before the table's.
+    """
+    return Instances(
+        instance_id=table.instance_id[rows],
+        question=table.question[rows],
+        answer=table.answer[rows],
+        category=table.category[rows],
+        image=_stored_paths(table.image[rows], store, copies),
+        row=rows.astype(np.int64) + before,
+    )
 
 
 def _stored_paths(images: NDArray[np.object_], store: Path, copies: Mapping[Path, str]) -> NDArray[np.object_]:

@@ -39,7 +39,7 @@ def write_atomically(path: Path, content: bytes | memoryview | str) -> None:
             temporary.unlink(missing_ok=True)
         raise
     for folder in (path.parent, *(folder.parent for folder in made)):
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 @contextmanager
@@ -84,7 +84,8 @@ def _make_folders(folder: Path) -> list[Path]:
     return missing
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes the names of the files in a folder survive a crash of the machine, where the platform can."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

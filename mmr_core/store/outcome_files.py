@@ -16,10 +16,11 @@ from mmr_core.outcomes import Status
 from mmr_core.store.store_manifest import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
     from mmr_core.outcomes import OutcomeTable
@@ -148,18 +149,31 @@ def outcomes_of(table: OutcomeTable, rows: NDArray[np.intp], j: int) -> Outcomes
     )
 
 
+def instance_columns(instances: Instances) -> dict[str, NDArray[Any]]:
+    """The columns of `instances/<dataset>.parquet`."""
+    return {field.name: getattr(instances, field.name) for field in fields(instances)}
+
+
+def outcome_columns(outcomes: Outcomes, *, cached: bool) -> dict[str, NDArray[Any]]:
+    """The columns of `outcomes/<dataset>/<model>.parquet`.
+
+    :param cached: whether the source told cached tokens from others, so that the file has a column of them.
+    """
+    columns = {field.name: getattr(outcomes, field.name) for field in fields(outcomes)}
+    columns["status"] = STATUS_WORDS[outcomes.status]
+    if not cached:
+        del columns[CACHED]
+    return columns
+
+
 def instances_to_bytes(instances: Instances) -> memoryview:
     """The file `instances/<dataset>.parquet`."""
-    return _to_bytes({field.name: getattr(instances, field.name) for field in fields(instances)})
+    return _to_bytes(instance_columns(instances))
 
 
 def outcomes_to_bytes(outcomes: Outcomes) -> memoryview:
     """The file `outcomes/<dataset>/<model>.parquet`."""
-    columns = {field.name: getattr(outcomes, field.name) for field in fields(outcomes)}
-    columns["status"] = STATUS_WORDS[outcomes.status]
-    if np.isnan(outcomes.cached_tokens).all():
-        del columns[CACHED]
-    return _to_bytes(columns)
+    return _to_bytes(outcome_columns(outcomes, cached=not np.isnan(outcomes.cached_tokens).all()))
 
 
 def origins_to_bytes(origins: Origins) -> memoryview:
@@ -167,6 +181,43 @@ def origins_to_bytes(origins: Origins) -> memoryview:
     columns = {field.name: getattr(origins, field.name) for field in fields(origins)}
     coded = [name for name, values in columns.items() if values.dtype == object and name != "instance_id"]
     return _to_bytes(columns, coded)
+
+
+class ColumnWriter:
+    """Writes one Parquet file, some rows after the other.
+
+    :param sink: a path, or an output stream of pyarrow.
+    :param coded: columns of texts that are kept as dictionaries.
+    """
+
+    def __init__(self, sink: Any, coded: Collection[str] = ()) -> None:
+        self._sink = sink
+        self._coded = coded
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Appends rows, given as columns of one length, which have the same names and dtypes each time."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        length = len(next(iter(columns.values())))
+        for start in range(0, max(length, 1), ROW_GROUP):
+            table = pa.table({name: self._array(name, v[start : start + ROW_GROUP]) for name, v in columns.items()})
+            if self._writer is None:
+                self._writer = pq.ParquetWriter(self._sink, table.schema, compression="zstd")
+            self._writer.write_table(table)
+
+    def close(self) -> None:
+        """Finishes the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _array(self, name: str, values: NDArray[Any]) -> pa.Array:
+        import pyarrow as pa
+
+        if values.dtype != object:
+            return pa.array(values)
+        return pa.array(values.tolist(), pa.dictionary(pa.int32(), pa.string()) if name in self._coded else pa.string())
 
 
 def read_instances(path: Path, digest: str | None) -> Instances:
@@ -225,28 +276,13 @@ def read_origins(path: Path, digest: str | None) -> Origins:
     return Origins(**columns)
 
 
-def _to_bytes(columns: dict[str, NDArray[Any]], coded: Collection[str] = ()) -> memoryview:
-    """A Parquet file of columns of one length; those named in `coded` are kept as dictionaries."""
+def _to_bytes(columns: Mapping[str, NDArray[Any]], coded: Collection[str] = ()) -> memoryview:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    def arrays(start: int) -> dict[str, pa.Array]:
-        parts = {name: values[start : start + ROW_GROUP] for name, values in columns.items()}
-        return {
-            name: pa.array(part.tolist(), text if name not in coded else pa.dictionary(pa.int32(), text))
-            if part.dtype == object
-            else pa.array(part)
-            for name, part in parts.items()
-        }
-
-    text = pa.string()
-    length = len(next(iter(columns.values())))
-    first = pa.table(arrays(0))
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
-        writer.write_table(first)
-        for start in range(ROW_GROUP, length, ROW_GROUP):
-            writer.write_table(pa.table(arrays(start)))
+    writer = ColumnWriter(sink, coded)
+    writer.write(columns)
+    writer.close()
     return memoryview(sink.getvalue())
 
 

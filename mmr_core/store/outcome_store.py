@@ -8,6 +8,7 @@ Importers produce the tables; `logs.table_sources` chooses between importers and
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,12 @@ from mmr_core.errors import DataError
 from mmr_core.store.addition import IMAGES, Addition, Journal
 from mmr_core.store.atomic import exclusively, write_atomically
 from mmr_core.store.outcome_files import read_origins
+from mmr_core.store.part_writer import PartWriter
 from mmr_core.store.store_manifest import FILE_NAME, StoreManifest, read_manifest
 from mmr_core.store.table_reader import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mmr_core.contracts import Progress
     from mmr_core.outcomes import OutcomeTable
@@ -36,10 +38,12 @@ class Added:
 
     :param datasets: the datasets that are new.
     :param outcomes: the (dataset, model) pairs that are new.
+    :param instances: how many instances of each dataset the import had.
     """
 
     datasets: tuple[str, ...]
     outcomes: tuple[tuple[str, str], ...]
+    instances: Mapping[str, int]
 
     def __bool__(self) -> bool:
         """Whether anything is new."""
@@ -127,12 +131,66 @@ class OutcomeStore:
         """
         if len(table) == 0 or not table.models:
             raise DataError("has no outcomes to import", where=table.source)
+        with self._writing() as journal:
+            before = self.manifest() if self.is_in(self.folder) else StoreManifest()
+            addition = Addition(
+                folder=self.folder,
+                manifest=before,
+                table=table,
+                journal=journal,
+                copy_images=copy_images,
+                verify=self._verify,
+                progress=progress,
+                origins=origins,
+            )
+            after = addition.run()
+            if after is not before:
+                self._commit(after, journal)
+        old = set(before.pairs())
+        return Added(
+            datasets=tuple(d.spec.name for d in after.datasets if before.dataset(d.spec.name) is None),
+            outcomes=tuple(pair for pair in after.pairs() if pair not in old),
+            instances={name: int((table.dataset == name).sum()) for name in table.dataset_names},
+        )
+
+    def create(self, parts: Iterable[OutcomeTable]) -> Added:
+        """Makes a new store of a table that comes in parts, of which only one is in memory at a time.
+
+        The store is that of `add` with all parts in one table, and its images keep their absolute paths. Parts have
+        the same models, and no instance occurs in two of them. A dataset is described as in the last part that has it.
+
+        :raises DataError: if there is a store already, there are no outcomes, the parts have different models, another
+            process is importing, or files cannot be written. There is then no store.
+        """
+        with self._writing() as journal:
+            if self.is_in(self.folder):
+                raise DataError("there is a store already", where=str(self.folder), fix="give a new folder")
+            writer = PartWriter(self.folder, journal)
+            try:
+                for part in parts:
+                    writer.add(part)
+                manifest = writer.finish()
+            finally:
+                writer.close()
+            self._commit(manifest, journal)
+        return Added(
+            datasets=tuple(stored.spec.name for stored in manifest.datasets),
+            outcomes=tuple(manifest.pairs()),
+            instances={stored.spec.name: stored.instances for stored in manifest.datasets},
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Journal]:
+        """The journal of a change, during which no other process writes; whatever stops it, the change is undone."""
         self._demand_store_or_free_folder()
         journal = Journal(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with exclusively(self.folder):
-                return self._add(table, journal, copy_images, origins, progress)
+                # The lock is ours, so these belong to a writer that was killed.
+                for litter in self.folder.rglob(".*.tmp"):
+                    litter.unlink()
+                yield journal
         except OSError as error:
             journal.undo()
             raise DataError(
@@ -143,37 +201,6 @@ class OutcomeStore:
         except BaseException:
             journal.undo()
             raise
-
-    def _add(
-        self,
-        table: OutcomeTable,
-        journal: Journal,
-        copy_images: bool,
-        origins: OriginsOf | None,
-        progress: Progress,
-    ) -> Added:
-        # The lock is ours, so these belong to a writer that was killed.
-        for litter in self.folder.rglob(".*.tmp"):
-            litter.unlink()
-        before = self.manifest() if self.is_in(self.folder) else StoreManifest()
-        addition = Addition(
-            folder=self.folder,
-            manifest=before,
-            table=table,
-            journal=journal,
-            copy_images=copy_images,
-            verify=self._verify,
-            progress=progress,
-            origins=origins,
-        )
-        after = addition.run()
-        if after is not before:
-            self._commit(after, journal)
-        old = set(before.pairs())
-        return Added(
-            datasets=tuple(d.spec.name for d in after.datasets if before.dataset(d.spec.name) is None),
-            outcomes=tuple(pair for pair in after.pairs() if pair not in old),
-        )
 
     def _commit(self, manifest: StoreManifest, journal: Journal) -> None:
         try:

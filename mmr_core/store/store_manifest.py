@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 2
+DIGEST_SIZE = 16
+"""Bytes of the BLAKE2b digest of a file."""
 _WITHOUT_ORIGINS = 1
 """The schema version of stores without origins, so that older versions of mmr-bench can read them."""
 _LONGEST_STEM = 150
@@ -190,7 +192,7 @@ def read_manifest(folder: Path) -> StoreManifest:
 
 def digest_of(content: bytes | memoryview) -> str:
     """The digest by which the manifest knows a file."""
-    return blake2b(content, digest_size=16).hexdigest()
+    return blake2b(content, digest_size=DIGEST_SIZE).hexdigest()
 
 
 def file_stem(name: str, taken: Collection[str]) -> str:

@@ -297,7 +297,7 @@ def test_a_fusion_that_nobody_provides_is_named() -> None:
 
 
 def test_a_router_named_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="named twice"):
+    with pytest.raises(UsageError, match="occurs twice"):
         run(table(), routers=[("random", None), ("random", None)])
 
 

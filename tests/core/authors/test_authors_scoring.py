@@ -206,12 +206,12 @@ def test_a_number_that_is_none_is_refused_by_name_and_place(position: int, value
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (0, 2), (2, 3)])
 def test_arrays_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match="shapes"):
+    with pytest.raises(UsageError, match="arrays of one shape"):
         authors_metrics(np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2)), np.ones(shape))
 
 
 def test_an_empty_table_is_refused() -> None:
-    with pytest.raises(UsageError, match="shapes"):
+    with pytest.raises(UsageError, match="arrays of one shape"):
         authors_oracle(np.ones((0, 2)), np.ones((0, 2)))
 
 

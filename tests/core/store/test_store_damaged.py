@@ -30,7 +30,7 @@ def fails_with(words: str, act: Callable[[], object]) -> None:
 
 def test_a_folder_without_a_manifest_is_no_store(tmp_path: Path) -> None:
     fails_with(r"not an outcome store: it has no manifest\.json", lambda: OutcomeStore.open(tmp_path))
-    fails_with("no outcome store", lambda: OutcomeStore.open(tmp_path / "absent"))
+    fails_with("not an outcome store", lambda: OutcomeStore.open(tmp_path / "absent"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "an app"}', "null"])
@@ -50,7 +50,7 @@ def test_a_newer_schema_says_to_upgrade(stored: Path) -> None:
     [
         ('"instances": 25', '"instances": "many"', r"damaged at 'datasets\.0\.instances'"),
         ('"path": "instances/beta', '"path": "../beta', r"damaged at 'datasets\.1\.file\.path'.*not within the store"),
-        ('"batch": 0', '"batch": 1', "damaged at 'batches'.*names a batch that is not among the 1"),
+        ('"batch": 0', '"batch": 1', "damaged at 'batches'.*names a batch beyond the 1"),
         ('"scenario": "math"', '"scenario": "Math!"', "damaged: dataset 'alpha'"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_damaged_manifest_says_where(stored: Path, old: str, new: str, words: 
 
 def test_an_absent_file_is_named(stored: Path) -> None:
     (stored / "outcomes" / "beta" / "model-1.parquet").unlink()
-    fails_with(r"model-1\.parquet: is absent, though", OutcomeStore.open(stored).table)
+    fails_with(r"model-1\.parquet: is missing, though", OutcomeStore.open(stored).table)
 
 
 def test_a_damaged_file_is_named_with_or_without_digests(stored: Path) -> None:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmr_core.contracts import ImportContext, Importer
+from mmr_core.contracts import ImportContext, Importer, PartwiseImporter
 from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable, Status
 from mmr_core.specs import DatasetSpec, ModelSpec
 from mmr_plugins.datasets import DATASETS
 from mmr_plugins.importers.published import PublishedImporter
+from mmr_plugins.importers.published.published_csv import PART
 from mmr_plugins.models import MODELS
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "mathvision-real"
@@ -554,6 +555,58 @@ def test_sniffing_says_no_and_raises_nothing(folder: Path, content: bytes) -> No
 
 def test_a_file_of_the_published_name_is_taken_at_its_name(folder: Path) -> None:
     assert PublishedImporter().sniff(write(folder, b""))
+
+
+# --- in parts
+
+
+def many_rows(count: int) -> list[Row]:
+    return [a_row(i, "GSM8K" if i % 3 else "New", category=f"c{i % 5}") for i in range(count)]
+
+
+def parts_of(path: Path, warnings: list[str]) -> list[OutcomeTable]:
+    context = ImportContext(datasets=DATASETS, models=MODELS, cache=path.parent, warn=warnings.append)
+    return list(PublishedImporter().read_parts(path, context))
+
+
+def test_parts_have_the_rows_of_the_whole_table_in_its_order(folder: Path) -> None:
+    touch(folder / "New" / f"{PART + 2}.jpg")
+    path = write(folder, many_rows(PART + 10))
+    warnings: list[str] = []
+    parts, whole = parts_of(path, warnings), read(path, again := [])
+    assert isinstance(PublishedImporter(), PartwiseImporter)
+    assert [len(part) for part in parts] == [PART, 10]
+    for name in ("dataset", "instance_id", "question", "answer", "category", "image", "utility", "cost", "status"):
+        joined = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, name))
+    assert {part.source for part in parts} == {whole.source}
+    assert warnings == again
+    assert parts[0].spec_of("new").modalities == ("text",)
+    assert parts[1].spec_of("new") == whole.spec_of("new")
+    assert whole.spec_of("new").modalities == ("text", "image")
+
+
+def test_a_folder_of_one_csv_per_dataset_is_one_part(folder: Path) -> None:
+    write(folder, [a_row(1, "OCRBench")], "ocrbench.csv")
+    write(folder, [a_row(2)], "MathVision.csv")
+    [part] = parts_of(folder, [])
+    assert part.digest() == read(folder).digest()
+
+
+def test_parts_stop_at_the_first_faulty_one_and_count_the_faults_of_the_others(folder: Path) -> None:
+    rows = many_rows(PART + 10)
+    rows[5]["Gemma3-4B_correct"] = rows[PART + 3]["Gemma3-4B_cost"] = "x"
+    path = write(folder, rows)
+    context = ImportContext(datasets=DATASETS, models=MODELS, cache=folder)
+    with pytest.raises(DataError, match=r"row 6 .*'x' is not a number.*\(and 1 more faulty cell\)"):
+        next(PublishedImporter().read_parts(path, context))
+
+
+def test_an_id_that_comes_again_in_a_later_part_names_both_rows(folder: Path) -> None:
+    rows = many_rows(PART + 10)
+    rows[PART + 3]["dataset_idx"] = rows[5]["dataset_idx"]
+    with pytest.raises(DataError, match=rf"row {PART + 4} .*occurs twice, first in row 6"):
+        parts_of(write(folder, rows), [])
 
 
 # --- the real table

@@ -30,17 +30,13 @@ _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 
 
 class Instances:
-    """Ids, datasets and images of the n rows of a sheet, block by block.
+    """Datasets and images of the rows of one sheet, block by block.
 
-    :param ids: object [n], filled as blocks are added.
-    :param images: object [n], a path, or None where the instance has no image.
-    :param made_up: after `datasets`, the names given to datasets that no plugin knows, by their prefix.
-    :param respelt: after `datasets`, the registered datasets met under another prefix than theirs, by that prefix.
+    :param made_up: the names given to datasets that no plugin knows, by their prefix.
+    :param respelt: the registered datasets met under another prefix than theirs, by that prefix.
     """
 
     def __init__(self, sheet: CsvSheet, datasets: Sequence[DatasetSpec]) -> None:
-        self.ids = np.full(len(sheet), None, dtype=object)
-        self.images = np.full(len(sheet), None, dtype=object)
         self.made_up: dict[str, str] = {}
         self.respelt: dict[str, str] = {}
         self._sheet = sheet
@@ -49,64 +45,68 @@ class Instances:
         self._pictures = Pictures(sheet.path.parent)
         self._seen: set[str] = set()
         self._found: dict[str, _Prefix] = {}
-        self._codes = np.zeros(len(sheet), dtype=np.int32)
 
-    def add(self, block: Block) -> None:
-        """Takes over the rows of a block, which follow those added before.
+    def of(self, block: Block) -> tuple[NDArray[np.int32], list[Path | None]]:
+        """Per row of a block the number of its id prefix, and its image. Blocks are to be given in order of rows.
 
         :raises DataError: if an id is empty, occurs twice, or names no dataset.
         """
-        ids = block.columns[_ID]
         cells = block.columns.get(_IMAGE)
-        self.ids[block.start : block.start + len(ids)] = ids
-        for i, idx in enumerate(ids):
+        codes = np.empty(len(block), dtype=np.int32)
+        images: list[Path | None] = []
+        for i, idx in enumerate(block.columns[_ID]):
             row = block.start + i
             self._demand_new(idx, row)
             try:
                 prefix, rest, spec = self._prefixes.part(idx)
             except DataError as error:
-                raise DataError(error.what, where=self._place(row), fix=error.fix) from None
+                raise DataError(error.what, where=self._place(row, idx), fix=error.fix) from None
             found = self._found.get(prefix)
             if found is None:
-                found = self._found[prefix] = _Prefix(code=len(self._found), row=row, spec=spec)
+                found = self._found[prefix] = _Prefix(code=len(self._found), row=row, idx=idx, spec=spec)
             image = self._pictures.of(prefix, rest, spec, None if cells is None else cells[i])
-            self._codes[row] = found.code
-            self.images[row] = image
             found.has_images |= image is not None
+            codes[i] = found.code
+            images.append(image)
+        return codes, images
 
-    def datasets(self) -> tuple[tuple[DatasetSpec, ...], NDArray[np.object_]]:
-        """The datasets that occur, and object [n] of their names.
+    def specs(self) -> list[DatasetSpec]:
+        """The dataset of each prefix so far, by its number; one that is made up has images if a row so far has.
 
         :raises DataError: if no name can be made of an unknown prefix, or two datasets would share one.
         """
         taken = {spec.name for spec in self._datasets}
-        specs: dict[str, DatasetSpec] = {}
+        specs: list[DatasetSpec] = []
         for prefix, found in self._found.items():
             if found.spec is None:
-                spec = specs[prefix] = self._made_up(prefix, found, taken)
+                spec = self._made_up(prefix, found, taken)
                 taken.add(spec.name)
                 self.made_up[prefix] = spec.name
             else:
-                spec = specs[prefix] = found.spec
+                spec = found.spec
                 if prefix != spec.id_prefix:
                     self.respelt[prefix] = spec.name
-        names = np.array([spec.name for spec in specs.values()], dtype=object)
-        return tuple({spec.name: spec for spec in specs.values()}.values()), names[self._codes]
+            specs.append(spec)
+        return specs
 
     def _demand_new(self, idx: str, row: int) -> None:
         if not idx.strip():
-            raise DataError("the id is empty", where=self._place(row), fix="write <dataset>_<id>")
+            raise DataError("the id is empty", where=self._place(row, idx), fix="write <dataset>_<id>")
         if idx in self._seen:
-            first = int(np.flatnonzero(self.ids[:row] == idx)[0])
+            first = next(
+                block.start + block.columns[_ID].index(idx)
+                for block in self._sheet.blocks()
+                if idx in block.columns[_ID]
+            )
             raise DataError(
                 f"id {idx!r} occurs twice, first in row {first + 1}",
-                where=self._place(row),
+                where=self._place(row, idx),
                 fix="remove one of the rows",
             )
         self._seen.add(idx)
 
     def _made_up(self, prefix: str, found: _Prefix, taken: set[str]) -> DatasetSpec:
-        where = self._place(found.row)
+        where = self._place(found.row, found.idx)
         name = _UNSAFE.sub("-", prefix.lower()).lstrip("._-")
         if not name:
             raise DataError(
@@ -126,16 +126,17 @@ class Instances:
             id_prefix=prefix,
         )
 
-    def _place(self, row: int) -> str:
-        return self._sheet.place(row, _ID, self.ids[row])
+    def _place(self, row: int, idx: str) -> str:
+        return self._sheet.place(row, _ID, idx)
 
 
 @dataclass(kw_only=True)
 class _Prefix:
-    """An id prefix of a sheet: its code, its first row, its dataset (None if unknown), and whether it has images."""
+    """An id prefix of a sheet: its number, its first row and id, its dataset (None if unknown), if it has images."""
 
     code: int
     row: int
+    idx: str
     spec: DatasetSpec | None
     has_images: bool = False
 

@@ -140,6 +140,11 @@ class CellNumbers:
         self._count = 0
         self._first: tuple[int, str, str, str] | None = None
 
+    @property
+    def faulty(self) -> bool:
+        """Whether any cell so far is faulty."""
+        return self._first is not None
+
     def correctness(self, block: Block, column: str) -> NDArray[np.float64]:
         """float64 [block], utilities; NaN where a cell is empty."""
         return self._numbers(block, column, _correctness)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable, Status, unknown_numbers
-from mmr_plugins.importers.published.csv_columns import ModelColumns, model_columns, stray_columns
+from mmr_plugins.importers.published.csv_columns import REQUIRED, ModelColumns, model_columns, stray_columns
 from mmr_plugins.importers.published.csv_instances import Instances
-from mmr_plugins.importers.published.csv_sheet import CellNumbers, CsvSheet, header_of, read_sheet
+from mmr_plugins.importers.published.csv_sheet import BLOCK, Block, CellNumbers, CsvSheet, header_of, read_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 WHOLE = ("MMR_Bench.csv", "MMR-Bench.csv")
 CATEGORIES = ("category", "subject")
 PER_MILLION = 1e6
+PART = 4 * BLOCK
+"""Rows of a part that `read_parts` gives."""
 
 
 class PublishedImporter:
@@ -64,10 +67,31 @@ class PublishedImporter:
         """
         if path is None:
             raise UsageError("the published format is read from a file or folder", fix="give its path")
+        return _read_whole(_tables_at(path, context.warn), path, context)
+
+    def read_parts(self, path: Path, context: ImportContext) -> Iterator[OutcomeTable]:
+        """The table that `read` gives, in parts of consecutive rows, so that it need not fit into memory.
+
+        A folder with a CSV per dataset comes as one part.
+
+        :raises DataError: as `read`, though parts may have been given before.
+        """
+        files = _tables_at(path, context.warn)
+        if len(files) > 1:
+            yield _read_whole(files, path, context)
+            return
         notices = _Notices()
-        tables = [_tabulate(read_sheet(file), context, notices) for file in _tables_at(path, context.warn)]
+        for table in _tabulate(read_sheet(files[0]), context, notices, PART):
+            yield replace(table, source=str(path))
         notices.report(context.warn)
-        return replace(tables[0], source=str(path)) if len(tables) == 1 else _joined(tables, str(path))
+
+
+def _read_whole(files: Sequence[Path], path: Path, context: ImportContext) -> OutcomeTable:
+    notices = _Notices()
+    sheets = [read_sheet(file) for file in files]
+    tables = [table for sheet in sheets for table in _tabulate(sheet, context, notices, len(sheet))]
+    notices.report(context.warn)
+    return replace(tables[0], source=str(path)) if len(tables) == 1 else _joined(tables, str(path))
 
 
 def _tables_at(path: Path, warn: Callable[[str], None]) -> list[Path]:
@@ -140,60 +164,92 @@ class _Notices:
             warn(f"empty costs computed as output tokens times price: {each}")
 
 
-def _tabulate(sheet: CsvSheet, context: ImportContext, notices: _Notices) -> OutcomeTable:
-    """The outcome table of one file.
+def _tabulate(sheet: CsvSheet, context: ImportContext, notices: _Notices, size: int) -> Iterator[OutcomeTable]:
+    """The outcome table of one file, in parts of `size` rows, a multiple of `BLOCK` or all.
+
+    A part is given as soon as it is read, so what is wrong further down is found when parts have been given already.
 
     :raises DataError: naming file, column, row, id and value of the first thing that is wrong.
     """
     models = model_columns(sheet.header, context.models, str(sheet.path))
     notices.models.update({model.prefix: None for model in models if not model.known})
     notices.strays.update(dict.fromkeys(stray_columns(sheet.header)))
-    question, answer, category = (np.full(len(sheet), "", dtype=object) for _ in range(3))
-    category_column = next((name for name in CATEGORIES if name in sheet.header), None)
-    shape = len(sheet), len(models)
-    utility, cost = np.empty(shape), np.empty(shape)
-    tokens = np.full(shape, np.nan) if any(model.token for model in models) else unknown_numbers(shape)
-    responses = np.full(shape, None, dtype=object) if any(model.prediction for model in models) else None
     instances, numbers = Instances(sheet, context.datasets), CellNumbers(sheet)
-    for block in sheet.blocks():
-        rows = slice(block.start, block.start + len(block))
-        instances.add(block)
-        question[rows], answer[rows] = block.columns["question"], block.columns["answer"]
-        if category_column is not None:
-            # Categories repeat: one text serves all their rows.
-            category[rows] = list(map(sys.intern, block.columns[category_column]))
-        for j, model in enumerate(models):
-            utility[rows, j] = numbers.correctness(block, model.correct)
-            cost[rows, j] = numbers.costs(block, model.cost)
-            if model.token is not None:
-                tokens[rows, j] = numbers.tokens(block, model.token)
-            if model.prediction is not None and responses is not None:
-                responses[rows, j] = block.columns[model.prediction]
-        context.progress(f"reading {sheet.path.name}", rows.stop, len(sheet))
+    blocks = sheet.blocks()
+    for start in range(0, len(sheet), size):
+        part = _Part(sheet, models, start, min(size, len(sheet) - start))
+        for block in islice(blocks, -(-part.length // BLOCK)):
+            part.fill(block, instances, numbers)
+            context.progress(f"reading {sheet.path.name}", block.start + len(block), len(sheet))
+        # After a faulty cell the rest is read only to count the others.
+        if not numbers.faulty:
+            yield part.table(instances, notices)
+    next(blocks, None)
     numbers.demand_no_faults()
-    _fill_costs(cost, tokens, models, notices)
-    specs, datasets = instances.datasets()
     notices.made_up.update(instances.made_up)
     notices.respelt.update(instances.respelt)
-    return OutcomeTable(
-        dataset=datasets,
-        instance_id=instances.ids,
-        question=question,
-        answer=answer,
-        category=category,
-        image=instances.images,
-        models=tuple(model.spec for model in models),
-        columns=tuple(model.prefix for model in models),
-        utility=utility,
-        cost=cost,
-        status=np.where(np.isnan(utility) | np.isnan(cost), np.int8(Status.MISSING), np.int8(Status.OK)),
-        input_tokens=unknown_numbers(shape),
-        image_tokens=unknown_numbers(shape),
-        output_tokens=tokens,
-        response=responses,
-        datasets=specs,
-        source=str(sheet.path),
-    )
+
+
+class _Part:
+    """The arrays of some consecutive rows of a sheet, filled block by block."""
+
+    def __init__(self, sheet: CsvSheet, models: Sequence[ModelColumns], start: int, length: int) -> None:
+        shape = length, len(models)
+        self.length = length
+        self._sheet = sheet
+        self._models = models
+        self._start = start
+        self._category = next((name for name in CATEGORIES if name in sheet.header), None)
+        self._texts = {name: np.full(length, "", dtype=object) for name in (*REQUIRED, "category")}
+        self._images = np.full(length, None, dtype=object)
+        self._codes = np.zeros(length, dtype=np.int32)
+        self._utility, self._cost = np.empty(shape), np.empty(shape)
+        has_tokens, has_responses = (any(getattr(m, name) for m in models) for name in ("token", "prediction"))
+        self._tokens = np.full(shape, np.nan) if has_tokens else unknown_numbers(shape)
+        self._responses = np.full(shape, None, dtype=object) if has_responses else None
+
+    def fill(self, block: Block, instances: Instances, numbers: CellNumbers) -> None:
+        start = block.start - self._start
+        rows = slice(start, start + len(block))
+        self._codes[rows], self._images[rows] = instances.of(block)
+        for name in REQUIRED:
+            self._texts[name][rows] = block.columns[name]
+        if self._category is not None:
+            # Categories repeat: one text serves all their rows.
+            self._texts["category"][rows] = list(map(sys.intern, block.columns[self._category]))
+        for j, model in enumerate(self._models):
+            self._utility[rows, j] = numbers.correctness(block, model.correct)
+            self._cost[rows, j] = numbers.costs(block, model.cost)
+            if model.token is not None:
+                self._tokens[rows, j] = numbers.tokens(block, model.token)
+            if model.prediction is not None and self._responses is not None:
+                self._responses[rows, j] = block.columns[model.prediction]
+
+    def table(self, instances: Instances, notices: _Notices) -> OutcomeTable:
+        """The rows as a table; empty costs are computed where they can be."""
+        _fill_costs(self._cost, self._tokens, self._models, notices)
+        specs = instances.specs()
+        here = [specs[code] for code in dict.fromkeys(self._codes.tolist())]
+        unknown = np.isnan(self._utility) | np.isnan(self._cost)
+        return OutcomeTable(
+            dataset=np.array([spec.name for spec in specs], dtype=object)[self._codes],
+            instance_id=self._texts["dataset_idx"],
+            question=self._texts["question"],
+            answer=self._texts["answer"],
+            category=self._texts["category"],
+            image=self._images,
+            models=tuple(model.spec for model in self._models),
+            columns=tuple(model.prefix for model in self._models),
+            utility=self._utility,
+            cost=self._cost,
+            status=np.where(unknown, np.int8(Status.MISSING), np.int8(Status.OK)),
+            input_tokens=unknown_numbers(unknown.shape),
+            image_tokens=unknown_numbers(unknown.shape),
+            output_tokens=self._tokens,
+            response=self._responses,
+            datasets=tuple({spec.name: spec for spec in here}.values()),
+            source=str(self._sheet.path),
+        )
 
 
 def _fill_costs(
