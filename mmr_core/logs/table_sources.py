@@ -18,7 +18,8 @@ from mmr_core.plugins import did_you_mean
 from mmr_core.store import OutcomeStore
 
 if TYPE_CHECKING:
-    from mmr_core.registry import Registered, Registry
+    from mmr_core.plugins import Contribution
+    from mmr_core.registry import Registry
     from mmr_core.specs import ComponentSpec
 
 Warn = Callable[[str], None]
@@ -182,7 +183,7 @@ def _read(importer: Any, path: Path | None, context: ImportContext) -> OutcomeTa
     return table
 
 
-def _available(item: Registered[ComponentSpec], registry: Registry, warn: Warn) -> Any | None:
+def _available(item: Contribution[ComponentSpec], registry: Registry, warn: Warn) -> Any | None:
     """The importer, or None with a warning where it cannot be loaded: others may read the path."""
     try:
         return registry.importers.create(item.canonical_id)
@@ -191,7 +192,7 @@ def _available(item: Registered[ComponentSpec], registry: Registry, warn: Warn) 
         return None
 
 
-def _sniffs(importer: Any, item: Registered[ComponentSpec], path: Path, warn: Warn) -> bool:
+def _sniffs(importer: Any, item: Contribution[ComponentSpec], path: Path, warn: Warn) -> bool:
     try:
         return bool(importer.sniff(path))
     except Exception as error:
