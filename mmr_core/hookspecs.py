@@ -7,12 +7,11 @@ A plugin is a module (or object) named by an entry point in the group `mmr.plugi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import pluggy
 
-if TYPE_CHECKING:
-    from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, ModelSpec
+from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, ModelSpec
 
 PROJECT = "mmr"
 API_MAJOR = 1
@@ -21,6 +20,34 @@ ENTRY_POINT_GROUP = f"{ENTRY_POINT_PREFIX}{API_MAJOR}"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """What one hook returns: specs of one type, and where that is `ComponentSpec`, of one kind.
+
+    :param word: the name of what is registered ("dataset", "router", ...).
+    """
+
+    word: str
+    spec_type: type[DatasetSpec | ModelSpec | ComponentSpec | CommandSpec] = ComponentSpec
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of component; None where the hook registers no components."""
+        return self.word if self.spec_type is ComponentSpec else None
+
+
+HOOKS: dict[str, Hook] = {
+    "mmr_register_datasets": Hook(word="dataset", spec_type=DatasetSpec),
+    "mmr_register_models": Hook(word="model", spec_type=ModelSpec),
+    "mmr_register_encoders": Hook(word="encoder"),
+    "mmr_register_fusions": Hook(word="fusion"),
+    "mmr_register_routers": Hook(word="router"),
+    "mmr_register_importers": Hook(word="importer"),
+    "mmr_register_studies": Hook(word="study"),
+    "mmr_register_commands": Hook(word="command", spec_type=CommandSpec),
+}
 
 
 @hookspec

@@ -14,12 +14,13 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pluggy
 
 from mmr_core import hookspecs
-from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelSpec
+from mmr_core.hookspecs import HOOKS, Hook
+from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, ModelSpec, PublishedTable
 
 HOME = "mmr-bench"
 """The distribution of the built-ins, whose names are reserved."""
@@ -27,28 +28,7 @@ HOME = "mmr-bench"
 SLOW = 1.0
 """Seconds above which a plugin is said to be slow to list: every command waits for it."""
 
-Spec = DatasetSpec | ModelSpec | ComponentSpec | CommandSpec
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hook:
-    """What one hook returns: specs of one type, and of one component kind where it has kinds."""
-
-    word: str
-    spec_type: type[Spec]
-    kind: Kind | None = None
-
-
-HOOKS: dict[str, Hook] = {
-    "mmr_register_datasets": Hook(word="dataset", spec_type=DatasetSpec),
-    "mmr_register_models": Hook(word="model", spec_type=ModelSpec),
-    "mmr_register_encoders": Hook(word="encoder", spec_type=ComponentSpec, kind="encoder"),
-    "mmr_register_fusions": Hook(word="fusion", spec_type=ComponentSpec, kind="fusion"),
-    "mmr_register_routers": Hook(word="router", spec_type=ComponentSpec, kind="router"),
-    "mmr_register_importers": Hook(word="importer", spec_type=ComponentSpec, kind="importer"),
-    "mmr_register_studies": Hook(word="study", spec_type=ComponentSpec, kind="study"),
-    "mmr_register_commands": Hook(word="command", spec_type=CommandSpec),
-}
+SpecT = TypeVar("SpecT", DatasetSpec, ModelSpec, ComponentSpec, CommandSpec, PublishedTable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +44,24 @@ class Provider:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contribution:
+class Contribution(Generic[SpecT]):
     """One spec, with its provider and the word for what it is ("router", "dataset", ...)."""
 
     word: str
-    spec: Spec
+    spec: SpecT
     provider: Provider
 
     @property
+    def name(self) -> str:
+        """The short name."""
+        return self.spec.name
+
+    @property
     def canonical_id(self) -> str:
-        """`distribution/name`, with `@protocol` behind it outside the paper's protocol."""
+        """`distribution/name`, followed by `@protocol` outside the paper's protocol."""
         protocol = getattr(self.spec, "protocol", "paper")
         suffix = "" if protocol == "paper" else f"@{protocol}"
-        return f"{self.provider.distribution}/{self.spec.name}{suffix}"
+        return f"{self.provider.distribution}/{self.name}{suffix}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +78,7 @@ class PluginFailure:
     stage: str
     reason: str
     traceback: str
-    given: tuple[Contribution, ...] = ()
+    given: tuple[Contribution[Any], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.provider} is left out: {self.stage} failed: {self.reason}"
@@ -107,7 +92,7 @@ class Discovery:
     """
 
     providers: tuple[Provider, ...]
-    contributions: tuple[Contribution, ...]
+    contributions: tuple[Contribution[Any], ...]
     failures: tuple[PluginFailure, ...]
     seconds: Mapping[Provider, float] = field(default_factory=dict)
 
@@ -118,7 +103,7 @@ class Discovery:
 
 
 class _Refusal(Exception):
-    """A plugin breaks the rules of the stage that it is in."""
+    """A plugin breaks the rules of a stage."""
 
 
 def discover(
@@ -130,28 +115,37 @@ def discover(
     """Loads every plugin and collects its specs, in the order of (distribution, name).
 
     :param found: entry points to look at; those of all installed distributions unless given.
-    :param trusts: whether plugins of a distribution are imported at all; those that are not are as if absent.
+    :param trusts: whether plugins of a distribution are imported at all; the others are treated as absent.
     :param clock: gives seconds.
     """
+    points = [point for point in found or () if point.group.startswith(hookspecs.ENTRY_POINT_PREFIX)]
+    if found is None:
+        installed = entry_points()
+        groups = [group for group in installed.groups if group.startswith(hookspecs.ENTRY_POINT_PREFIX)]
+        points = [point for group in groups for point in installed.select(group=group)]
     candidates = sorted(
-        ((provider_of(point), point) for point in _own(_installed() if found is None else found)),
-        key=lambda pair: (pair[0].distribution, pair[0].plugin),
+        ((provider_of(point), point) for point in points), key=lambda pair: (pair[0].distribution, pair[0].plugin)
     )
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     providers: list[Provider] = []
-    contributions: list[Contribution] = []
+    contributions: list[Contribution[Any]] = []
     failures: list[PluginFailure] = []
     seconds: dict[Provider, float] = {}
     for provider, point in candidates:
         if not trusts(provider.distribution):
             continue
         taken = {(c.word, c.canonical_id): c.provider for c in contributions}
-        given: list[Contribution] = []
+        given: list[Contribution[Any]] = []
         stage = "api version"
         started = clock()
         try:
-            _demand_api(point)
+            if point.group != hookspecs.ENTRY_POINT_GROUP:
+                message = (
+                    f"it is written for {point.group}, and this is {hookspecs.ENTRY_POINT_GROUP}: "
+                    "install a release of it for this version of mmr-bench"
+                )
+                raise _Refusal(message)
             stage = "import"
             plugin = point.load()
             stage = "registration"
@@ -162,7 +156,17 @@ def discover(
                 for spec in implementation():
                     given.append(_checked(HOOKS[hook], spec, provider, taken))
         except (Exception, SystemExit) as error:
-            failures.append(_failure(provider, stage, error, given))
+            reason = " ".join(str(error).split())
+            if not isinstance(error, _Refusal):
+                reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+            failure = PluginFailure(
+                provider=provider,
+                stage=stage,
+                reason=reason,
+                traceback="".join(traceback.format_exception(error)),
+                given=tuple(given),
+            )
+            failures.append(failure)
         else:
             providers.append(provider)
             contributions += given
@@ -179,23 +183,6 @@ def provider_of(point: EntryPoint) -> Provider:
         return Provider(plugin=point.name, distribution="unknown", version="unknown")
     name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "unknown").lower()
     return Provider(plugin=point.name, distribution=name, version=distribution.version or "unknown")
-
-
-def _installed() -> list[EntryPoint]:
-    installed = entry_points()
-    return [point for group in installed.groups for point in installed.select(group=group)]
-
-
-def _own(points: Iterable[EntryPoint]) -> list[EntryPoint]:
-    return [point for point in points if point.group.startswith(hookspecs.ENTRY_POINT_PREFIX)]
-
-
-def _demand_api(point: EntryPoint) -> None:
-    if point.group != hookspecs.ENTRY_POINT_GROUP:
-        raise _Refusal(
-            f"it is written for {point.group}, and this is {hookspecs.ENTRY_POINT_GROUP}: "
-            "install a release of it for this version of mmr-bench"
-        )
 
 
 def _demand_hooks(plugin: object) -> None:
@@ -218,29 +205,16 @@ def _implementations(manager: pluggy.PluginManager, plugin: object) -> list[tupl
     ]
 
 
-def _checked(hook: Hook, spec: object, provider: Provider, taken: dict[tuple[str, str], Provider]) -> Contribution:
+def _checked(hook: Hook, spec: Any, provider: Provider, taken: dict[tuple[str, str], Provider]) -> Contribution[Any]:
     if not isinstance(spec, hook.spec_type) or getattr(spec, "kind", None) != hook.kind:
-        wanted = f"a {hook.spec_type.__name__}" + (f" of kind {hook.kind!r}" if hook.kind else "")
-        raise _Refusal(f"{spec!r} was given where {wanted} is due")
-    contribution = Contribution(word=hook.word, spec=spec, provider=provider)
+        expected = f"a {hook.spec_type.__name__}" + (f" of kind {hook.kind!r}" if hook.kind else "")
+        raise _Refusal(f"expected {expected}, got {spec!r}")
+    contribution: Contribution[Any] = Contribution(word=hook.word, spec=spec, provider=provider)
     key = (hook.word, contribution.canonical_id)
     if key in taken:
         raise _Refusal(f"{hook.word} {contribution.canonical_id!r} is already provided by {taken[key]}")
     taken[key] = provider
     return contribution
-
-
-def _failure(provider: Provider, stage: str, error: BaseException, given: list[Contribution]) -> PluginFailure:
-    reason = " ".join(str(error).split())
-    if not isinstance(error, _Refusal):
-        reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    return PluginFailure(
-        provider=provider,
-        stage=stage,
-        reason=reason,
-        traceback="".join(traceback.format_exception(error)),
-        given=tuple(given),
-    )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -11,48 +11,24 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import EntryPoint
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, cast
 
 from mmr_core.errors import MissingExtraError, MMRError, PluginError, UnknownNameError, UsageError
-from mmr_core.plugins import (
-    HOME,
-    Contribution,
-    Discovery,
-    PluginFailure,
-    Provider,
-    did_you_mean,
-    discover,
-)
-from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelSpec, Protocol, PublishedTable
-
-SpecT = TypeVar("SpecT", DatasetSpec, ModelSpec, ComponentSpec, CommandSpec, PublishedTable)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registered(Generic[SpecT]):
-    """A spec with its provider and its canonical id."""
-
-    spec: SpecT
-    provider: Provider
-    canonical_id: str
-
-    @property
-    def name(self) -> str:
-        """The short name."""
-        return self.spec.name
+from mmr_core.plugins import HOME, Contribution, Discovery, PluginFailure, SpecT, did_you_mean, discover
+from mmr_core.specs import CommandSpec, ComponentSpec, DatasetSpec, Kind, ModelSpec, Protocol
 
 
 class Shelf(Generic[SpecT]):
     """All components of one kind, by name."""
 
-    def __init__(self, word: str, items: Sequence[Registered[SpecT]], failures: Sequence[PluginFailure]) -> None:
+    def __init__(self, word: str, items: Sequence[Contribution[SpecT]], failures: Sequence[PluginFailure]) -> None:
         self.word = word
-        self._items: tuple[Registered[SpecT], ...] = tuple(items)
+        self._items: tuple[Contribution[SpecT], ...] = tuple(items)
         self._failures = tuple(failures)
 
-    def specs(self) -> list[Registered[SpecT]]:
+    def specs(self) -> list[Contribution[SpecT]]:
         """Everything on the shelf, in the order of discovery."""
         return list(self._items)
 
@@ -64,11 +40,11 @@ class Shelf(Generic[SpecT]):
         """What to type for each item: the short name where it is enough, else the canonical id."""
         return [self.label(item) for item in self._items]
 
-    def label(self, item: Registered[SpecT]) -> str:
+    def label(self, item: Contribution[SpecT]) -> str:
         """The shortest name that finds the item again."""
         return item.name if self._by_short_name(item.name) == [item] else item.canonical_id
 
-    def find(self, name: str) -> Registered[SpecT]:
+    def find(self, name: str) -> Contribution[SpecT]:
         """The item that a person means.
 
         :raises UnknownNameError: if nothing, or more than one thing, has the name.
@@ -91,7 +67,7 @@ class Shelf(Generic[SpecT]):
             fix=f"known are: {', '.join(self.names()) or 'none'}{self._failure_note()}",
         )
 
-    def _by_short_name(self, name: str) -> list[Registered[SpecT]]:
+    def _by_short_name(self, name: str) -> list[Contribution[SpecT]]:
         matches = [item for item in self._items if item.name == name]
         reserved = [item for item in matches if item.provider.distribution == HOME]
         return reserved or matches
@@ -112,7 +88,7 @@ class Shelf(Generic[SpecT]):
 class ComponentShelf(Shelf[ComponentSpec]):
     """Components that stand for a class."""
 
-    def default(self) -> Registered[ComponentSpec]:
+    def default(self) -> Contribution[ComponentSpec]:
         """The built-in that is taken when nobody names one.
 
         :raises UnknownNameError: if no built-in calls itself the default.
@@ -147,7 +123,8 @@ class ComponentShelf(Shelf[ComponentSpec]):
         arguments = {**item.spec.defaults, **parameters}
         known = settable(factory)
         strange = [parameter for parameter in arguments if parameter not in known]
-        if strange and not _takes_anything(factory):
+        takes_anything = inspect.getfullargspec(factory).varkw is not None
+        if strange and not takes_anything:
             raise UsageError(
                 f"{self.word} {name!r} has no parameter {strange[0]!r}{did_you_mean(strange[0], known)}",
                 fix=f"it has: {', '.join(known) or 'none'}",
@@ -165,10 +142,11 @@ class ComponentShelf(Shelf[ComponentSpec]):
         own = settable(self.load(name))
         return {**own, **item.spec.defaults, **given}
 
-    def _loading_error(self, item: Registered[ComponentSpec], error: BaseException) -> MMRError:
+    def _loading_error(self, item: Contribution[ComponentSpec], error: BaseException) -> MMRError:
         spec = item.spec
-        own_package = spec.target.partition(":")[0].partition(".")[0]
-        if spec.extra and isinstance(error, ModuleNotFoundError) and not _within(error.name, own_package):
+        own_package, _, _ = spec.target.partition(":")[0].partition(".")
+        missing, _, _ = (getattr(error, "name", None) or "").partition(".")
+        if spec.extra and isinstance(error, ModuleNotFoundError) and missing != own_package:
             needs = spec.needs or f"the extra {spec.extra!r}"
             return MissingExtraError(
                 f"{self.word} {spec.name!r} needs {needs}: pip install '{item.provider.distribution}[{spec.extra}]'"
@@ -232,10 +210,12 @@ class Registry:
 
     def components(self, kind: Kind, protocol: Protocol = "paper") -> ComponentShelf:
         """The components of one kind that belong to one evaluation protocol."""
-        items: list[Registered[ComponentSpec]] = [item for item in self._gather(kind) if item.spec.protocol == protocol]
+        items: list[Contribution[ComponentSpec]] = [
+            item for item in self._gather(kind) if item.spec.protocol == protocol
+        ]
         return ComponentShelf(kind, items, self.failures)
 
-    def find_dataset(self, name: str) -> Registered[DatasetSpec]:
+    def find_dataset(self, name: str) -> Contribution[DatasetSpec]:
         """A dataset by its name, its canonical id, or one of its aliases, whose case does not matter.
 
         :raises UnknownNameError: if there is none.
@@ -246,8 +226,8 @@ class Registry:
                 return item
         return self.datasets.find(name)
 
-    def _gather(self, word: str) -> list[Registered[Any]]:
-        return [_register(c) for c in self.discovery.contributions if c.word == word]
+    def _gather(self, word: str) -> list[Contribution[Any]]:
+        return [item for item in self.discovery.contributions if item.word == word]
 
 
 def settable(factory: Callable[..., Any]) -> dict[str, Any]:
@@ -258,17 +238,3 @@ def settable(factory: Callable[..., Any]) -> dict[str, Any]:
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind in named
     }
-
-
-def _takes_anything(factory: Callable[..., Any]) -> bool:
-    return any(
-        parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in inspect.signature(factory).parameters.values()
-    )
-
-
-def _register(contribution: Contribution) -> Registered[Any]:
-    return Registered(spec=contribution.spec, provider=contribution.provider, canonical_id=contribution.canonical_id)
-
-
-def _within(module: str | None, package: str) -> bool:
-    return module is not None and (module == package or module.startswith(f"{package}."))

@@ -1,7 +1,8 @@
-"""Reading back what a fitted component wrote down, without trust in where it comes from.
+"""Reads back the state that a fitted component wrote, without trusting where it comes from.
 
 A state is arrays and JSON values by name (`contracts.State`). The `restore` of a component takes each from a
-`StateReader`, which demands type, shape and finiteness, and names what is wrong. Files are the business of `trained`.
+`StateReader`, which checks type, shape and finiteness, and names what is wrong. Files belong to `trained`. It stands
+apart from `contracts`, which holds no behaviour and needs no numpy.
 """
 
 from __future__ import annotations
@@ -49,20 +50,20 @@ class StateReader:
         :param dtype: exactly this one.
         :param shape: a size, or the name of one, for each dimension.
         :param with_nan: whether NaN is a value; infinity never is.
-        :raises DataError: if there is no such array, or it is another.
+        :raises DataError: if there is no such array, or its type, shape or values are others.
         """
         array = self._taken(name)
         if not isinstance(array, np.ndarray):
-            raise self.refuse(f"{name!r} is no array")
+            raise self.refuse(f"{name!r}: expected an array")
         if array.dtype != np.dtype(dtype):
-            raise self.refuse(f"{name!r} is {array.dtype} where {np.dtype(dtype)} is due")
-        due = tuple(size if isinstance(size, int) else self._sizes.get(size, size) for size in shape)
-        fits = len(due) == array.ndim and all(
-            size == here or isinstance(size, str) for size, here in zip(due, array.shape, strict=True)
+            raise self.refuse(f"{name!r}: expected {np.dtype(dtype)}, got {array.dtype}")
+        expected = tuple(size if isinstance(size, int) else self._sizes.get(size, size) for size in shape)
+        fits = len(expected) == array.ndim and all(
+            size == here or isinstance(size, str) for size, here in zip(expected, array.shape, strict=True)
         )
         if not fits:
-            raise self.refuse(f"{name!r} has shape {array.shape} where ({', '.join(map(str, due))}) is due")
-        for size, here in zip(due, array.shape, strict=True):
+            raise self.refuse(f"{name!r}: expected shape ({', '.join(map(str, expected))}), got {array.shape}")
+        for size, here in zip(expected, array.shape, strict=True):
             if isinstance(size, str) and self._sizes.setdefault(size, here) != here:
                 raise self.refuse(f"{name!r} has shape {array.shape}, with two sizes of {size}")
         strange = np.isinf(array) if with_nan else ~np.isfinite(array)
@@ -77,7 +78,7 @@ class StateReader:
         """
         value = self._taken(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self.refuse(f"{name!r} is {value!r:.60} where a whole number of at least {least} is due")
+            raise self.refuse(f"{name!r}: expected a whole number of at least {least}, got {value!r:.60}")
         return value
 
     def text(self, name: str) -> str:
@@ -87,7 +88,7 @@ class StateReader:
         """
         value = self._taken(name)
         if not isinstance(value, str):
-            raise self.refuse(f"{name!r} is {value!r:.60} where text is due")
+            raise self.refuse(f"{name!r}: expected text, got {value!r:.60}")
         return value
 
     def texts(self, name: str) -> list[str]:
@@ -97,11 +98,11 @@ class StateReader:
         """
         value = self._taken(name)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.refuse(f"{name!r} is no list of texts")
+            raise self.refuse(f"{name!r}: expected a list of texts")
         return list(value)
 
     def size(self, name: str) -> int:
-        """What a named dimension turned out to be."""
+        """The size of a named dimension."""
         return self._sizes[name]
 
     def has(self, name: str) -> bool:
@@ -109,7 +110,7 @@ class StateReader:
         return name in self._left
 
     def finish(self) -> None:
-        """:raises DataError: if something was not asked for."""
+        """:raises DataError: if an item was left."""
         if self._left:
             raise self.refuse(f"{min(self._left)!r} is unknown")
 
@@ -119,5 +120,5 @@ class StateReader:
         return self._left.pop(name)
 
     def refuse(self, what: str) -> DataError:
-        """The error for what cannot be, to be raised; also by a component, for a reason that only it knows."""
+        """The error to raise for an invalid state; also for components, whose reasons the reader cannot know."""
         return DataError(f"its state is not what it wrote: {what}", where=self._owner, fix=_FIX)

@@ -13,7 +13,7 @@ import yaml
 import mmr_core
 from mmr_core.cli import main, reference
 from mmr_core.errors import WRONG_USE
-from mmr_core.plugins import HOOKS
+from mmr_core.hookspecs import HOOKS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mmr_core import hookspecs
-from mmr_core.plugins import HOOKS
+from mmr_core.hookspecs import HOOKS
 from mmr_core.store import OutcomeStore
 
 DOCS = Path(__file__).parents[1] / "docs"

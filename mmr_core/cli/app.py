@@ -14,8 +14,8 @@ from rich.markup import escape
 from mmr_core.cli import compare, data, encode, plugin_commands, reproduce, route, run, savings, train
 from mmr_core.cli.arguments import PROGRAM, registry
 from mmr_core.errors import WORK_FAILED, MMRError, PluginError
-from mmr_core.plugins import HOME
-from mmr_core.registry import Registered, Registry
+from mmr_core.plugins import HOME, Contribution
+from mmr_core.registry import Registry
 from mmr_core.render.console import messages
 from mmr_core.specs import CommandSpec
 
@@ -93,7 +93,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _mount(app: typer.Typer, name: str, item: Registered[CommandSpec], *, wanted: bool) -> None:
+def _mount(app: typer.Typer, name: str, item: Contribution[CommandSpec], *, wanted: bool) -> None:
     target = _loaded(item) if wanted else _stand_in()
     if isinstance(target, typer.Typer):
         app.add_typer(target, name=name, help=item.spec.help)
@@ -108,7 +108,7 @@ def _stand_in() -> Callable[[], None]:
     return command
 
 
-def _loaded(item: Registered[CommandSpec]) -> Any:
+def _loaded(item: Contribution[CommandSpec]) -> Any:
     module, _, attribute = item.spec.target.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

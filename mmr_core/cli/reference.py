@@ -20,7 +20,8 @@ from mmr_core import hookspecs
 from mmr_core.cli.app import application
 from mmr_core.cli.arguments import PROGRAM
 from mmr_core.errors import WRONG_USE
-from mmr_core.plugins import HOME, HOOKS
+from mmr_core.hookspecs import HOOKS
+from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
 from mmr_core.store.atomic import write_atomically
 

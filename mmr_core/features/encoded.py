@@ -249,16 +249,16 @@ def fitted_encoder(encoder: Encoder, training: Sequence[str], source: str) -> En
 def _encode(encoder: Encoder, modality: Modality, batch: list[Any], width: int | None) -> NDArray[np.float32]:
     """One batch through an encoder; float32 [len(batch), width], finite, or a `PluginError`."""
     name = f"{modality} encoder {type(encoder).__name__}"
-    due = f"float32 [{len(batch)}, {'d' if width is None else width}]"
+    expected = f"float32 [{len(batch)}, {'d' if width is None else width}]"
     returned = getattr(encoder, f"encode_{modality}")(batch)
     try:
         with np.errstate(over="ignore"):
             rows = np.asarray(returned, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise PluginError(f"{name} returned what is no array of numbers where {due} is due ({error})") from error
+        raise PluginError(f"{name}: expected {expected}, got something else than numbers ({error})") from error
     wrong = rows.ndim != 2 or len(rows) != len(batch) or (width is not None and rows.shape[1] != width)
     if wrong or not rows.shape[1]:
-        raise PluginError(f"{name} returned an array of shape {rows.shape} where {due} is due")
+        raise PluginError(f"{name}: expected {expected}, got shape {rows.shape}")
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         first = batch[int(np.flatnonzero(~finite)[0])]

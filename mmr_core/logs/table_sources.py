@@ -18,10 +18,13 @@ from mmr_core.plugins import did_you_mean
 from mmr_core.store import OutcomeStore
 
 if TYPE_CHECKING:
-    from mmr_core.registry import Registered, Registry
+    from mmr_core.plugins import Contribution
+    from mmr_core.registry import Registry
     from mmr_core.specs import ComponentSpec
 
 Warn = Callable[[str], None]
+MAPPED_CELLS = 20_000_000
+"""The outcomes of a store with more cells than this are memory-mapped files in the cache; answers are left out."""
 
 
 def open_table(
@@ -52,7 +55,8 @@ def open_table(
     if not path.exists():
         raise _nothing_there(str(data), registry)
     if OutcomeStore.is_in(path):
-        return OutcomeStore.open(path).table()
+        store = OutcomeStore.open(path)
+        return store.table(arrays=cache / "outcome-arrays" if store.cells() > MAPPED_CELLS else None)
     return _read(_taker(path, registry, warn), path, context)
 
 
@@ -179,7 +183,7 @@ def _read(importer: Any, path: Path | None, context: ImportContext) -> OutcomeTa
     return table
 
 
-def _available(item: Registered[ComponentSpec], registry: Registry, warn: Warn) -> Any | None:
+def _available(item: Contribution[ComponentSpec], registry: Registry, warn: Warn) -> Any | None:
     """The importer, or None with a warning where it cannot be loaded: others may read the path."""
     try:
         return registry.importers.create(item.canonical_id)
@@ -188,7 +192,7 @@ def _available(item: Registered[ComponentSpec], registry: Registry, warn: Warn) 
         return None
 
 
-def _sniffs(importer: Any, item: Registered[ComponentSpec], path: Path, warn: Warn) -> bool:
+def _sniffs(importer: Any, item: Contribution[ComponentSpec], path: Path, warn: Warn) -> bool:
     try:
         return bool(importer.sniff(path))
     except Exception as error:

@@ -120,7 +120,7 @@ class FactSubject:
 
     word: str
     label: str
-    contribution: Contribution
+    contribution: Contribution[Any]
     registry: Registry
     workspace: Path
     parameters: Mapping[str, Any] = field(default_factory=dict)

@@ -56,7 +56,7 @@ class Target:
     """
 
     word: str
-    contribution: Contribution
+    contribution: Contribution[Any]
 
     @property
     def checks(self) -> tuple[Check[Any], ...]:
@@ -87,7 +87,7 @@ def targets(name: str, registry: Registry, kind: str | None = None) -> list[Targ
     return found or _of_distribution(name, registry, words)
 
 
-def _named(word: str, name: str, registry: Registry) -> Iterator[Contribution]:
+def _named(word: str, name: str, registry: Registry) -> Iterator[Contribution[Any]]:
     """The contribution of this kind with this name, if there is one."""
     mine = [one for one in registry.discovery.contributions if one.word == word and _protocol(one) == "paper"]
     if not any(name in (one.spec.name, one.canonical_id) for one in mine):
@@ -172,7 +172,7 @@ def check_target(
         yield run_check(check, subject)
 
 
-def fact(contribution: Contribution, registry: Registry, workspace: Path) -> FactSubject:
+def fact(contribution: Contribution[Any], registry: Registry, workspace: Path) -> FactSubject:
     """The subject for a dataset or a model."""
     return FactSubject(
         word=contribution.word,
@@ -183,5 +183,5 @@ def fact(contribution: Contribution, registry: Registry, workspace: Path) -> Fac
     )
 
 
-def _protocol(contribution: Contribution) -> str:
+def _protocol(contribution: Contribution[Any]) -> str:
     return str(getattr(contribution.spec, "protocol", "paper"))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mmr_core.errors import MissingExtraError, PluginError, UnknownNameError, UsageError
-from mmr_core.plugins import HOOKS, discover
+from mmr_core.hookspecs import HOOKS
+from mmr_core.plugins import discover
 from mmr_core.registry import Registry
 
 GOOD = """
@@ -85,12 +86,12 @@ def test_listing_imports_no_implementation(install):
         (
             "from mmr_core.hookspecs import hookimpl\n@hookimpl\ndef mmr_register_routers(): return ['knn']",
             "mmr_register_routers",
-            "'knn' was given where a ComponentSpec of kind 'router' is due",
+            "expected a ComponentSpec of kind 'router', got 'knn'",
         ),
         (
             good("mine").replace('kind="router"', 'kind="fusion"'),
             "mmr_register_routers",
-            "of kind 'router' is due",
+            "expected a ComponentSpec of kind 'router'",
         ),
         (good("mine") + "    x = undefined\n", "import", "NameError"),
         (

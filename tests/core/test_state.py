@@ -37,27 +37,27 @@ def test_what_is_due_is_given_and_named_dimensions_are_known(reader):
     ("take", "reason"),
     [
         (lambda r: r.array("other", np.float64, (1,)), "'other' is missing"),
-        (lambda r: r.array("word", np.float64, (1,)), "'word' is no array"),
-        (lambda r: r.array("means", np.float32, (4, 2)), "'means' is float64 where float32 is due"),
-        (lambda r: r.array("means", np.float64, (2, 4)), r"'means' has shape \(4, 2\) where \(2, 4\) is due"),
-        (lambda r: r.array("means", np.float64, ("n",)), r"'means' has shape \(4, 2\) where \(n\) is due"),
+        (lambda r: r.array("word", np.float64, (1,)), "'word': expected an array"),
+        (lambda r: r.array("means", np.float32, (4, 2)), "'means': expected float32, got float64"),
+        (lambda r: r.array("means", np.float64, (2, 4)), r"'means': expected shape \(2, 4\), got \(4, 2\)"),
+        (lambda r: r.array("means", np.float64, ("n",)), r"'means': expected shape \(n\), got \(4, 2\)"),
         (lambda r: r.array("means", np.float64, ("n", "n")), "two sizes of n"),
         (lambda r: r.array("holes", np.float64, (2,)), "'holes' has 1 numbers that are not finite"),
-        (lambda r: r.whole("count", least=6), "'count' is 5 where a whole number of at least 6 is due"),
-        (lambda r: r.whole("word"), "'word' is 'yes' where a whole number"),
-        (lambda r: r.text("count"), "'count' is 5 where text is due"),
-        (lambda r: r.texts("word"), "'word' is no list of texts"),
+        (lambda r: r.whole("count", least=6), "'count': expected a whole number of at least 6, got 5"),
+        (lambda r: r.whole("word"), "'word': expected a whole number of at least 0, got 'yes'"),
+        (lambda r: r.text("count"), "'count': expected text, got 5"),
+        (lambda r: r.texts("word"), "'word': expected a list of texts"),
         (lambda r: r.finish(), "'centres' is unknown"),
     ],
 )
-def test_what_is_not_due_is_one_line_that_names_it(take, reason, reader):
+def test_what_is_not_expected_is_one_line_that_names_it(take, reason, reader):
     with pytest.raises(DataError, match=f"router 'mine': its state is not what it wrote: .*{reason}"):
         take(reader)
 
 
 def test_a_size_that_an_earlier_array_had_is_demanded_of_a_later_one(reader):
     reader.array("centres", np.float64, ("clusters", "features"))
-    with pytest.raises(DataError, match=r"'means' has shape \(4, 2\) where \(4, 3\) is due"):
+    with pytest.raises(DataError, match=r"'means': expected shape \(4, 3\), got \(4, 2\)"):
         reader.array("means", np.float64, ("clusters", "features"))
 
 

@@ -19,7 +19,8 @@ from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DataError, MMRError, UsageError
 from mmr_core.logs.download.fetch import FOLDER, fetch, partial
 from mmr_core.logs.download.hub import RemoteFile, Snapshot, address_of, ask_hub, is_whole
-from mmr_core.registry import Registered, Registry, Shelf
+from mmr_core.plugins import Contribution
+from mmr_core.registry import Registry, Shelf
 from mmr_core.specs import PublishedTable
 from mmr_core.store.atomic import exclusively, write_atomically
 
@@ -30,16 +31,14 @@ if TYPE_CHECKING:
 def published_tables(registry: Registry) -> Shelf[PublishedTable]:
     """Every table that an importer's spec says is published in its format; no importer is loaded for it."""
     items = [
-        Registered(
-            spec=table, provider=importer.provider, canonical_id=f"{importer.provider.distribution}/{table.name}"
-        )
+        Contribution(word="published table", spec=table, provider=importer.provider)
         for importer in registry.importers.specs()
         for table in importer.spec.published
     ]
     return Shelf("published table", items, registry.failures)
 
 
-def format_of(registry: Registry, table: Registered[PublishedTable]) -> str:
+def format_of(registry: Registry, table: Contribution[PublishedTable]) -> str:
     """What to type for the importer that reads a table."""
     return next(
         registry.importers.label(importer)
