@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mmr_core.specs import ComponentSpec
 
 Warn = Callable[[str], None]
+MAPPED_CELLS = 20_000_000
+"""The outcomes of a store with more cells than this are memory-mapped files in the cache; answers are left out."""
 
 
 def open_table(
@@ -53,7 +55,8 @@ def open_table(
     if not path.exists():
         raise _nothing_there(str(data), registry)
     if OutcomeStore.is_in(path):
-        return OutcomeStore.open(path).table()
+        store = OutcomeStore.open(path)
+        return store.table(arrays=cache / "outcome-arrays" if store.cells() > MAPPED_CELLS else None)
     return _read(_taker(path, registry, warn), path, context)
 
 
