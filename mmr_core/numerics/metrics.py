@@ -102,7 +102,7 @@ class SingleModels:
 
 def _as_good(models: NDArray[np.intp], mean_utility: Floats) -> NDArray[np.intp]:
     """Those of some models that are as accurate as the most accurate of them."""
-    return models[mean_utility[models] >= mean_utility[models].max() - REACHED]
+    return np.asarray(models[mean_utility[models] >= mean_utility[models].max() - REACHED])
 
 
 def _demand_finite(**arrays: Floats) -> None:
@@ -164,20 +164,20 @@ def frontiers(group: NDArray[np.intp], cost: Floats, utility: Floats, within: Co
     lines = np.arange(len(within.low))
     ends = np.searchsorted(group, lines, side="right")
 
-    def height(at: Floats) -> Floats:
+    def at_cost(at: Floats) -> Floats:
         """[B] p(c) at one cost per envelope."""
         left = np.searchsorted(group, lines) + np.bincount(group[cost <= at[group]], minlength=len(lines)) - 1
         right = np.minimum(left + 1, ends - 1)
         run = cost[right] - cost[left]
         share = np.where(right > left, (at - cost[left]) / np.where(right > left, run, 1.0), 0.0)
-        return utility[left] + share * (utility[right] - utility[left])
+        return np.asarray(utility[left] + share * (utility[right] - utility[left]))
 
     inside = (cost > within.low[group]) & (cost < within.high[group])
     number = np.bincount(group[inside], minlength=len(lines))
     place = np.arange(np.count_nonzero(inside)) - np.repeat(np.cumsum(number) - number, number) + 1
     shape = len(lines), int(number.max(initial=0)) + 2
-    knots = np.tile(within.high[:, None], shape[1]), np.tile(height(within.high)[:, None], shape[1])
-    knots[0][:, 0], knots[1][:, 0] = within.low, height(within.low)
+    knots = np.tile(within.high[:, None], shape[1]), np.tile(at_cost(within.high)[:, None], shape[1])
+    knots[0][:, 0], knots[1][:, 0] = within.low, at_cost(within.low)
     knots[0][group[inside], place], knots[1][group[inside], place] = cost[inside], utility[inside]
     return Frontier(cost=knots[0], utility=knots[1])
 

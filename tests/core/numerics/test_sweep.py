@@ -212,9 +212,9 @@ def test_the_cheap_end_keeps_its_digits_beside_a_model_a_billion_times_dearer():
 def test_a_walk_over_a_model_a_trillion_times_dearer_ends_at_the_cost_of_its_last(weights):
     cost = np.array([[1e-12, 1e6, 3e-12]])
     up = lambda_sweep([[0.0, 0.5, 0.9]], [[1.0, 2.0, 4.0]], np.ones((1, 3)), cost, weights)
-    assert up.cost.tolist() == [3e-12, 1e6, 1e-12]
+    np.testing.assert_allclose(up.cost, [3e-12, 1e6, 1e-12], rtol=1e-15)
     capped = budget_sweep([[0.0, 0.5, 0.9]], [[1.0, 2.0, 4.0]], np.ones((1, 3)), cost, weights)
-    assert capped.cost[[0, -1]].tolist() == [1e-12, 3e-12]
+    np.testing.assert_allclose(capped.cost[[0, -1]], [1e-12, 3e-12], rtol=1e-15)
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -224,8 +224,9 @@ def test_every_point_keeps_its_digits_where_costs_span_eighteen_orders_of_magnit
     cost = 10.0 ** rng.integers(-12, 7, (7, 4)) * rng.random((7, 4))
     weights = rng.integers(1, 5, 7) if weighted else np.ones(7, dtype=int)
     curve = lambda_sweep(*predicted, np.ones((7, 4)), cost, weights.astype(float))
-    for trade_off, found in zip(curve.trade_off, curve.cost, strict=True):
-        chosen = choose(*predicted, np.nextafter(trade_off, np.inf))
+    ends = np.append(curve.trade_off[1:], 2 * curve.trade_off[-1] + 1)
+    for trade_off, found in zip((curve.trade_off + ends) / 2, curve.cost, strict=True):
+        chosen = choose(*predicted, trade_off)
         terms = [int(w) * Fraction(cost[i, j]) for i, (w, j) in enumerate(zip(weights, chosen, strict=True))]
         assert found == pytest.approx(float(sum(terms) / int(weights.sum())), rel=1e-13)
 
