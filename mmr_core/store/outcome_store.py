@@ -168,7 +168,7 @@ class OutcomeStore:
         )
 
     def create(self, parts: Iterable[OutcomeTable]) -> Added:
-        """Makes a new store of a table that comes in parts, of which only one is in memory at a time.
+        """Makes a new store of a table that comes in parts; only one part is in memory at a time.
 
         The store is that of `add` with all parts in one table, and its images keep their absolute paths. Parts have
         the same models, and no instance occurs in two of them. A dataset is described as in the last part that has it.

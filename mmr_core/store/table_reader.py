@@ -206,7 +206,7 @@ def _as_slice(rows: NDArray[np.intp]) -> NDArray[np.intp] | slice:
 def _rows_of(
     outcomes: Outcomes, instances: Instances, rows: NDArray[np.intp] | slice, where: str
 ) -> NDArray[np.intp] | slice:
-    """The rows of the table that a file's outcomes belong to, of which the dataset has `rows`."""
+    """The rows of the table that a file's outcomes belong to; `rows` are those of its dataset."""
     if outcomes.instance_id is instances.instance_id:
         return rows
     position = {idx: i for i, idx in enumerate(instances.instance_id)}
