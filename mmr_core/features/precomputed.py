@@ -29,7 +29,6 @@ from mmr_core.features.aligned import (
     texts_present,
 )
 from mmr_core.features.images import header_sizes
-from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -155,6 +154,8 @@ def write_features(path: Path, table: OutcomeTable, features: Features) -> None:
     :raises FeatureError: if an instance id occurs in two datasets of the table, so that ids would not do.
     :raises MMRError: if the file cannot be written.
     """
+    from mmr_core.store.atomic import write_atomically
+
     demand_unique_ids(table)
     embeddings = features.embeddings
     arrays: dict[str, Any] = {"ids": np.array([str(name) for name in table.instance_id], dtype=np.str_)}
