@@ -89,10 +89,10 @@ def run(
     )
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
-    from mmr_core.runner import Options
     from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.evaluate import run_paper
     from mmr_core.runner.executor import processors
+    from mmr_core.runner.options import Options
     from mmr_core.runner.provenance import library_versions
     from mmr_core.runner.tasks import FINISHED
 
