@@ -5,7 +5,7 @@ envelope. Each step of a walk is an event: at this lambda the mean cost and util
 all instances, sorted once and added up, are the whole curve. Budgets work alike: as the cap rises, the choice walks
 up through the models that become affordable.
 
-Pure numpy. `metrics` reads the curves, `bootstrap` reweights the events, `evaluate` calls both.
+Pure numpy. `metrics` reads the curves, `bootstrap` reweights the events, and `runner` calls both.
 """
 
 from __future__ import annotations
