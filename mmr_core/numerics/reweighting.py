@@ -200,7 +200,7 @@ class _Walk:
         :param first: the number of the first draw.
         """
         steps, sums, kept = space.steps, space.sums, space.kept
-        np.take(block, self.steps, axis=0, out=sums[1], mode="clip")  # no index is out of range; without a copy so
+        np.take(block, self.steps, axis=0, out=sums[1], mode="wrap")  # no index is out of range; without a copy so
         for which in (0, 1):
             np.multiply(sums[1], self.change[which][:, :, None], out=steps[which, :-1])
             # After the last step of a run comes the first of the next.
