@@ -7,7 +7,7 @@ them from foreign files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from hashlib import blake2b
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmr_core.specs import DatasetSpec, ModelSpec
+
+
+_BLOCK = 1 << 16
+"""Rows that are looked at together, so that checking a long table takes little memory."""
 
 
 class Status(IntEnum):
@@ -101,22 +105,23 @@ class OutcomeTable:
             if idx in ids[dataset]:
                 raise DataError(f"instance {idx!r} occurs twice", where=self.source, fix="remove one of them")
             ids[dataset].add(idx)
-        self._demand_range(self.utility, (self.utility < 0) | (self.utility > 1), "utility", "outside [0, 1]")
+        self._demand_range("utility", lambda values: (values < 0) | (values > 1), "outside [0, 1]")
         for name in ("cost", "input_tokens", "image_tokens", "output_tokens", "cached_tokens"):
-            amounts = getattr(self, name)
-            if amounts is None:
-                continue
-            self._demand_range(amounts, (amounts < 0) | np.isinf(amounts), name, "negative or infinite")
-        strange = (self.status < min(Status)) | (self.status > max(Status))
-        self._demand_range(self.status, strange, "status", "not known")
+            self._demand_range(name, lambda values: (values < 0) | np.isinf(values), "negative or infinite")
+        self._demand_range("status", lambda codes: (codes < min(Status)) | (codes > max(Status)), "not known")
 
-    def _demand_range(self, values: NDArray[Any], wrong: NDArray[np.bool_], what: str, fault: str) -> None:
-        if wrong.any():
-            row, column = np.argwhere(wrong)[0]
-            raise DataError(
-                f"{what} {values[row, column]} of model {self.models[column].name!r} is {fault}",
-                where=f"{self.source}, instance {self.instance_id[row]!r}",
-            )
+    def _demand_range(self, name: str, wrong: Callable[[NDArray[Any]], NDArray[np.bool_]], fault: str) -> None:
+        values = getattr(self, name)
+        if values is None or _is_unknown_numbers(values):
+            return
+        for start in range(0, len(self), _BLOCK):
+            found = wrong(values[start : start + _BLOCK])
+            if found.any():
+                row, column = np.argwhere(found)[0]
+                raise DataError(
+                    f"{name} {values[start + row, column]} of model {self.models[column].name!r} is {fault}",
+                    where=f"{self.source}, instance {self.instance_id[start + row]!r}",
+                )
 
     def __len__(self) -> int:
         return len(self.instance_id)
@@ -124,8 +129,11 @@ class OutcomeTable:
     @property
     def complete(self) -> NDArray[np.bool_]:
         """[n] whether every model's utility and cost on the instance are known."""
-        known: NDArray[np.bool_] = ~(np.isnan(self.utility) | np.isnan(self.cost))
-        return np.asarray(known.all(axis=1), dtype=np.bool_)
+        complete = np.empty(len(self), dtype=np.bool_)
+        for start in range(0, len(self), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            complete[rows] = ~(np.isnan(self.utility[rows]) | np.isnan(self.cost[rows])).any(axis=1)
+        return complete
 
     @property
     def dataset_names(self) -> tuple[str, ...]:
@@ -146,7 +154,9 @@ class OutcomeTable:
         """The table of some rows, given as indices or as a mask, in the order given; nothing is shared."""
         count = len(self.instance_id[rows])
         picked: dict[str, Any] = {
-            field.name: unknown_numbers((count, len(self.models))) if _takes_no_memory(value) else np.array(value[rows])
+            field.name: unknown_numbers((count, len(self.models)))
+            if _is_unknown_numbers(value)
+            else np.array(value[rows])
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray)
         }
@@ -164,7 +174,7 @@ class OutcomeTable:
         chosen = [position[name] for name in names]
         picked: dict[str, Any] = {
             field.name: unknown_numbers((len(self), len(chosen)))
-            if _takes_no_memory(value)
+            if _is_unknown_numbers(value)
             else np.array(value[:, chosen])
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray) and value.ndim == 2
@@ -200,9 +210,11 @@ def unknown_numbers(shape: tuple[int, int]) -> NDArray[np.float64]:
     return np.broadcast_to(np.float64(np.nan), shape)
 
 
-def _takes_no_memory(numbers: NDArray[Any]) -> bool:
+def _is_unknown_numbers(numbers: NDArray[Any]) -> bool:
     """Whether an array is what `unknown_numbers` makes."""
-    return numbers.ndim == 2 and numbers.strides == (0, 0) and not numbers.flags.writeable
+    if numbers.ndim != 2 or numbers.strides != (0, 0) or numbers.flags.writeable or numbers.dtype != np.float64:
+        return False
+    return numbers.size > 0 and bool(np.isnan(numbers[0, 0]))
 
 
 def object_array(values: Iterable[Any]) -> NDArray[np.object_]:

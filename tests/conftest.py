@@ -63,6 +63,12 @@ def _draw(path: Path, rng: np.random.Generator) -> None:
 
 
 @pytest.fixture(scope="session")
+def program_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One cache folder for all tests that run whole programs, so that the sample is drawn and encoded once."""
+    return os.environ.get("MMR_CACHE_DIR") or str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., OutcomeTable]:
     """A function that makes an outcome table.
 

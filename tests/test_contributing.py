@@ -36,7 +36,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(program_cache: str) -> dict[str, str]:
     """What a contributor's shell has; builds take what is installed, for tests have no network."""
     person = {"NAME": "A person", "EMAIL": "person@example.org"}
     return {
@@ -45,7 +45,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "MMR_CACHE_DIR": os.environ.get("MMR_CACHE_DIR") or str(tmp_path_factory.mktemp("cache")),
+        "MMR_CACHE_DIR": program_cache,
     }
 
 

@@ -57,7 +57,7 @@ def test_the_page_has_all_its_steps_and_no_other_code():
 
 
 @pytest.mark.slow
-def test_the_tutorial_works_as_it_stands(clone, tmp_path):
+def test_the_tutorial_works_as_it_stands(clone, tmp_path, program_cache):
     environment = {
         **os.environ,
         # What a reader's pip fetches is installed here already.
@@ -65,7 +65,7 @@ def test_the_tutorial_works_as_it_stands(clone, tmp_path):
         "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "MMR_CACHE_DIR": os.environ.get("MMR_CACHE_DIR") or str(tmp_path / "cache"),
+        "MMR_CACHE_DIR": program_cache,
     }
     environment.pop("PYTHONPATH", None)
     script = pasted(STEPS, clone)

@@ -13,7 +13,8 @@ import pytest
 from mmr_core.cli import main
 from mmr_core.features import EncodedFeatures
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.evaluate import evaluate
+from mmr_core.runner.options import Entrant, Options
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

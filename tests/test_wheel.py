@@ -27,19 +27,20 @@ def wheel(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mmr(wheel, tmp_path_factory):
+def mmr(wheel, tmp_path_factory, program_cache):
     """Runs `mmr` of the installed wheel, in a fresh environment that borrows only this one's dependencies."""
     folder = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
     python = folder / "venv" / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*install, str(wheel)], check=True)
     site = subprocess.check_output(
         [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     ).strip()
     (Path(site) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def run(*arguments: str) -> str:
-        environment = {**os.environ, "MMR_CACHE_DIR": str(folder / "cache")}
+        environment = {**os.environ, "MMR_CACHE_DIR": program_cache}
         environment.pop("PYTHONPATH", None)
         command = [str(folder / "venv" / "bin" / "mmr"), *arguments]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env=environment)
@@ -61,8 +62,8 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
         files = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         assert {path.relative_to(root.parent).as_posix() for path in files} <= held
     assert "mmr_leaderboard/board.toml" in held
-    assert any(name.startswith("mmr_leaderboard/publishing/site/templates/") for name in held)
-    assert any(name.startswith("mmr_leaderboard/publishing/site/assets/") for name in held)
+    assert any(name.startswith("mmr_leaderboard/site/templates/") for name in held)
+    assert any(name.startswith("mmr_leaderboard/site/assets/") for name in held)
 
 
 def test_the_installed_wheel_finds_its_built_ins(mmr):

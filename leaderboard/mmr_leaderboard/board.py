@@ -22,8 +22,8 @@ from mmr_core.logs.table_sources import open_table
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
-from mmr_core.runner import Options, columns_of
-from mmr_core.runner.prepare import Prepared, prepare
+from mmr_core.runner.options import Options
+from mmr_core.runner.prepare import Prepared, columns_of, prepare
 from mmr_core.specs import DatasetSpec
 
 

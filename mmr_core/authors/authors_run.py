@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from mmr_core.authors.protocol import ORACLE, AuthorsResult, authors_split, evaluate_authors, unit_rows
 from mmr_core.contracts import Progress, no_progress
@@ -23,28 +24,40 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorsEntry:
-    """A router preset in the run; "random" and "oracle" belong to the protocol and have none.
-
-    :param parameters: all parameters besides the seed; those of its fusion are fixed.
-    """
+    """A router preset in the run; "random" and "oracle" belong to the protocol and have none."""
 
     name: str
     canonical_id: str
     version: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = Field(description="all besides the seed; those of its fusion are fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuthorsRun:
-    """The metrics of each dataset or mixture, by name, and what they were computed from."""
+    """The metrics of each dataset or mixture, by name, and what they were computed from: `results.json`."""
 
-    columns: Mapping[str, AuthorsResult]
-    lineup: tuple[AuthorsEntry, ...]
-    features: Mapping[str, Any]
-    seed: int
+    schema_version: Literal[1] = 1
+    protocol: Literal["authors"] = "authors"
     source: str
     synthetic: bool
-    digest: str
+    digest: str = Field(serialization_alias="table_digest")
+    seed: int
+    features: Mapping[str, Any]
+    versions: Mapping[str, str] = Field(description="of Python and of the libraries that figures depend on")
+    lineup: tuple[AuthorsEntry, ...]
+    columns: Mapping[str, AuthorsResult] = Field(serialization_alias="datasets")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `results.json` holds, as plain data."""
+        plain: dict[str, Any] = _RUN.dump_python(self, mode="json", by_alias=True)
+        return plain
+
+    def to_json(self) -> str:
+        """The text of `results.json`."""
+        return _RUN.dump_json(self, indent=2, by_alias=True).decode() + "\n"
+
+
+_RUN = TypeAdapter(AuthorsRun)
 
 
 def run_authors(
@@ -56,12 +69,14 @@ def run_authors(
     routers: ComponentShelf,
     fusions: ComponentShelf,
     seed: int,
+    versions: Mapping[str, str],
     progress: Progress = no_progress,
 ) -> AuthorsRun:
     """Runs the authors' program on each dataset, its rows in file order.
 
     :param names: routers; None means "random", "oracle" and all presets.
     :param routers, fusions: the components of the protocol "authors".
+    :param versions: of Python and of the libraries that figures depend on, for the record.
     :raises UsageError: if a router has no preset.
     :raises MMRError: as `evaluate_authors` does.
     """
@@ -83,6 +98,7 @@ def run_authors(
         lineup=tuple(_entry(name, routers) for name in chosen if name not in (UNIFORM, ORACLE)),
         features=dict(source.describe()),
         seed=seed,
+        versions=versions,
         source=table.source,
         synthetic=table.synthetic,
         digest=table.digest(),

@@ -6,12 +6,15 @@ random, and a fusion may look at all rows of the set that it encodes. Nothing he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, PlainSerializer
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from mmr_core.authors.scoring import (
     AuthorsMetrics,
@@ -48,27 +51,38 @@ ORACLE = "oracle"
 """Like `UNIFORM`, a reference row: a pure function of the table."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuthorsResult:
-    """The result of one evaluation by the authors' protocol.
+def _figures(metrics: Mapping[str, AuthorsMetrics]) -> dict[str, dict[str, float | bool | None]]:
+    """The metrics of each router as JSON, which has neither NaN nor infinity."""
+    return {
+        router: {
+            "nauc": None if math.isnan(found.nauc) else found.nauc,
+            "peak": found.peak,
+            "qnc": found.qnc if math.isfinite(found.qnc) else None,
+            "qnc_reached": math.isfinite(found.qnc),
+        }
+        for router, found in metrics.items()
+    }
 
-    :param metrics: by router, in the order in which the routers were given.
-    :param models: canonical names in the protocol's order, that of their column prefixes.
-    :param columns: those column prefixes.
-    :param best_model: the most accurate single model on the test rows, with its mean utility and mean cost in USD.
-    :param filled: number of missing values (utilities and costs, train and test) filled with column means.
+
+@pydantic_dataclass(frozen=True, kw_only=True)
+class AuthorsResult:
+    """The result of one evaluation by the authors' protocol, on one dataset or mixture.
+
+    :ivar metrics: by router, in the order in which the routers were given.
     """
 
-    metrics: Mapping[str, AuthorsMetrics]
-    n_train: int
-    n_test: int
-    models: tuple[str, ...]
-    columns: tuple[str, ...]
-    best_model: str
-    best_utility: float
-    best_cost: float
-    filled: int
-    seed: int
+    n_train: int = Field(serialization_alias="train")
+    n_test: int = Field(serialization_alias="test")
+    models: tuple[str, ...] = Field(description="canonical names in the protocol's order, that of their columns")
+    columns: tuple[str, ...] = Field(description="column prefixes, by whose code points the models are ordered")
+    best_model: str = Field(description="the most accurate single model on the test rows")
+    best_utility: float = Field(description="its mean utility")
+    best_cost: float = Field(description="its mean cost in USD")
+    filled: int = Field(description="missing utilities and costs, train and test, filled with column means")
+    metrics: Annotated[Mapping[str, AuthorsMetrics], PlainSerializer(_figures, when_used="json")] = Field(
+        serialization_alias="routers"
+    )
+    seed: int = Field(exclude=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mmr_core.logs.download import Downloaded
     from mmr_core.registry import Shelf
-    from mmr_core.runner.checks import Finding
+    from mmr_core.runner.checks import TableFinding
     from mmr_core.specs import PublishedTable
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
@@ -69,7 +69,7 @@ def check(data: Data = None, json: Json = False) -> None:
         raise typer.Exit(WORK_FAILED)
 
 
-def _finding_line(finding: Finding) -> Text:
+def _finding_line(finding: TableFinding) -> Text:
     """One finding on one line, whatever the width of the terminal."""
     from rich.text import Text
 

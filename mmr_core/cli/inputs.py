@@ -20,9 +20,10 @@ from mmr_core.outcomes import OutcomeTable
 from mmr_core.pricing import read_price_sheet, reprice
 from mmr_core.registry import ComponentShelf, Registry
 from mmr_core.render.console import note, warn
-from mmr_core.runner import Entrant, columns_of
 from mmr_core.runner.cell_cache import CellCache
 from mmr_core.runner.lineup import all_entrants, entrant_name, traits_of
+from mmr_core.runner.options import Entrant
+from mmr_core.runner.prepare import columns_of
 from mmr_core.specs import DatasetSpec
 
 

@@ -85,10 +85,11 @@ def reproduce(
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.render.study_page import RunFacts
     from mmr_core.results import cell_key
-    from mmr_core.runner import Options, columns_of
     from mmr_core.runner.executor import processors
     from mmr_core.runner.grid import run_cells
     from mmr_core.runner.lineup import data_facts, lineup_entry, versions
+    from mmr_core.runner.options import Options
+    from mmr_core.runner.prepare import columns_of
     from mmr_core.runner.sources import Sources, view_of
     from mmr_core.runner.tasks import FINISHED
     from mmr_core.splits import split_digest, train_mask

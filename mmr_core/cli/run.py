@@ -89,10 +89,11 @@ def run(
     )
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
-    from mmr_core.runner import Options
     from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.evaluate import run_paper
     from mmr_core.runner.executor import processors
+    from mmr_core.runner.options import Options
+    from mmr_core.runner.provenance import library_versions
     from mmr_core.runner.tasks import FINISHED
 
     found = registry()
@@ -147,6 +148,7 @@ def run(
                 routers=found.components("router", "authors"),
                 fusions=found.components("fusion", "authors"),
                 seed=AUTHORS_SEED if seed is None else seed,
+                versions=library_versions(),
                 progress=watch,
             )
             report = partial(_report_authors, theirs, out, json=json)
@@ -205,14 +207,14 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
 
 
 def _report_authors(result: AuthorsRun, out: Path | None, *, json: bool) -> None:
-    from mmr_core.render.authors_report import authors_document, authors_table, write_authors
+    from mmr_core.render.authors_report import authors_table, write_authors
     from mmr_core.render.terminal import show_tables
 
     for name, column in result.columns.items():
         if column.filled:
             warn(f"dataset {name!r}: {column.filled} missing utilities and costs are filled with column means")
     if json:
-        print_json(authors_document(result).model_dump(mode="json"))
+        print_json(result.to_dict())
     else:
         show_tables(console(), [authors_table(result)])
     if out is not None:

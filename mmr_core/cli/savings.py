@@ -75,9 +75,9 @@ def savings(
     from mmr_core.cli.inputs import check_out_folder, feature_choice, lineup, prepared_table, price_sheet_version
     from mmr_core.features import FeatureCache, cache_folder, cache_root
     from mmr_core.features.selection import feature_source
-    from mmr_core.runner import Options
     from mmr_core.runner.cell_cache import CellCache
     from mmr_core.runner.executor import processors
+    from mmr_core.runner.options import Options
     from mmr_core.runner.tasks import FINISHED
     from mmr_core.savings.page import measure_savings
 

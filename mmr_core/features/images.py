@@ -87,7 +87,7 @@ def _digested(paths: Sequence[Path]) -> list[ImageFile]:
 
 def _read(path: Path) -> ImageFile:
     if path.exists() and not path.is_file():
-        return ImageFile(fault="is no plain file")  # a pipe would be waited for, a device never end
+        return ImageFile(fault="not a regular file")  # a pipe would be waited for, a device never end
     try:
         return ImageFile(digest=digest_of(path.read_bytes()))
     except OSError as error:

@@ -29,7 +29,6 @@ from mmr_core.features.aligned import (
     texts_present,
 )
 from mmr_core.features.images import header_sizes
-from mmr_core.store.atomic import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +70,7 @@ class PrecomputedFeatures:
     def from_file(cls, path: Path, *, align: Align | None = None) -> PrecomputedFeatures:
         """Reads a file; nothing in it is executed (pickled objects are refused).
 
-        :raises FeatureError: if it is no such file, or an array has the wrong type or shape, an id occurs twice, or
+        :raises FeatureError: if it is not such a file, or an array has the wrong type or shape, an id occurs twice, or
             a number is not finite.
         """
         arrays, digest = _read(path)
@@ -155,6 +154,8 @@ def write_features(path: Path, table: OutcomeTable, features: Features) -> None:
     :raises FeatureError: if an instance id occurs in two datasets of the table, so that ids would not do.
     :raises MMRError: if the file cannot be written.
     """
+    from mmr_core.store.atomic import write_atomically
+
     demand_unique_ids(table)
     embeddings = features.embeddings
     arrays: dict[str, Any] = {"ids": np.array([str(name) for name in table.instance_id], dtype=np.str_)}
@@ -189,7 +190,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
             digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         raise FeatureError(f"cannot be read ({error.strerror or error})", where=str(path)) from error
-    # Of a file that is no archive, or a damaged one, numpy and zipfile raise nearly anything.
+    # For a file that is not an archive, or damaged, numpy and zipfile raise nearly anything.
     try:
         with np.load(path, allow_pickle=False) as archive, zipfile.ZipFile(path) as members:
             arrays = {}

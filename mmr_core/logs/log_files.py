@@ -1,7 +1,7 @@
-"""Reading the files of evaluation kits row by row: JSON lines, JSON, CSV; a faulty row costs that row.
+"""Reads the files of evaluation kits row by row: JSON lines, JSON, CSV; a faulty row costs only that row.
 
 For importers. A row that cannot be read is reported through the source and left out; a file that cannot be read at
-all raises `DataError`, which the machinery reports.
+all raises `DataError`, which the import reports.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def json_lines(file: Path, source: LogSource) -> Iterator[tuple[int, dict[str, A
 
 
 def json_document(file: Path) -> Any:
-    """What a JSON file holds.
+    """The content of a JSON file.
 
     :raises DataError: if it cannot be read, is empty, or is not JSON.
     """
@@ -104,7 +104,7 @@ def table_rows(file: Path, source: LogSource, *, delimiter: str = ",") -> Iterat
 def found(path: Path, pattern: str) -> list[Path]:
     """The files under a path whose names fit a pattern, sorted; the path itself if it is a file that fits.
 
-    Links are not followed: what they lead to is found where it lies.
+    Links are not followed: their targets are found where they are.
     """
     if path.is_file():
         return [path] if path.match(pattern) else []

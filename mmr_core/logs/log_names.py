@@ -27,7 +27,7 @@ class LogNames:
     :param datasets: spec by the kit's name; an ad-hoc spec has the modality text alone until images are seen.
     :param models: spec by the kit's name.
     :param ad_hoc: the kit's names of datasets that no plugin knows.
-    :param notices: lines that a person should read.
+    :param notices: lines for the user to read.
     """
 
     datasets: Mapping[str, DatasetSpec]
@@ -39,9 +39,9 @@ class LogNames:
 def names_of(datasets: Iterable[str], models: Iterable[str], context: ImportContext) -> LogNames:
     """Specs for the names of a log.
 
-    Two names of one log never become one: where both would, each stays what the kit calls it.
+    Two names of one log never become the same: where they would, each keeps the name that the kit gives it.
 
-    :raises DataError: if no name can be made of what the kit has.
+    :raises DataError: if no valid name can be made of one.
     """
     notices: list[str] = []
     known = _without_clashes({name: _dataset(name, context) for name in dict.fromkeys(datasets)}, notices, "datasets")

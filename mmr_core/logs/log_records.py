@@ -26,7 +26,7 @@ BATCH = 10_000
 """How many records a batch has, about."""
 
 AXES = ("run", "judge", "filter", "metric", "scorer", "repeat")
-"""In what several records of one cell may differ. Where they do, a person chooses."""
+"""In what several records of one cell may differ. Where they do, the user chooses."""
 
 STATUS_OF = {
     "ok": Status.OK,

@@ -1,7 +1,7 @@
-"""Which records of each (dataset, model) become cells: what a person chose with `--select`, and what is left to ask.
+"""Which records of each (dataset, model) become cells: what the user chose with `--select`, and what is left to ask.
 
 Records of a cell may differ in run, judge, filter, metric, scorer and repeat. Where all records of a dataset and
-model agree in one of these, there is nothing to choose; where they differ, only the person's word decides.
+model agree in one of these, there is nothing to choose; where they differ, only the user decides.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def parse_selection(words: Sequence[str], settings: Mapping[str, str]) -> Select
     """The selection in the words behind `--select`.
 
     :param settings: the keys of the importer's own, which take no scope.
-    :raises UsageError: if a word is no `key=value`, its key is unknown, or a setting is given twice.
+    :raises UsageError: if a word is not `key=value`, its key is unknown, or a setting is given twice.
     """
     choices: list[Choice] = []
     own: dict[str, str] = {}

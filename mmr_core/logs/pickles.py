@@ -1,8 +1,8 @@
-"""Reading pickles that others made, without running anything of theirs.
+"""Reads pickles from unknown sources without running any code of theirs.
 
-A pickle is a program that may name any function and call it. Here every name it may use stands for a harmless piece
-of our own : numpy arrays, their scalars and dtypes, pandas frames, series and indices, and plain
-containers. Any other name is refused by name, before anything of it is imported or called.
+A pickle is a program that may name any function and call it. Here every name that it may use stands for a harmless
+class of our own: numpy arrays, their scalars and dtypes, pandas frames, series and indices, and plain containers. Any
+other name is refused before anything is imported or called.
 
 While a pickle is read, the stand-ins only gather bare facts, and neither numpy nor pandas is called. `Making` then
 turns the facts into arrays, frames and containers, and checks each: a dtype is one of numbers, texts or objects, an
@@ -170,7 +170,7 @@ class Octets(metaclass=_Sealed):
 
 
 class Making:
-    """Turns what was gathered into real objects, each once however often it is referred to."""
+    """Turns what was gathered into real objects, each one once however often it is referenced."""
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[object, Any]] = {}
@@ -305,7 +305,7 @@ _NAMES: dict[tuple[str, str], Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Gives pieces of our own for the names that a pickle may use."""
+    """Resolves the names that a pickle may use to the classes above."""
 
     def find_class(self, module: str, name: str) -> Any:
         found = _NAMES.get((module.replace("numpy._core.", "numpy.core."), name))
@@ -321,11 +321,11 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load_pickle(file: Path) -> Any:
-    """What a pickle holds: plain containers, numpy arrays, pandas frames, and nothing else.
+    """The content of a pickle of plain containers, numpy arrays and pandas frames.
 
-    Containers of the kind of a dictionary come as dictionaries, and indices of numbers as plain ones.
+    All kinds of dictionaries become plain dictionaries, and all indices of numbers plain indices.
 
-    :raises DataError: if it holds anything else, in whatever depth, is not a pickle, is cut short, or cannot be read.
+    :raises DataError: if it holds anything else at any depth, is not a pickle, is cut short, or cannot be read.
     """
     try:
         with file.open("rb") as stream:

@@ -77,7 +77,7 @@ class Cells:
 def cells_of(records: Records, codes: dict[Group, int], places: dict[str, dict[str, int]]) -> Cells:
     """Checks and codes a batch; groups and instances that are new get the next codes and places.
 
-    :raises DataError: if a column has what it cannot have; nothing is then added.
+    :raises DataError: if a column has an invalid value; nothing is then added.
     """
     word = _coded(records, "status", _CODES)
     token_source = _coded(records, "token_source", _SOURCES)
@@ -235,7 +235,7 @@ def each_batch(
     codes: dict[Group, int],
     places: dict[str, dict[str, int]],
 ) -> Iterator[Cells]:
-    """The batches of one file, checked and coded; what ends the reading is a fault of this file."""
+    """The batches of one file, checked and coded; an exception while reading is a fault of the file."""
     try:
         for records in importer.records(file, source):
             if len(records):

@@ -1,7 +1,6 @@
-"""From what a person names as data to an outcome table: a store, an embedded importer, or an importer's file.
+"""Opens the outcome table that `--data` names: a store, an embedded table, or a file that an importer reads.
 
-The one place where commands get tables. Importers are found through the registry; which formats there are is not
-known here.
+Commands get their tables only from here. Importers are found through the registry; no format is known here.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from mmr_core.specs import ComponentSpec
 
 Warn = Callable[[str], None]
+MAPPED_CELLS = 20_000_000
+"""The outcomes of a store with more cells than this are memory-mapped files in the cache; answers are left out."""
 
 
 def open_table(
@@ -36,12 +37,12 @@ def open_table(
     """The table that `--data` means.
 
     In this order: nothing at all means the default embedded importer; the name of an embedded importer means that
-    importer; a folder with `manifest.json` is a store; any other path goes to the one importer that takes it for
-    its own. Write `./name` for a folder that has the name of an importer.
+    importer; a folder with `manifest.json` is a store; any other path goes to the one importer that
+    recognises it. Write `./name` for a folder that has the name of an importer.
 
     :param cache: a folder that importers may keep things in; made where it does not exist.
     :raises UsageError: if a name or path could be meant in two ways.
-    :raises DataError: if there is nothing at the path, nobody can read it, or its reader finds it faulty.
+    :raises DataError: if there is nothing at the path, no importer can read it, or its reader finds it faulty.
     """
     context = import_context(registry, cache=cache, warn=warn, progress=progress)
     if data is None:
@@ -53,7 +54,8 @@ def open_table(
     if not path.exists():
         raise _nothing_there(str(data), registry)
     if OutcomeStore.is_in(path):
-        return OutcomeStore.open(path).table()
+        store = OutcomeStore.open(path)
+        return store.table(arrays=cache / "outcome-arrays" if store.cells() > MAPPED_CELLS else None)
     return _read(_taker(path, registry, warn), path, context)
 
 
@@ -104,7 +106,7 @@ def importer_of(format_name: str | None, path: Path, registry: Registry, *, warn
     """The importer of this name or, without a name, the one importer that takes a path for its own.
 
     :raises UsageError: if there is no such importer, it reads nothing because it is embedded, or several fit.
-    :raises DataError: if there is nothing at the path, or nobody knows its format.
+    :raises DataError: if there is nothing at the path, or no importer knows its format.
     """
     importer = None if format_name is None else registry.importers.create(format_name)
     if importer is not None and importer.embedded:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmr_core.numerics.summation import two_product, two_sum
+
 Floats = NDArray[np.float64]
 
 FEW = 1000
 """Up to so many members in all, numpy adds them up itself: importing SciPy would take longer than routing a query."""
-
-_SPLITTER = 2.0**27 + 1
 
 
 def observed_mean(outcomes: NDArray[Any], fallback: NDArray[Any], axis: int = 0) -> Floats:
@@ -123,28 +123,12 @@ def _quotient(sums: list[Floats], count: Floats) -> Floats:
     """The sum of the parts over `count`, rounded once."""
     if len(sums) == 1:
         return sums[0] / count
-    high, low = _two_sum(sums[0], sums[1])
+    high, low = two_sum(sums[0], sums[1])
     quotient = high / count
-    product, error = _two_product(quotient, count)
+    product, error = two_product(quotient, count)
     mean = np.asarray(quotient + (((high - product) - error) + low) / count)
     # More than two parts: the addends span some 90 bits. This is rare, and too wide for a pair of float64.
     for place in np.argwhere(np.any([part != 0 for part in sums[2:]], axis=0)) if len(sums) > 2 else ():
         exact = sum((Fraction(float(part[tuple(place)])) for part in sums), Fraction())
         mean[tuple(place)] = float(exact / int(count[tuple(place)]))
     return mean
-
-
-def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """a + b as its rounded value and the error of it (Knuth)."""
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
-
-
-def _two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """a * b as its rounded value and the error of it (Dekker, Veltkamp)."""
-    product = a * b
-    a_high = _SPLITTER * a - (_SPLITTER * a - a)
-    b_high = _SPLITTER * b - (_SPLITTER * b - b)
-    a_low, b_low = a - a_high, b - b_high
-    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmr_core.errors import DegenerateError
+from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.envelope import concave_envelope, pareto_envelope
 
 Floats = NDArray[np.float64]
@@ -69,17 +69,22 @@ class SingleModels:
     def of(cls, utility: Floats, cost: Floats) -> SingleModels:
         """Chosen by means over [n, K] outcomes; ties: the more accurate cheapest, the cheaper best, the lower index.
 
+        Mean utilities that differ by at most 1e-9 are equal.
+
         :raises DegenerateError: with fewer than two models, no instance, or one cost for all models.
+        :raises DataError: if an outcome is missing or infinite.
         """
         n, models = utility.shape
         if n == 0:
             raise DegenerateError("no complete instance to measure on")
         if models < 2:
             raise DegenerateError("one model leaves nothing to route", fix="give a table of two or more models")
+        _demand_finite(utility=utility, cost=cost)
         mean_cost, mean_utility = cost.mean(axis=0), utility.mean(axis=0)
-        cheapest = int(np.lexsort((-mean_utility, mean_cost))[0])
-        dearest = int(np.argmax(mean_cost))
-        best = int(np.lexsort((mean_cost, -mean_utility))[0])
+        dearest, every = int(np.argmax(mean_cost)), np.arange(models)
+        cheapest = int(_as_good(every[mean_cost == mean_cost.min()], mean_utility)[0])
+        good = _as_good(every, mean_utility)
+        best = int(good[np.argmin(mean_cost[good])])
         if not mean_cost[dearest] > mean_cost[cheapest]:
             raise DegenerateError(f"all models cost the same on average ({mean_cost[cheapest]:g} USD)")
         return cls(cheapest=cheapest, dearest=dearest, best=best)
@@ -93,6 +98,20 @@ class SingleModels:
             best_cost=float(cost[:, self.best].mean()),
             best_utility=float(utility[:, self.best].mean()),
         )
+
+
+def _as_good(models: NDArray[np.intp], mean_utility: Floats) -> NDArray[np.intp]:
+    """Those of some models that are as accurate as the most accurate of them."""
+    return np.asarray(models[mean_utility[models] >= mean_utility[models].max() - REACHED])
+
+
+def _demand_finite(**arrays: Floats) -> None:
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise DataError(
+                f"{name}[{', '.join(map(str, place))}] is {array[place]}", fix="leave out what is not complete"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,7 +142,9 @@ def frontier(cost: Floats, utility: Floats, within: CostRange, *, hull: Hull = "
     :param cost: [m] mean true costs of the operating points, in any order.
     :param utility: [m] their mean true utilities.
     :raises DegenerateError: if the range has no width.
+    :raises DataError: if a point is not finite.
     """
+    _demand_finite(cost=cost, utility=utility)
     if not within.high > within.low:
         raise DegenerateError(f"the cheapest and the dearest single model both cost {within.low:g} USD on average")
     envelope = concave_envelope if hull == "concave" else pareto_envelope
@@ -143,20 +164,20 @@ def frontiers(group: NDArray[np.intp], cost: Floats, utility: Floats, within: Co
     lines = np.arange(len(within.low))
     ends = np.searchsorted(group, lines, side="right")
 
-    def height(at: Floats) -> Floats:
+    def at_cost(at: Floats) -> Floats:
         """[B] p(c) at one cost per envelope."""
         left = np.searchsorted(group, lines) + np.bincount(group[cost <= at[group]], minlength=len(lines)) - 1
         right = np.minimum(left + 1, ends - 1)
         run = cost[right] - cost[left]
         share = np.where(right > left, (at - cost[left]) / np.where(right > left, run, 1.0), 0.0)
-        return utility[left] + share * (utility[right] - utility[left])
+        return np.asarray(utility[left] + share * (utility[right] - utility[left]))
 
     inside = (cost > within.low[group]) & (cost < within.high[group])
     number = np.bincount(group[inside], minlength=len(lines))
     place = np.arange(np.count_nonzero(inside)) - np.repeat(np.cumsum(number) - number, number) + 1
     shape = len(lines), int(number.max(initial=0)) + 2
-    knots = np.tile(within.high[:, None], shape[1]), np.tile(height(within.high)[:, None], shape[1])
-    knots[0][:, 0], knots[1][:, 0] = within.low, height(within.low)
+    knots = np.tile(within.high[:, None], shape[1]), np.tile(at_cost(within.high)[:, None], shape[1])
+    knots[0][:, 0], knots[1][:, 0] = within.low, at_cost(within.low)
     knots[0][group[inside], place], knots[1][group[inside], place] = cost[inside], utility[inside]
     return Frontier(cost=knots[0], utility=knots[1])
 

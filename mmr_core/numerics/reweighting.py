@@ -165,8 +165,8 @@ class _Walk:
     :ivar steps: [_RUN, G] the instance of each step.
     :ivar change: [2, _RUN, G] cost and utility that it adds.
     :ivar base: [2, n] cost and utility at the beginning.
-    :ivar shown: bool [_RUN, G, 1] whether there is a point after a step; None where there is one after each.
-    :ivar beside_shown: bool [_RUN, G, 1] whether there is one after the steps before and after it.
+    :ivar shown: two bool [_RUN, G, 1]: whether there is a point after a step, and after both the step before it and the
+        one that follows; None where there is a point after each.
     """
 
     def __init__(
@@ -188,11 +188,11 @@ class _Walk:
         self.base = np.stack(base)
         marks = np.zeros(len(instance), dtype=bool)
         marks[ends - 1] = True
-        self.shown = self.beside_shown = None
+        self.shown: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
         if not marks.all():
             shown = np.append(True, laid(marks).T.ravel()[1:])
             beside = np.append(True, shown[:-1]) & np.append(shown[1:], False)
-            self.shown, self.beside_shown = (flags.reshape(-1, _RUN).T[:, :, None] for flags in (shown, beside))
+            self.shown = shown.reshape(-1, _RUN).T[:, :, None], beside.reshape(-1, _RUN).T[:, :, None]
 
     def points(self, block: Floats, first: int, space: _Space) -> tuple[NDArray[np.intp], Floats, Floats]:
         """Points of a block of draws, draw by draw along the walk: draw, mean cost and mean utility, flat.
@@ -203,7 +203,7 @@ class _Walk:
         :param first: the number of the first draw.
         """
         steps, sums, kept = space.steps, space.sums, space.kept
-        np.take(block, self.steps, axis=0, out=sums[1], mode="clip")  # no index is out of range; without a copy so
+        np.take(block, self.steps, axis=0, out=sums[1], mode="wrap")  # no index is out of range; without a copy so
         for which in (0, 1):
             np.multiply(sums[1], self.change[which][:, :, None], out=steps[which, :-1])
             # After the last step of a run comes the first of the next.
@@ -244,8 +244,9 @@ class _Walk:
         kept &= flag
         kept[0, 0] = True
         if self.shown is not None:
-            kept |= ~self.beside_shown
-            kept &= self.shown
+            shown, beside_shown = self.shown
+            kept |= ~beside_shown
+            kept &= shown
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.envelope import pareto_rows
 from mmr_core.numerics.reweighting import Beside, Corners, step_corners
+from mmr_core.numerics.summation import running_sum, two_product, two_sum
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.complex128]
@@ -27,6 +28,9 @@ Step = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, NDArray[np.int16
 
 TOGETHER = 1e-12
 """Relative difference up to which two trade-off weights are one: k-means and k-nn means tie up to rounding."""
+
+MOST_MODELS = np.iinfo(np.int16).max
+"""Models are counted in 16 bits."""
 
 _CHUNK = 8192
 """Instances walked at a time; their K lines then stay in the processor's cache."""
@@ -76,6 +80,7 @@ class Events:
     :param ends: [m - 1] how many events have happened at points 1 to m - 1.
     :param instance: [e] the instance of each event, in the order in which events add up.
     :param change: complex [e], the change in true cost (real part) and in true utility (imaginary part).
+    :param rest: [e] what rounding left of the change in cost: an event may take a cost of 1e6 for one of 1e-12.
     :param base: complex [n], each instance's true cost and true utility at the cheap end, alike.
     """
 
@@ -83,6 +88,7 @@ class Events:
     ends: NDArray[np.intp]
     instance: NDArray[np.int32]
     change: Pairs
+    rest: Floats
     base: Pairs
 
     def points(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
@@ -91,14 +97,23 @@ class Events:
         :param weights: [n] >= 0, not all zero; one per instance; equal weights where None.
         :raises DataError: if the weights are not of that kind.
         """
-        weights = np.ones(len(self.base)) if weights is None else _checked_weights(weights, len(self.base))
-        # Cost and utility ride in one complex number, so that one running sum serves both.
-        running = np.empty(len(self.change) + 1, dtype=np.complex128)
-        running[0] = (weights * self.base).sum()  # not BLAS, whose threads wait for each other on a busy machine
-        np.multiply(self.change, weights[self.instance], out=running[1:])
-        np.cumsum(running, out=running)
-        points = running[np.append(0, self.ends)] / weights.sum()
-        return points.real.copy(), points.imag.copy()
+        n, at = len(self.base), len(self.base) - 1 + np.append(0, self.ends)
+        # The instances' base outcomes come first, so that the first point stands after the last of them.
+        cost, utility = (
+            np.concatenate([self.base.real, self.change.real]),
+            np.append(self.base.imag, self.change.imag),
+        )
+        errors = np.append(np.zeros(n), self.rest)
+        total = float(n)
+        if weights is not None:
+            weights = _checked_weights(weights, n)
+            total = weights.sum()
+            of_event = np.append(weights, weights[self.instance])
+            cost, lost = two_product(cost, of_event)
+            errors = errors * of_event + lost
+            utility *= of_event
+        utility.cumsum(out=utility)
+        return running_sum(cost, errors)[at] / total, utility[at] / total
 
     def curve(self, weights: Floats | None = None) -> OperatingCurve:
         """`points` with their trade-off weights, from lambda = 0 upwards; for events of `lambda_events`."""
@@ -189,6 +204,7 @@ def lambda_events(
         ends=ends,
         instance=walks.instance[order],
         change=change,
+        rest=-walks.rest[order],
         base=walks.last,
     )
 
@@ -207,6 +223,7 @@ def budget_events(
         ends=ends,
         instance=walks.instance[order],
         change=walks.change[order],
+        rest=walks.rest[order],
         base=walks.first,
     )
 
@@ -218,6 +235,7 @@ class _Walks:
     level: Floats
     instance: NDArray[np.int32]
     change: Pairs
+    rest: Floats
     first: Pairs
     last: Pairs
 
@@ -234,6 +252,7 @@ def _walk(
     levels: list[Floats] = []
     instances: list[NDArray[np.int32]] = []
     changes: list[Pairs] = []
+    rests: list[Floats] = []
     for begin in range(0, n, _CHUNK):
         rows = slice(begin, min(begin + _CHUNK, n))
         lines = _columns(pred_utility[rows]), _columns(pred_cost[rows])
@@ -246,12 +265,14 @@ def _walk(
             levels.append(level)
             instances.append((walkers + begin).astype(np.int32))
             changes.append(then - now[walkers])
+            rests.append(two_sum(then.real, -now.real[walkers])[1])
             now[walkers] = then
         last[rows] = now
     return _Walks(
         level=np.concatenate(levels) if levels else np.empty(0),
         instance=np.concatenate(instances) if instances else np.empty(0, dtype=np.int32),
         change=np.concatenate(changes) if changes else np.empty(0, dtype=np.complex128),
+        rest=np.concatenate(rests) if rests else np.empty(0),
         first=first,
         last=last,
     )
@@ -307,7 +328,7 @@ def _next_cheaper(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         np.divide(crossing, saved, out=crossing)
     np.copyto(crossing, np.inf, where=saved <= 0)
-    return _least(crossing, cost)
+    return _least(crossing, cost, -utility)
 
 
 def _next_better(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
@@ -315,10 +336,11 @@ def _next_better(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[F
     return _least(np.where(utility > u, cost, np.inf), -utility)
 
 
-def _least(keys: Floats, tie_break: Floats) -> tuple[Floats, NDArray[np.int16]]:
+def _least(keys: Floats, *tie_breaks: Floats) -> tuple[Floats, NDArray[np.int16]]:
     """For each column the least key and the model that has it, -1 where it is infinite.
 
-    Ties go to the least `tie_break`, then to the lower index. Ties are rare, so only their columns are looked at twice.
+    Ties go to the least of each of `tie_breaks` in turn, then to the lower index. Ties are rare, so only their columns
+    are looked at twice.
     """
     least = keys.min(axis=0)
     hits = (keys == least) & np.isfinite(least)  # [K, m]
@@ -327,7 +349,11 @@ def _least(keys: Floats, tie_break: Floats) -> tuple[Floats, NDArray[np.int16]]:
         np.copyto(model, j, where=hits[j])
     if np.count_nonzero(hits) > np.count_nonzero(model >= 0):
         tied = np.flatnonzero(np.count_nonzero(hits, axis=0) > 1)
-        model[tied] = np.where(hits[:, tied], tie_break[:, tied], np.inf).argmin(axis=0)
+        left = hits[:, tied]
+        for tie_break in tie_breaks:
+            values = np.where(left, tie_break[:, tied], np.inf)
+            left &= values == values.min(axis=0)
+        model[tied] = left.argmax(axis=0)
     return least, model
 
 
@@ -342,6 +368,11 @@ def _columns(rows: NDArray[Any]) -> Floats:
 
 def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     names = ("pred_utility", "pred_cost", "utility", "cost")
+    for name, array in zip(names, arrays, strict=True):
+        if isinstance(array, np.ma.MaskedArray):
+            raise DataError(
+                f"{name} is a masked array", fix="leave out the instances that are not complete, and give plain arrays"
+            )
     given = [np.asarray(array) for array in arrays]
     shape = given[0].shape
     for name, array in zip(names, given, strict=True):
@@ -349,8 +380,9 @@ def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray
             raise DataError(
                 f"{name} has shape {array.shape} and pred_utility {shape}", fix="give four arrays of one shape [n, K]"
             )
-        if not np.issubdtype(array.dtype, np.number) and array.dtype != np.bool_:
-            raise DataError(f"{name} holds {array.dtype}, not numbers")
+        real = np.issubdtype(array.dtype, np.number) and not np.issubdtype(array.dtype, np.complexfloating)
+        if not real and array.dtype != np.bool_:
+            raise DataError(f"{name} holds {array.dtype}, not numbers", fix="give real numbers, such as float64")
         if not np.isfinite(array).all():
             row, column = np.argwhere(~np.isfinite(array))[0]
             raise DataError(
@@ -358,12 +390,14 @@ def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray
             )
     if 0 in shape:
         raise DegenerateError(f"there is no operating point of {shape[0]} instances and {shape[1]} models")
+    if shape[1] > MOST_MODELS:
+        raise DataError(f"{shape[1]:,} models are too many", fix=f"give at most {MOST_MODELS:,}")
     return given[0], given[1], given[2], given[3]
 
 
 def _checked_weights(weights: NDArray[Any], n: int) -> Floats:
     if weights.shape != (n,):
-        raise DataError(f"weights have shape {weights.shape} where ({n},) is due", fix="give one per instance")
+        raise DataError(f"weights: expected shape ({n},), got {weights.shape}", fix="give one weight per instance")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise DataError("weights must be finite, not negative and not all zero")
+        raise DataError("weights must be finite, not negative and not all zero", fix="check the weights given")
     return np.asarray(weights, dtype=np.float64)

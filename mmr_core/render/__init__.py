@@ -1,5 +1,6 @@
-"""What people and programs get to see of a run: tables, plots, and the files that `mmr run --out` writes.
+"""What people get to see: tables and plots of runs, comparisons, savings, studies and the authors' protocol.
 
-`document` and `schema` are results as JSON; `grids` are the tables as text, which `tables` (terminal), `markdown` and
-`latex` render; `plots` draws; `files` writes all of it; `comparison` reads it back for `mmr compare`.
+`table` is what every table is; `terminal`, `writers` (Markdown, HTML, CSV) and `latex` write it. `run_tables`,
+`savings_page`, `study_tables` and `authors_report` build tables, `run_files` and `study_files` write whole folders.
+`plots` draws; `console` is the terminal itself.
 """

@@ -15,19 +15,19 @@ from mmr_core.render.table import Table, TableCell, TableRow
 
 PACKAGES = ("booktabs", "graphicx", "longtable")
 LONG = 40
-"""Rows beyond which a table does not fit a page."""
+"""More rows than this do not fit on a page."""
 ONE_COLUMN = 44
-"""Letters across beyond which a table goes over both columns of a page."""
+"""Letters across beyond which a table spans both columns of a page."""
 WIDE = 68
-"""Letters across beyond which a table is scaled down to the width of the text."""
+"""Letters across beyond which a table is scaled to the text width."""
 BROAD = 150
-"""Letters across beyond which intervals stand below their figures; for a table longer than a page `WIDE`."""
+"""Letters across beyond which intervals go below their figures; `WIDE` for a table longer than a page."""
 _TITLE = 12
-"""Letters of a title that is broken into two lines where intervals stand below their figures."""
+"""The longest title that is kept on one line where intervals are below their figures."""
 
 
 def latex_table(table: Table, *, caption: str, label: str = "") -> str:
-    """The table as a float, or over several pages where it is long; its notes stand below.
+    """The table as a float, or over several pages if it is long, with its notes below.
 
     The best figure of a column is bold, the second best underlined, published rows are in italics.
 
@@ -84,7 +84,7 @@ def latex_figure(image: str, *, caption: str, label: str, wide: bool) -> str:
     """A drawing as a float.
 
     :param image: the name of its file.
-    :param wide: whether it goes over both columns of a page.
+    :param wide: whether it spans both columns of a page.
     """
     kind, width = ("figure*", r"\textwidth") if wide else ("figure", r"\columnwidth")
     return "\n".join(
@@ -160,7 +160,7 @@ def _width(table: Table) -> int:
 
 
 def _stacked_width(table: Table) -> int:
-    """Letters across where intervals stand below their figures and titles in two lines."""
+    """Letters across where intervals are below their figures and titles on two lines."""
     first = [one_line(table.columns[0].title), *(row.cells[0].whole for row in table.rows)]
     widths = [max(map(len, first))]
     for j, column in enumerate(table.columns[1:], start=1):
@@ -171,9 +171,8 @@ def _stacked_width(table: Table) -> int:
     return sum(width + 1 for width in widths)
 
 
-# Ours, because pylatexenc 2.11 leaves "|", "`" and "--" as they are, which the usual fonts set as a dash, a quotation
-# mark and an en dash; and 242 of the 1,109 letters beyond ASCII that it knows become commands which do not compile
-# without further packages and fonts.
+# Not pylatexenc 2.11: it leaves "|", "`" and "--" unchanged, which the usual fonts set as a dash, a quotation mark and
+# an en dash; and 242 of the 1,109 letters beyond ASCII that it knows give errors without further packages and fonts.
 _GREEK = {
     letter: f"$\\{command}$"
     for letters, commands in (
@@ -229,7 +228,7 @@ _MINUS = re.compile(r"(?<![\w.])-(?=[\d$])")
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX sets as it is; of a letter that its usual fonts lack, the code point."""
+    """Text without anything that LaTeX treats specially; letters missing from its fonts as code points."""
     shown = name(text)
     return "".join(_set(letter, before) for before, letter in pairwise(f" {shown}"))
 

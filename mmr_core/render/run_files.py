@@ -1,6 +1,6 @@
-"""What `mmr run --out` leaves behind: results, draws, curves, the tables as Markdown, CSV and LaTeX, and the plot.
+"""Writes the files of `mmr run --out`: results, draws, curves, tables in Markdown, CSV and LaTeX, and the plot.
 
-`results.json` goes last, so that where it is, the rest is whole and of the same run.
+`results.json` is moved in last: if it is there, the other files are complete and from the same run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PLOTS = ("frontier.png", "frontier.svg")
 FILES = (DRAWS, CURVES, "table.md", "table.csv", "table.tex", *PLOTS, RESULTS)
-"""What a run leaves, in the order in which it is moved in."""
+"""The files of a run, in the order in which they are moved in."""
 
 
 def write_run(
@@ -36,7 +36,7 @@ def write_run(
 ) -> list[Path]:
     """Writes the files of a run into a folder, which is made, and returns their paths, `results.json` last.
 
-    Files of an earlier run are replaced. If anything fails before all are written, they are as they were.
+    Files of an earlier run are replaced; if anything fails before all are written, they are unchanged.
 
     :param log_cost: the cost axis of the plot, as `frontier_figure` takes it.
     :param warn: called with one line if matplotlib is not installed; then there is no plot.
@@ -78,7 +78,7 @@ def run_latex(run: RunResult) -> str:
 
 
 def lineup_table(run: RunResult) -> Table:
-    """Every router of the run with what is needed to run it again."""
+    """Every router of the run, with everything needed to run it again."""
     columns = [TableColumn(title=title, align="left") for title in ("router", "id", "version", "fusion", "parameters")]
     rows = [
         [

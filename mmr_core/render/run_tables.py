@@ -51,7 +51,7 @@ def run_tables(run: RunResult) -> list[Table]:
 def headline_table(column: Column, *, synthetic: bool) -> Table:
     """Row x metrics with intervals on a whole column, then utility and cost at the operating point.
 
-    That point is the one chosen on validation; single models have only one, and other references have none.
+    That point is the one chosen on validation; a single model has only one, and other references have none.
     """
     part = column.whole
     unit = CostUnit.for_costs(model.cost for model in part.models)
@@ -196,7 +196,7 @@ def section_of(row: str, kind: RowKind) -> str:
 
 
 def _rank(row: Row | MacroRow) -> float:
-    """The ranking metric, turned so that more is better; what has no figure comes last."""
+    """A sort key of the ranking metric: higher is better, and rows without a figure come last."""
     value = row.metrics[RANKED_BY].value
     if value is None:
         return float("-inf")
@@ -204,7 +204,7 @@ def _rank(row: Row | MacroRow) -> float:
 
 
 def _overview(how: str, parts: Mapping[str, Sequence[Row] | Sequence[MacroRow]], *, synthetic: bool) -> Table:
-    """One column per part; single models are left out, and rows stand in the order of the last part."""
+    """One column per part; single models are left out; rows are in the order of the last part."""
     rows_of = {part: {(section_of(row.name, row.kind), row.name): row for row in rows} for part, rows in parts.items()}
     known: dict[tuple[str, str], None] = {}
     for rows in reversed(list(parts.values())):

@@ -1,4 +1,4 @@
-"""What `mmr savings` shows: its tables, and the files that `--out` leaves, `savings.json` last."""
+"""The tables of `mmr savings`, and the files that `--out` writes, `savings.json` last."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ AIM_TITLES: dict[Aim, str] = {
 
 
 def savings_tables(column: ColumnSavings, *, synthetic: bool) -> list[Table]:
-    """What one would have, then the best case against each single model that was asked for."""
+    """What to expect, then the best case against each requested single model."""
     marks = [against.model for against in column.references[0].against]
     return [
         chosen_table(column, synthetic=synthetic),
@@ -87,8 +87,8 @@ def chosen_table(column: ColumnSavings, *, synthetic: bool) -> Table:
         notes=(
             f"{column.evaluated:,} test instances; brackets: 95 % bootstrap intervals; costs in {UNIT}.",
             f"Gain and saving: against {name(column.best)}, the most accurate single model on them.",
-            "Routers stand at trade-off weights chosen on validation: the cheapest point there that reaches the mark, "
-            "and the most accurate one. The test split had no say, so these are the figures to expect.",
+            "Routers are shown at trade-off weights chosen on validation: the cheapest point there that reaches the "
+            "mark, and the most accurate one. The test split played no part, so these are the figures to expect.",
             f"The mark: {mark}, the most accurate single model on the training split.",
         ),
         section_key="section",
@@ -198,9 +198,9 @@ def savings_markdown(savings: Savings) -> str:
 def write_savings(
     savings: Savings, out: Path, *, log_cost: bool | None = None, warn: Callable[[str], None] = lambda line: None
 ) -> list[Path]:
-    """Writes all files into a folder, which is made; the plot is that of the first column.
+    """Writes all files into a folder, which is created if needed; the plot shows the first column.
 
-    Without matplotlib everything but the plots is written, and `warn` gets one line.
+    Without matplotlib the plots are left out, and `warn` is called with one line.
 
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.

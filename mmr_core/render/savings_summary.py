@@ -1,6 +1,6 @@
-"""What savings come to in sentences: the best single model, what is recommended, and what was left out.
+"""The savings of a column in sentences: the best single model, the recommendation, and what was left out.
 
-The terminal, Markdown and JSON have the same sentences. What routing loses is said as plainly as what it saves.
+The terminal, Markdown and JSON use the same sentences, and they state losses as plainly as savings.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def summary(column: ColumnSavings) -> list[str]:
 
 
 def left_out(column: ColumnSavings) -> list[str]:
-    """What the figures do not speak of."""
+    """Models, instances and routers that the figures leave out."""
     lines = [f"model {name(model)} is left out: {reason}" for model, reason in column.models_left_out.items()]
     for gap in column.left_out:
         missing = ", ".join(f"{name(model)} {count:,}" for model, count in gap.models.items())
@@ -61,7 +61,8 @@ def _advice(column: ColumnSavings) -> Iterator[str]:
     chosen = router.chosen["cost"]
     yield _recommendation(router, chosen, mark)
     yield (
-        f"On the {column.evaluated:,} test instances, which had no say in that, {_saving(chosen, name(column.best))}; "
+        f"On the {column.evaluated:,} test instances, which played no part in that choice, "
+        f"{_saving(chosen, name(column.best))}; "
         f"{_quality(chosen.gain)}."
     )
 
@@ -86,7 +87,7 @@ def _saving(chosen: Chosen, best: str) -> str:
             f"it saves nothing: it costs {more} more than {best}, {cost_text(cost)} {UNIT} "
             f"(saving {saving_text(ratio)})"
         )
-    told = "" if ratio.high is None or ratio.high < 1 else ", which cannot be told from no saving"
+    told = "" if ratio.high is None or ratio.high < 1 else ", which is not distinguishable from no saving"
     return f"it saves {saving_text(ratio)} of the cost of {best}{told}: it costs {cost_text(cost)} {UNIT}"
 
 
@@ -98,11 +99,11 @@ def _quality(gain: Estimate) -> str:
         return f"{text}: it is less accurate, so what validation promised did not hold"
     if gain.low > 0:
         return f"{text}: it is more accurate"
-    return f"{text}, which cannot be told from none"
+    return f"{text}, which is not distinguishable from no difference"
 
 
 def _frontier(column: ColumnSavings) -> Iterator[str]:
-    """The best case over the routers' frontiers, said to be one."""
+    """The best case over the routers' frontiers, with hindsight."""
     if not column.routers:
         return
     reached = [router.against[0].cost.value for router in column.routers]

@@ -1,4 +1,4 @@
-"""The report of studies as one HTML page that needs nothing else: no script, no host, its drawings within it.
+"""The report of studies as one self-contained HTML page: no scripts, no requests, drawings embedded.
 
 The findings come first, then what was run, what could not be made and why, and then every exhibit.
 """
@@ -36,12 +36,12 @@ _ENVIRONMENT.globals["html_table"] = html_table
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What a reader must know of a run of studies to believe it and to repeat it.
+    """What a reader needs to know to trust a run of studies and to repeat it.
 
-    What failed in single cells stands in the results.
+    Failures of single cells are in the results.
 
     :param data: the table; where it is synthetic, every title says so.
-    :param split_digest: of which instances are in which part.
+    :param split_digest: of the assignment of instances to training and test.
     :param versions: of Python and of the libraries, by name.
     :param seeds: of routers.
     :param draws, draw_seed: of the bootstrap.
@@ -53,7 +53,7 @@ class RunFacts:
     :param unavailable: studies that this table or this machine cannot give, with the reason.
     :param failed: studies that broke, with the reason.
     :param skipped_routers: routers that were left out, with the reason.
-    :param warnings: what else was said while it ran.
+    :param warnings: further warnings of the run.
     """
 
     data: DataFacts

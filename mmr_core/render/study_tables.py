@@ -26,7 +26,7 @@ from mmr_core.studies.exhibits import Entry, Exhibit, Sheet
 from mmr_core.studies.figures import Chart, Panel, Series
 
 BROAD = 7
-"""Columns beyond which intervals stand below their figures, on the page and in Markdown."""
+"""Columns beyond which intervals go below their figures, on the page and in Markdown."""
 INTERVALS = "Brackets: 95 % intervals."
 MARKED = "Best of a column bold, second best underlined; references and published figures do not compete."
 PUBLISHED = "Italics: figures that the paper reports."
@@ -35,9 +35,9 @@ POINTS = ("panel", "series", "x", "y", "low", "high", "label", "synthetic")
 
 
 def sheet_table(sheet: Sheet, *, synthetic: bool, title: str = "", notes: tuple[str, ...] = ()) -> Table:
-    """The sheet as a table; a heading that comes back is printed again.
+    """The sheet as a table; a heading that recurs is printed again.
 
-    Programs see besides whether a line is published or a reference, and whether the outcomes are synthetic.
+    For programs it also says whether a line is published or a reference, and whether the outcomes are synthetic.
     """
     columns = [name_column(sheet.header[0], sheet.header[0] or "label")]
     for j, head in enumerate(sheet.header[1:]):
@@ -92,7 +92,7 @@ def exhibit_table(exhibit: Exhibit, *, synthetic: bool) -> Table:
 
 
 def notes_of(exhibit: Exhibit) -> tuple[str, ...]:
-    """The notes of the sheet, then those that explain what stands in it, unless the study says as much."""
+    """The notes of the sheet, then explanations of its marks that the study does not give itself."""
     lines = exhibit.sheet.lines
     entries = [entry for line in lines for entry in line.entries]
     notes = [one_line(note) for note in exhibit.sheet.notes]

@@ -1,7 +1,7 @@
-"""A table as data: typed cells in rows, rows in sections, before anybody decides how they look.
+"""A table as data: typed cells in rows and sections, independent of how they are written.
 
-Whatever is shown as a table (runs, comparisons, savings, studies, the authors' protocol, the leaderboard) is built as a
-`Table` in one place and written by the same code: `terminal`, `latex`, and `writers` for Markdown, HTML and CSV.
+Runs, comparisons, savings, studies, the authors' protocol and the leaderboard each build a `Table`; `terminal`, `latex`
+and `writers` (Markdown, HTML, CSV) write it. Titles, formats and directions of metrics come from `METRICS`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ RowKind = Literal["", "reference", "published"]
 class TableCell:
     """One entry: a figure, with its interval where there is one, or words.
 
-    :param text: what people read: the figure as it is shown, or the words.
-    :param interval: the 95 % interval as it is shown; it may be set smaller, or below the figure.
+    :param text: the figure as people read it, or the words.
+    :param interval: the 95 % interval as people read it; it may be set smaller, or below the figure.
     :param aside: words after the text that are less important; never marked.
     :param below: words on a line of their own.
     :param mark: "best" and "second" of a column, or "strong" for words.
@@ -88,7 +88,7 @@ def estimate(
 def metric(which: str, found: Estimate, *, bounds: bool = True) -> TableCell:
     """The figure of a metric of `METRICS`, in its format.
 
-    :param bounds: whether its interval is shown; programs get it in any case.
+    :param bounds: whether its interval is shown; CSV has it in any case.
     """
     return estimate(found, metric_format(which), bounds=None if bounds else lambda _: "")
 
@@ -97,10 +97,10 @@ def metric(which: str, found: Estimate, *, bounds: bool = True) -> TableCell:
 class TableColumn:
     """What one column is.
 
-    :param align: words stand left, figures right.
-    :param key: its name for programs; "" takes the title.
-    :param ends: the names for programs of the ends of its intervals; None where it has none.
-    :param shown: whether people see it; programs see every column.
+    :param align: left for words, right for figures.
+    :param key: its name in CSV; "" takes the title.
+    :param ends: the names in CSV of the ends of its intervals; None if it has none.
+    :param shown: False for a column that only CSV has.
     """
 
     title: str = ""
@@ -148,11 +148,11 @@ class Section:
 class Table:
     """One table.
 
-    :param title: one line; "" for a table that stands in a text which says what it is.
+    :param title: one line; "" if the surrounding text says what the table is.
     :param sections: at least one row in each.
     :param notes: sentences that explain it, printed below.
-    :param section_key: the name for programs of what sections are; "" where programs need not know.
-    :param stacked: whether intervals stand below their figures where there is such a thing, for tables of many columns.
+    :param section_key: the CSV column that holds the section titles; "" for none.
+    :param stacked: whether intervals go below their figures, as in tables with many columns; where the format can.
     """
 
     title: str = ""
@@ -174,12 +174,12 @@ class Table:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The titles of the columns that people see."""
+        """The titles of the visible columns."""
         return tuple(column.title for column in self.visible.columns)
 
     @property
     def visible(self) -> Table:
-        """The table without the columns that only programs see."""
+        """The table without the columns that only CSV has."""
         if all(column.shown for column in self.columns):
             return self
         kept = [j for j, column in enumerate(self.columns) if column.shown]
@@ -200,13 +200,13 @@ class Table:
 
 
 def plain_table(columns: Sequence[TableColumn], rows: Iterable[Sequence[TableCell]], **facts: object) -> Table:
-    """A table of one section without a heading; none at all where there is no row."""
+    """A table of one section without a heading; of no section if there are no rows."""
     made = tuple(TableRow(cells=tuple(cells)) for cells in rows)
     return Table(columns=tuple(columns), sections=(Section(rows=made),) if made else (), **facts)  # type: ignore[arg-type]
 
 
 def titled(title: str, *, synthetic: bool) -> str:
-    """A title that says so where the outcomes were generated."""
+    """The title, marked if the outcomes were generated."""
     return f"{title} (synthetic)" if synthetic else title
 
 

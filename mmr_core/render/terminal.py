@@ -1,7 +1,7 @@
-"""Shows a `Table` on the terminal, as wide as the terminal is.
+"""Shows a `Table` within the width of the terminal.
 
-Rich would shorten numbers to fit. Here a table that is too wide is broken into several below each other, each with
-the names, so that 80 columns lose nothing. Words are shown as they are, never read as markup.
+Rich would truncate numbers to fit. Here a table that is too wide is split into several below each other, each with the
+names, so that nothing is lost in 80 columns. Words are never read as markup.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _NARROWEST_NAMES = 12
 
 
 class TerminalTable:
-    """A table that renders itself within the width that it is given."""
+    """A table that fits itself to the available width."""
 
     def __init__(self, table: Table) -> None:
         self.table = table.visible
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table, in as many pieces as the width asks for, then its notes."""
+        """The table, in as many pieces as the width requires, then its notes."""
         if self.table.title:
             yield Text(self.table.title, style="bold", overflow="fold")
         names, pieces = _broken(self.table, options.max_width)
@@ -50,7 +50,7 @@ def show_tables(screen: Console, tables: Sequence[Table]) -> None:
 
 
 def _broken(table: Table, width: int) -> tuple[int, list[list[int]]]:
-    """The width of the names, and which columns stand in which piece."""
+    """The width of the names, and the columns of each piece."""
     rows = [table.header, *(row.texts for row in table.rows)]
     widths = [max(cell_len(row[j]) for row in rows) for j in range(len(table.columns))]
     names = max([widths[0], *(cell_len(section.title) for section in table.sections)])

@@ -1,6 +1,6 @@
 """Writes a `Table` as Markdown, as HTML and as CSV.
 
-Words that somebody else wrote are escaped, so that none of them can break a table or pass for markup; figures are ours.
+Words are escaped, so that none of them can break a table or pass for markup; figures are written by this package.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _MARKS = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]#|~$"} | {"<": "
 
 
 def markdown_escaped(text: str) -> str:
-    """Text that stands in Markdown, table cells included, as what it is: no markup, no link, no mention."""
+    """Text escaped for Markdown, table cells included: no markup, no link, no mention."""
     shown = name(text).translate(_MARKS)
-    # GitHub makes links of bare addresses, and mentions of @names, without being asked.
+    # GitHub turns bare addresses into links, and @names into mentions.
     return shown.replace("://", ":&#47;/").replace("www.", "www&#46;").replace("@", "&#64;")
 
 
@@ -32,7 +32,7 @@ def bullets(lines: Iterable[str]) -> str:
 def markdown_table(table: Table) -> str:
     """The table in the pipe syntax of GitHub, without its title and notes.
 
-    Ours, because tabulate and pytablewriter know neither sections nor marks, and tabulate does not escape a pipe.
+    Not tabulate or pytablewriter: neither knows sections or marks, and tabulate does not escape pipes.
     """
     shown = table.visible
     blank = [""] * (len(shown.columns) - 1)
@@ -73,7 +73,7 @@ def html_table(table: Table, *, style: str = "") -> Markup:
     """The table as an HTML element, without its title and notes.
 
     Classes: of rows "reference" and "published"; of cells "best"; "interval", "aside" and "group" as they say; of the
-    table "broad" where intervals stand below their figures.
+    table "broad" if intervals go below their figures.
 
     :param style: further classes of the table.
     """

@@ -36,12 +36,10 @@ from mmr_core.results.records import (
     averaged,
     cell_key,
     difference,
-    mean_draws,
 )
 from mmr_core.results.records_parquet import (
     read_results,
     results_bytes,
-    results_from,
     write_results,
 )
 from mmr_core.results.run_result import (
@@ -118,12 +116,10 @@ __all__ = [
     "draws_parquet",
     "estimate",
     "json_schema",
-    "mean_draws",
     "per_thousand",
     "read_draws",
     "read_results",
     "results_bytes",
-    "results_from",
     "savings_json_schema",
     "write_results",
 ]

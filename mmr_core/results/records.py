@@ -269,7 +269,7 @@ def averaged(records: Sequence[CellRecord], metric: str) -> Estimate:
     known = [value for value in values if value is not None]
     if not records or len(known) < len(values):
         return Estimate(value=None, reason=NOT_MEASURED)
-    return estimate(float(np.mean(known)), mean_draws(records, metric))
+    return estimate(float(np.mean(known)), _mean_draws(records, metric))
 
 
 def difference(first: Sequence[CellRecord], second: Sequence[CellRecord], metric: str) -> Estimate:
@@ -282,12 +282,12 @@ def difference(first: Sequence[CellRecord], second: Sequence[CellRecord], metric
     if one.value is None or other.value is None or (np.isinf(one.value) and np.isinf(other.value)):
         return Estimate(value=None, reason=NOT_MEASURED)
     with np.errstate(invalid="ignore"):
-        ends = interval(mean_draws(first, metric) - mean_draws(second, metric))
+        ends = interval(_mean_draws(first, metric) - _mean_draws(second, metric))
     value = one.value - other.value
     return Estimate(value=value) if ends is None else Estimate(value=value, low=ends[0], high=ends[1])
 
 
-def mean_draws(records: Sequence[CellRecord], metric: str) -> Floats:
+def _mean_draws(records: Sequence[CellRecord], metric: str) -> Floats:
     """[B] the draws of the mean over records."""
     means: Floats = np.mean([record.draws[metric] for record in records], axis=0)
     return means

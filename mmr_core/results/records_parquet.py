@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from mmr_core.errors import DataError, MMRError
 from mmr_core.numerics.metrics import CostRange
@@ -61,7 +62,7 @@ def read_results(path: Path) -> Results:
         raise DataError("there is no such file", where=str(path), fix=_FIX) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    return results_from(content, str(path))
+    return _results_from(content, str(path))
 
 
 def results_bytes(results: Results) -> bytes:
@@ -93,7 +94,7 @@ def results_bytes(results: Results) -> bytes:
     return bytes(sink.getvalue())
 
 
-def results_from(content: bytes, where: str) -> Results:
+def _results_from(content: bytes, where: str) -> Results:
     """The results in the content of such a file.
 
     :raises DataError: if it is something else.
@@ -114,14 +115,19 @@ def results_from(content: bytes, where: str) -> Results:
             fix=_FIX,
         )
     columns = {name: table.column(name) for name in table.column_names}
-    return Results(
-        records=tuple(_record({name: column[i] for name, column in columns.items()}) for i in range(len(table))),
-        failures=tuple(
-            CellFailure(**{**failure, "cell": _cell(failure["cell"])}) for failure in json.loads(facts["mmr.failures"])
-        ),
-        synthetic=json.loads(facts["mmr.synthetic"]),
-        draws=json.loads(facts["mmr.draws"]),
-    )
+    try:
+        return Results(
+            records=tuple(_record({name: column[i] for name, column in columns.items()}) for i in range(len(table))),
+            failures=tuple(
+                CellFailure(**{**failure, "cell": _cell(failure["cell"])})
+                for failure in json.loads(facts["mmr.failures"])
+            ),
+            synthetic=json.loads(facts["mmr.synthetic"]),
+            draws=json.loads(facts["mmr.draws"]),
+        )
+    except (KeyError, ValidationError) as error:
+        line = " ".join(str(error).split())
+        raise DataError(f"is not a whole table of results ({line})", where=where, fix=_FIX) from error
 
 
 def _schema(facts: dict[str, str]) -> pa.Schema:

@@ -35,7 +35,7 @@ _EXAMPLES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class TableFinding:
     """One thing found.
 
     :param code: names the check; stable across versions.
@@ -57,7 +57,7 @@ class Finding:
         return {**asdict(self), "examples": list(self.examples)}
 
 
-def check(table: OutcomeTable, *, progress: Progress = no_progress) -> list[Finding]:
+def check(table: OutcomeTable, *, progress: Progress = no_progress) -> list[TableFinding]:
     """Everything found, errors first; every image file is read."""
     files = inspect_images([path for path in table.image if path is not None], progress=progress)
     found = [finding for look in _CHECKS for finding in look(table, files)]
@@ -67,11 +67,11 @@ def check(table: OutcomeTable, *, progress: Progress = no_progress) -> list[Find
 Images = dict["Path", ImageFile]
 
 
-def _models(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _models(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """Routing needs a choice."""
     if len(table.models) < 2:
         names = tuple(model.name for model in table.models)
-        yield Finding(
+        yield TableFinding(
             severity="error",
             code="too-few-models",
             place="pool",
@@ -81,7 +81,7 @@ def _models(table: OutcomeTable, images: Images) -> Iterator[Finding]:
         )
 
 
-def _parts(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _parts(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """The frozen split can leave a part of a small dataset empty."""
     for name, rows in _by_dataset(table):
         ids = table.instance_id[rows]
@@ -89,7 +89,7 @@ def _parts(table: OutcomeTable, images: Images) -> Iterator[Finding]:
         validation = validation_mask([name] * len(rows), ids)
         for part, size in (("train", train.sum()), ("test", (~train).sum()), ("validation", validation.sum())):
             if size == 0:
-                yield Finding(
+                yield TableFinding(
                     severity="warning" if part == "validation" else "error",
                     code="empty-part",
                     place=f"dataset {name}",
@@ -98,14 +98,14 @@ def _parts(table: OutcomeTable, images: Images) -> Iterator[Finding]:
                 )
 
 
-def _missing(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _missing(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """Missing outcomes take instances out of the evaluation, and too many stop it."""
     absent = np.isnan(table.utility) | np.isnan(table.cost)
     for name, rows in _by_dataset(table):
         for j, model in enumerate(table.models):
             gone = rows[absent[rows, j]]
             if len(gone):
-                yield Finding(
+                yield TableFinding(
                     severity="note",
                     code="missing-outcomes",
                     place=f"dataset {name}, model {model.name}",
@@ -126,7 +126,7 @@ def _missing(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             )
         else:
             continue
-        yield Finding(
+        yield TableFinding(
             severity=severity,
             code="incomplete-tests",
             place=f"dataset {name}",
@@ -136,14 +136,14 @@ def _missing(table: OutcomeTable, images: Images) -> Iterator[Finding]:
         )
 
 
-def _queries(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _queries(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """A query without text is fine if it has an image."""
     no_text = np.array([not question.strip() for question in table.question], dtype=bool)
     no_image = np.array([path is None for path in table.image], dtype=bool)
     for name, rows in _by_dataset(table):
         nothing, imaged = rows[(no_text & no_image)[rows]], rows[(no_text & ~no_image)[rows]]
         if len(nothing):
-            yield Finding(
+            yield TableFinding(
                 severity="warning",
                 code="empty-query",
                 place=f"dataset {name}",
@@ -152,7 +152,7 @@ def _queries(table: OutcomeTable, images: Images) -> Iterator[Finding]:
                 examples=_examples(table.instance_id[nothing]),
             )
         if len(imaged):
-            yield Finding(
+            yield TableFinding(
                 severity="note",
                 code="empty-question",
                 place=f"dataset {name}",
@@ -162,7 +162,7 @@ def _queries(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             )
 
 
-def _image_files(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _image_files(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """An image that cannot be read stops an encoder."""
     for name, rows in _by_dataset(table):
         paths = dict.fromkeys(path for path in table.image[rows] if path is not None)
@@ -174,7 +174,7 @@ def _image_files(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             ("unreadable-image", "image files cannot be read", unreadable),
         ):
             if concerned:
-                yield Finding(
+                yield TableFinding(
                     severity="error",
                     code=code,
                     place=f"dataset {name}",
@@ -184,12 +184,12 @@ def _image_files(table: OutcomeTable, images: Images) -> Iterator[Finding]:
                 )
 
 
-def _sizes(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _sizes(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """A published dataset has a known number of instances."""
     for name, rows in _by_dataset(table):
         expected = table.spec_of(name).expected_instances
         if expected is not None and expected != len(rows):
-            yield Finding(
+            yield TableFinding(
                 severity="note" if table.synthetic else "warning",
                 code="instance-count",
                 place=f"dataset {name}",
@@ -198,13 +198,13 @@ def _sizes(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             )
 
 
-def _utilities(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _utilities(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """A model that is always equally good says nothing about routing, and may be a fault of the grading."""
     for name, rows in _by_dataset(table):
         for j, model in enumerate(table.models):
             known = table.utility[rows, j][~np.isnan(table.utility[rows, j])]
             if len(known) > 1 and (known == known[0]).all():
-                yield Finding(
+                yield TableFinding(
                     severity="warning",
                     code="constant-utility",
                     place=f"dataset {name}, model {model.name}",
@@ -213,12 +213,12 @@ def _utilities(table: OutcomeTable, images: Images) -> Iterator[Finding]:
                 )
 
 
-def _training_costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _training_costs(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """Costs are divided by the largest of the training split."""
     for name, rows in _by_dataset(table):
         train = rows[train_mask(table.dataset[rows], table.instance_id[rows])]
         if len(train) and not (table.cost[train] > 0).any():
-            yield Finding(
+            yield TableFinding(
                 severity="error",
                 code="no-training-cost",
                 place=f"dataset {name}",
@@ -227,7 +227,7 @@ def _training_costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             )
 
 
-def _costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _costs(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """Metrics live between the mean test costs of the cheapest and the dearest model."""
     for name, rows in _by_dataset(table):
         tests = rows[table.complete[rows] & ~train_mask(table.dataset[rows], table.instance_id[rows])]
@@ -237,7 +237,7 @@ def _costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
         order = np.argsort(means, kind="stable")
         names, means = [table.models[j].name for j in order], means[order]
         if means[-1] <= means[0]:
-            yield Finding(
+            yield TableFinding(
                 severity="error",
                 code="equal-costs",
                 place=f"dataset {name}",
@@ -247,7 +247,7 @@ def _costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             continue
         tied = [f"{names[k]} and {names[k + 1]}" for k in np.flatnonzero(means[1:] == means[:-1])]
         if tied:
-            yield Finding(
+            yield TableFinding(
                 severity="note",
                 code="tied-costs",
                 place=f"dataset {name}",
@@ -261,7 +261,7 @@ def _costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
                 for rank, other in (("second dearest", means[-2]), ("cheapest", means[0]))
                 if other > 0
             )
-            yield Finding(
+            yield TableFinding(
                 severity="note",
                 code="dominating-cost",
                 place=f"dataset {name}, model {names[-1]}",
@@ -270,7 +270,7 @@ def _costs(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             )
 
 
-def _leaks(table: OutcomeTable, images: Images) -> Iterator[Finding]:
+def _leaks(table: OutcomeTable, images: Images) -> Iterator[TableFinding]:
     """The same query on both sides of the split can be learnt by heart."""
     in_train = train_mask(table.dataset, table.instance_id)
     alike: dict[tuple[str, object], list[int]] = defaultdict(list)
@@ -279,7 +279,7 @@ def _leaks(table: OutcomeTable, images: Images) -> Iterator[Finding]:
             alike[(question.strip(), None if path is None else images[path].digest or path)].append(i)
     leaks = [rows for rows in alike.values() if len({bool(in_train[i]) for i in rows}) == 2]
     if leaks:
-        yield Finding(
+        yield TableFinding(
             severity="note",
             code="duplicate-across-split",
             place="split",
@@ -289,7 +289,7 @@ def _leaks(table: OutcomeTable, images: Images) -> Iterator[Finding]:
         )
 
 
-_CHECKS: Sequence[Callable[[OutcomeTable, Images], Iterator[Finding]]] = (
+_CHECKS: Sequence[Callable[[OutcomeTable, Images], Iterator[TableFinding]]] = (
     _models,
     _parts,
     _missing,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,13 @@ from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNam
 from mmr_core.features import Features, FeatureSource
 from mmr_core.numerics.normalisation import cost_scale
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.results import LeftOut
 from mmr_core.runner.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.runner.options import Options
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import split_digest, split_masks
+
+if TYPE_CHECKING:
+    from mmr_core.results import LeftOut
 
 TOLERATED = 0.05
 """The share of incomplete test instances of a dataset above which an evaluation refuses."""
@@ -196,6 +199,8 @@ def _demand_seen(features: Features, rows: NDArray[np.bool_], part: str, spec: D
 
 
 def _left_out(table: OutcomeTable, test: NDArray[np.bool_]) -> tuple[LeftOut, ...]:
+    from mmr_core.results import LeftOut
+
     unknown = np.isnan(table.utility) | np.isnan(table.cost)  # [n, K]
     found = []
     for name in table.dataset_names:

@@ -71,6 +71,7 @@ class Description:
 
 def describe(table: OutcomeTable) -> Description:
     """The description of a table, datasets and models in its own order."""
+    complete = table.complete
     return Description(
         source=table.source,
         synthetic=table.synthetic,
@@ -79,36 +80,35 @@ def describe(table: OutcomeTable) -> Description:
         split_digest=split_digest(table.dataset, table.instance_id),
         instances=len(table),
         models=tuple(model.name for model in table.models),
-        datasets=tuple(_summary(table.take(table.dataset == name)) for name in table.dataset_names),
+        datasets=tuple(
+            _summary(table, np.flatnonzero(table.dataset == name), complete) for name in table.dataset_names
+        ),
     )
 
 
-def _summary(table: OutcomeTable) -> DatasetSummary:
-    """The summary of a table of one dataset."""
-    spec = table.spec_of(table.dataset_names[0])
-    train = int(train_mask(table.dataset, table.instance_id).sum())
-    missing = np.isnan(table.utility) | np.isnan(table.cost)
+def _summary(table: OutcomeTable, rows: NDArray[np.intp], complete: NDArray[np.bool_]) -> DatasetSummary:
+    """The summary of the dataset that has these rows."""
+    spec = table.spec_of(table.dataset[rows[0]])
+    train = train_mask(table.dataset[rows], table.instance_id[rows])
+    validation = validation_mask(table.dataset[rows], table.instance_id[rows])
+    models = []
+    for j, model in enumerate(table.models):
+        utility, cost = table.utility[rows, j], table.cost[rows, j]
+        missing = int((np.isnan(utility) | np.isnan(cost)).sum())
+        models.append(ModelSummary(name=model.name, utility=_mean(utility), cost=_mean(cost), missing=missing))
     return DatasetSummary(
         name=spec.name,
         title=spec.title,
         scenario=spec.scenario,
-        instances=len(table),
-        train=train,
-        validation=int(validation_mask(table.dataset, table.instance_id).sum()),
-        test=len(table) - train,
-        with_text=sum(bool(question.strip()) for question in table.question),
-        with_image=sum(path is not None for path in table.image),
-        complete=int(table.complete.sum()),
-        categories=len({category for category in table.category if category}),
-        models=tuple(
-            ModelSummary(
-                name=model.name,
-                utility=_mean(table.utility[:, j]),
-                cost=_mean(table.cost[:, j]),
-                missing=int(missing[:, j].sum()),
-            )
-            for j, model in enumerate(table.models)
-        ),
+        instances=len(rows),
+        train=int(train.sum()),
+        validation=int(validation.sum()),
+        test=len(rows) - int(train.sum()),
+        with_text=sum(bool(question.strip()) for question in table.question[rows]),
+        with_image=sum(path is not None for path in table.image[rows]),
+        complete=int(complete[rows].sum()),
+        categories=len({category for category in table.category[rows] if category}),
+        models=tuple(models),
     )
 
 

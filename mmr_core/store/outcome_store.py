@@ -82,16 +82,30 @@ class OutcomeStore:
         """
         return read_manifest(self.folder)
 
-    def table(self, datasets: Sequence[str] | None = None, models: Sequence[str] | None = None) -> OutcomeTable:
+    def table(
+        self,
+        datasets: Sequence[str] | None = None,
+        models: Sequence[str] | None = None,
+        *,
+        arrays: Path | None = None,
+    ) -> OutcomeTable:
         """The outcomes of some datasets and models, or of all.
 
         Rows stand in the order of the imports and, within one, in the order of its file. Models stand in the order
         given, or in that of their import; where one did not run, its outcomes are missing. Without `models`, those
         are left out that ran on none of the `datasets` asked for.
 
+        :param arrays: a folder for memory-mapped files that the numbers are then read from, one [n, K] array per file;
+            they are made the first time, and found again while the store has the same content. The models' answers
+            are left out. Without a folder everything is in memory.
         :raises DataError: if a name is not in the store, or a file is absent or damaged.
         """
-        return read_table(self.folder, self.manifest(), datasets, models, verify=self._verify)
+        return read_table(self.folder, self.manifest(), datasets, models, verify=self._verify, arrays=arrays)
+
+    def cells(self) -> int:
+        """How many outcomes the table of everything has, missing ones included."""
+        manifest = self.manifest()
+        return sum(stored.instances for stored in manifest.datasets) * len(manifest.models)
 
     def origins(self, dataset: str, model: str) -> Origins | None:
         """Where the outcomes of a model on a dataset came from; None where their import did not record it.
@@ -154,7 +168,7 @@ class OutcomeStore:
         )
 
     def create(self, parts: Iterable[OutcomeTable]) -> Added:
-        """Makes a new store of a table that comes in parts, of which only one is in memory at a time.
+        """Makes a new store of a table that comes in parts; only one part is in memory at a time.
 
         The store is that of `add` with all parts in one table, and its images keep their absolute paths. Parts have
         the same models, and no instance occurs in two of them. A dataset is described as in the last part that has it.

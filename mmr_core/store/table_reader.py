@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +17,6 @@ from mmr_core.outcomes import OutcomeTable, Status, unknown_numbers
 from mmr_core.store.outcome_files import CACHED, NUMBERS, Instances, Outcomes, read_instances, read_outcomes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from mmr_core.store.store_manifest import StoredDataset, StoredFile, StoredModel, StoreManifest
@@ -29,11 +32,13 @@ def read_table(
     models: Sequence[str] | None,
     *,
     verify: bool,
+    arrays: Path | None = None,
 ) -> OutcomeTable:
     """The table of some datasets and models of a store; `OutcomeStore.table` says how it is ordered.
 
     Memory is that of the table and of one file at a time.
 
+    :param arrays: as in `OutcomeStore.table`.
     :raises DataError: if a name is not in the store, or a file is absent or damaged.
     """
     chosen = _choose_datasets(manifest, datasets, str(folder))
@@ -44,7 +49,7 @@ def read_table(
     places = _places(chosen, parts)
     n = sum(map(len, parts))
     texts = {name: np.full(n, None, dtype=object) for name in ("dataset", "image", *_TEXTS)}
-    cells = _Cells((n, len(pool)))
+    cells = _Cells((n, len(pool))) if arrays is None else MappedCells((n, len(pool)), arrays, _key(chosen, pool))
     batches = {stored.batch for stored in chosen}
     for stored, instances, rows in zip(chosen, parts, places, strict=True):
         texts["dataset"][rows] = stored.spec.name
@@ -54,10 +59,12 @@ def read_table(
         for j, model in enumerate(pool):
             kept = stored.outcomes_of(model.spec.name)
             if kept is not None:
-                path = folder / kept.file.path
-                outcomes = read_outcomes(path, _digest(kept.file, verify), instances.instance_id)
-                cells.fill(_rows_of(outcomes, instances, rows, str(path)), j, outcomes, answers=kept.responses)
                 batches.add(kept.batch)
+                if not cells.complete:
+                    path = folder / kept.file.path
+                    outcomes = read_outcomes(path, _digest(kept.file, verify), instances.instance_id)
+                    cells.fill(_rows_of(outcomes, instances, rows, str(path)), j, outcomes, answers=kept.responses)
+    cells.finish()
     sources = [manifest.batches[index] for index in sorted(batches)]
     return OutcomeTable(
         **texts,
@@ -80,11 +87,20 @@ def read_table(
 class _Cells:
     """The outcomes of [n, K] cells; numbers and answers that no file has take no memory."""
 
+    complete = False
+    """Whether there is nothing to fill in."""
+
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
         self.numbers: dict[str, NDArray[np.float64]] = {}
-        self.status = np.full(shape, Status.MISSING, dtype=np.int8)
+        self.status: NDArray[np.int8] = self._full("status", Status.MISSING, np.int8)
         self.response: NDArray[np.object_] | None = None
+
+    def _full(self, name: str, filler: float, dtype: type) -> NDArray[Any]:
+        return np.full(self.shape, filler, dtype=dtype)
+
+    def finish(self) -> None:
+        """Called when everything has been filled in."""
 
     def numbers_of(self, name: str) -> NDArray[np.float64]:
         return self.numbers.get(name, unknown_numbers(self.shape))
@@ -93,7 +109,7 @@ class _Cells:
         for name in (*NUMBERS, CACHED):
             values = getattr(outcomes, name)
             if name not in self.numbers and not np.isnan(values).all():
-                self.numbers[name] = np.full(self.shape, np.nan)
+                self.numbers[name] = self._full(name, np.nan, np.float64)
             if name in self.numbers:
                 self.numbers[name][rows, j] = values
         self.status[rows, j] = outcomes.status
@@ -101,6 +117,62 @@ class _Cells:
             if self.response is None:
                 self.response = np.full(self.shape, None, dtype=object)
             self.response[rows, j] = outcomes.response
+
+
+class MappedCells(_Cells):
+    """Cells whose numbers are memory-mapped files, which are made once per content and then only opened.
+
+    Answers are left out: texts cannot be mapped.
+
+    :param arrays: the folder for such files, which is made where it does not exist.
+    :param key: a digest of the content.
+    """
+
+    def __init__(self, shape: tuple[int, int], arrays: Path, key: str) -> None:
+        self._place = arrays / key
+        self.complete = self._place.is_dir()
+        if self.complete:
+            self.shape, self.response = shape, None
+            self._open()
+        else:
+            arrays.mkdir(parents=True, exist_ok=True)
+            self._draft = Path(mkdtemp(dir=arrays, prefix=f".{key}-"))
+            super().__init__(shape)
+
+    def _full(self, name: str, filler: float, dtype: type) -> NDArray[Any]:
+        array = np.lib.format.open_memmap(self._draft / f"{name}.npy", mode="w+", dtype=dtype, shape=self.shape)
+        array[...] = filler
+        return array
+
+    def fill(self, rows: NDArray[np.intp] | slice, j: int, outcomes: Outcomes, *, answers: bool) -> None:
+        super().fill(rows, j, outcomes, answers=False)
+
+    def finish(self) -> None:
+        if not self.complete:
+            self.numbers.clear()
+            del self.status
+            try:
+                os.rename(self._draft, self._place)
+            except OSError:
+                # Another process was faster: its files have the same content.
+                shutil.rmtree(self._draft)
+            self._open()
+
+    def _open(self) -> None:
+        found = {file.stem: np.load(file, mmap_mode="r") for file in sorted(self._place.glob("*.npy"))}
+        self.status = found.pop("status")
+        self.numbers = found
+
+
+def _key(datasets: Sequence[StoredDataset], pool: Sequence[StoredModel]) -> str:
+    """A digest of everything that the cells depend on."""
+    state = blake2b(digest_size=16)
+    for dataset in datasets:
+        state.update(f"{dataset.spec.name}\0{dataset.batch}\0{dataset.file.digest}\1".encode())
+        for model in pool:
+            outcomes = dataset.outcomes_of(model.spec.name)
+            state.update(f"{model.spec.name}\0{'' if outcomes is None else outcomes.file.digest}\1".encode())
+    return state.hexdigest()
 
 
 def _read_instances(folder: Path, stored: StoredDataset, *, verify: bool) -> Instances:
@@ -134,7 +206,7 @@ def _as_slice(rows: NDArray[np.intp]) -> NDArray[np.intp] | slice:
 def _rows_of(
     outcomes: Outcomes, instances: Instances, rows: NDArray[np.intp] | slice, where: str
 ) -> NDArray[np.intp] | slice:
-    """The rows of the table that a file's outcomes belong to, of which the dataset has `rows`."""
+    """The rows of the table that a file's outcomes belong to; `rows` are those of its dataset."""
     if outcomes.instance_id is instances.instance_id:
         return rows
     position = {idx: i for i, idx in enumerate(instances.instance_id)}

@@ -46,14 +46,6 @@ BARE = {"errors", "specs", "contracts", "hookspecs", "plugins", "registry"}
 MEASURING = {"numerics", "results", "runner", "savings", "studies"}
 PRESENTING = {"mmr_core.cli", "mmr_core.render", "matplotlib", "rich"}
 
-TO_MEND_ROOMS: set[tuple[str, str]] = set()
-TO_MEND_NAMES = {
-    "checks.py of mmr_core",
-    "class Finding of mmr_core",
-}
-TO_MEND_CIRCLES: set[str] = set()
-"""What is still to be mended: these sets shrink until they are empty."""
-
 DISTRIBUTED = (mmr_core, mmr_plugins, mmr_leaderboard)
 by_package = pytest.mark.parametrize("package", DISTRIBUTED, ids=lambda package: package.__name__)
 
@@ -141,14 +133,20 @@ def test_a_module_imports_only_what_stands_below_it(room):
         package, _, rest = name.partition(".")
         assert package not in ("mmr_plugins", "mmr_leaderboard")
         other = rest.partition(".")[0]
-        if package == "mmr_core" and other in rooms() and other != room and (room, other) not in TO_MEND_ROOMS:
+        if package == "mmr_core" and other in rooms() and other != room:
             assert level(other) > level(room), f"{room} imports {name}"
 
 
 @by_package
 def test_no_files_import_one_another_in_a_circle(package):
     found = [" -> ".join([*circle, circle[0]]) for circle in circles(file_imports(modules_of(package)))]
-    assert set(found) == {circle for circle in TO_MEND_CIRCLES if circle.startswith(package.__name__)}
+    assert not found, "\n".join(found)
+
+
+@by_package
+def test_no_file_imports_from_the_init_of_its_own_folder(package):
+    imports = file_imports(modules_of(package))
+    assert {module: others for module, others in imports.items() if module.rpartition(".")[0] in others} == {}
 
 
 def test_a_circle_is_found_wherever_it_starts():
@@ -165,15 +163,12 @@ def test_modules_and_public_classes_have_names_of_their_own(package):
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[f"class {node.name} of {package.__name__}"].append(module)
-    shared = {name: modules for name, modules in places.items() if len(modules) > 1}
-    assert {name: where for name, where in shared.items() if name not in TO_MEND_NAMES} == {}
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
 
 
 @pytest.mark.parametrize("room", sorted(MEASURING))
 def test_what_measures_imports_nothing_that_presents(room):
     for name in imported_by(room):
-        if (room, "render") in TO_MEND_ROOMS and name.startswith("mmr_core.render"):
-            continue
         assert not any(f"{name}.".startswith(f"{other}.") for other in PRESENTING), f"{room} imports {name}"
 
 
@@ -189,7 +184,6 @@ def test_measuring_a_cell_enters_none_of_the_rooms_that_do_not_count_for_it():
     while ahead:
         room = ahead.pop()
         others = {name.split(".")[1] for name in imported_by(room) if name.startswith("mmr_core.")} & set(rooms())
-        others -= {other for importing, other in TO_MEND_ROOMS if importing == room}
         ahead += others - entered
         entered |= others | {room}
     assert not entered & set(APART)

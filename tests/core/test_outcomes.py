@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmr_core.errors import DataError
-from mmr_core.outcomes import OutcomeTable, Status, object_array
+from mmr_core.outcomes import OutcomeTable, Status, object_array, unknown_numbers
 
 Build = Callable[..., OutcomeTable]
 Same = Callable[[OutcomeTable, OutcomeTable], None]
@@ -170,3 +170,20 @@ def test_statuses_have_the_numbers_they_have_always_had() -> None:
         ("ERROR", 2),
         ("TRUNCATED", 3),
     ]
+
+
+def test_numbers_that_are_unknown_everywhere_stay_without_memory_in_parts_of_a_table(table: Build) -> None:
+    whole = table(models=3, instances=6)
+    whole = replace(whole, input_tokens=unknown_numbers((6, 3)))
+    for part in (whole.take(np.array([4, 1])), whole.take(np.arange(6) < 2), whole.take_models(["model-2", "model-0"])):
+        assert part.input_tokens.shape == part.cost.shape
+        assert np.isnan(part.input_tokens).all()
+        assert part.input_tokens.strides == (0, 0)
+
+
+def test_one_number_for_all_outcomes_is_checked_and_kept(table: Build) -> None:
+    whole = table(models=2, instances=4)
+    same = replace(whole, cost=np.broadcast_to(np.float64(0.5), (4, 2)))
+    assert same.take(np.array([1, 2])).cost.tolist() == [[0.5, 0.5]] * 2
+    with pytest.raises(DataError, match=r"cost -1\.0 of model"):
+        replace(whole, cost=np.broadcast_to(np.float64(-1), (4, 2)))

@@ -11,9 +11,9 @@ import pytest
 from mmr_core.contracts import ImportContext
 from mmr_core.features import EncodedFeatures
 from mmr_core.registry import Registry
-from mmr_core.runner import Options
 from mmr_core.runner.agreement import compare
 from mmr_core.runner.fit import build_queries, build_training
+from mmr_core.runner.options import Options
 from mmr_core.runner.policies import Scored, ask
 from mmr_core.runner.prepare import Prepared, prepare
 

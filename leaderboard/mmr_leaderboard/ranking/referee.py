@@ -27,8 +27,9 @@ from mmr_leaderboard.audit.frame import representative_points
 from mmr_leaderboard.audit.placebo import PlaceboReference
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.findings import Finding, refused
-from mmr_leaderboard.jobs.entry_run import EntryRun, Material, run_entry
+from mmr_leaderboard.jobs.entry_run import EntryRun, run_entry
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
+from mmr_leaderboard.jobs.material import Material
 from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.runtime import prepare
 from mmr_leaderboard.packaging.wheel_sources import WheelSources

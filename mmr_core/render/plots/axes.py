@@ -1,7 +1,7 @@
 """Decides what the axes of a plot show: their ranges, and ticks at numbers that people read. Pure numbers, no drawing.
 
-One model may cost a thousand times as much as another, and the oracle may stand far above every router; neither may
-squash what the reader came for.
+One model may cost a thousand times as much as another, and the oracle may be far above every router; neither may
+squash the part that matters.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def across(panel: Panel) -> AxisScale:
 
 
 def upwards(panel: Panel) -> AxisScale:
-    """The vertical axis; bars and areas stand on 0, and far bounds leave at the top.
+    """The vertical axis; bars and areas start at 0, and bounds far above leave it at the top.
 
     :raises DrawingError: if it is logarithmic and a value is not positive.
     """
@@ -196,11 +196,11 @@ def _of_lines(extents: Sequence[tuple[Series, Floats]]) -> AxisScale:
 def stack_total(panel: Panel) -> Floats:
     """[m] the height of the stacked areas at each place.
 
-    :raises DrawingError: if they do not stand over the same places.
+    :raises DrawingError: if they do not share their x values.
     """
     stacked = [series for series in panel.series if series.kind == "stack"]
     if len({series.x for series in stacked}) > 1:
-        raise DrawingError(f"the stacked areas of panel {panel.title!r} do not stand over the same places")
+        raise DrawingError(f"the stacked areas of panel {panel.title!r} do not share their x values")
     total: Floats = np.nansum([np.where(np.isfinite(series.y), series.y, 0.0) for series in stacked], axis=0)
     return total
 
@@ -209,7 +209,7 @@ def ticks(scale: AxisScale, most: int, places: Sequence[float] = (), apart: floa
     """Where a logarithmic axis has its ticks; None leaves them to the rule of linear axes.
 
     :param most: how many have room.
-    :param places: the values on the axis, at which the ticks stand if they are few and lie apart.
+    :param places: the values on the axis; if they are few and far enough apart, the ticks are there.
     :param apart: how much of the axis must lie between two of them.
     """
     if not scale.logarithmic:

@@ -44,7 +44,7 @@ SINGLE, DOUBLE = 3.3, 6.8
 """Inches: one column of a printed page, and two."""
 MOST_COLUMNS = 4
 HEIGHTS = {1: 2.45, 2: 2.2, 3: 1.85, 4: 1.7}
-"""Inches of a row of panels, by how many stand beside each other."""
+"""Inches of a row of panels, by the number of panels in it."""
 TALLEST = 8.0
 """Inches of all panels above each other, beyond which they do not grow."""
 _SPACES: dict[str, Any] = {"w_pad": 0.03, "h_pad": 0.03, "wspace": 0.03, "hspace": 0.04}
@@ -57,11 +57,11 @@ _saving = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a chart stands in its figure.
+    """The size of a figure and the place of its legend.
 
     :param width, height: inches of a chart of one panel; None takes the width of a printed column.
-    :param stretches: panels grow by these factors as long as that helps names to find their places.
-    :param beside: whether the legend stands to the right of the panels, not below them.
+    :param stretches: factors by which panels grow, tried in order while labels lack room.
+    :param beside: whether the legend is to the right of the panels, not below them.
     :param dpi: of the PNG.
     """
 
@@ -74,7 +74,7 @@ class Layout:
 
 PRINTED = Layout()
 SCREEN = Layout(width=5.6, height=3.35, stretches=(1.0, 1.2), beside=True, dpi=240)
-"""One panel that is looked at by itself: in a window, on a slide, or one column wide."""
+"""A single panel: in a window, on a slide, or one column wide."""
 
 
 def demand_matplotlib(what: str) -> None:
@@ -184,7 +184,7 @@ def _name_axes(
 ) -> None:
     """Names of axes, once where the neighbours' are the same: below the lowest, and left of the leftmost.
 
-    :param once: whether a name that all panels share may stand below the whole figure.
+    :param once: whether a name that all panels share may be placed below the whole figure.
     """
     names = {panel.x.label for panel in chart.panels}
     shared = once and len(names) == 1

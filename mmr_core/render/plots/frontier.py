@@ -126,8 +126,13 @@ def draw_frontiers(plot: Frontiers, *, log_cost: bool | None, synthetic: bool) -
 
 
 def run_frontiers(column: Column, *, synthetic: bool, title: str | None = None) -> Frontiers:
-    """What the plot of a column of a run shows."""
+    """What the plot of a column of a run shows.
+
+    :raises UsageError: if the run was read without its curves.
+    """
     part = column.whole
+    if not all(row.curves for row in part.rows):
+        raise UsageError("a run read without its curves cannot be drawn", fix="read it with its Parquet files")
 
     def drawn(row: Row, *, reference: bool = False) -> FrontierLine:
         curve, chosen = row.curves[0], row.chosen

@@ -1,6 +1,6 @@
 """Writes on the panels of a chart: names beside points and within areas, which bounds left the axis, what is synthetic.
 
-`placement` decides where names stand; this module measures them, and draws them there.
+`placement` decides where names go; this module measures and draws them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def draw_names(
 ) -> list[Box | None]:
     """Writes names beside points, free of each other and of the points; returns their boxes, None without a place.
 
-    The first choose first. A name that stands away from its point has a line to it.
+    The first names choose first. A name away from its point gets a line to it.
 
     :param points: [m, 2] pixels.
     :param lines: [k, 2] pixels on lines, which names avoid.
@@ -183,7 +183,7 @@ def _bars(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
 
 
 def _notes(axes: Axes, panel: Panel, y: AxisScale) -> list[Box]:
-    """Says of each bound beyond the top how far it goes, near where it leaves the axis."""
+    """Notes how far each bound beyond the top goes, near where it leaves the axis."""
     from matplotlib.patheffects import withStroke
 
     boxes: list[Box] = []

@@ -1,6 +1,6 @@
 """Measures and breaks text for drawings, and keeps to letters that the fonts have.
 
-Ours, because textwrap counts letters where drawings need inches, and matplotlib's own wrapping neither limits the
+Not textwrap, which counts letters, where drawings need inches; nor matplotlib's own wrapping, which neither limits the
 number of lines nor breaks a word that is too long.
 """
 

@@ -50,7 +50,7 @@ MARKERS = ("o", "s", "^", "D", "v", "p")
 
 INK, GREY = "#222222", "#6E6E6E"
 
-_SALT = b"mmr-2987"
+_SALT = b"mmr-20341"
 """Chosen so that the routers of the paper have colours that lie far apart; any other salt would do for the rest."""
 
 _REFERENCE_DASHES = ((0, (5, 3)), (0, (1, 1.6)), (0, (8, 2, 1.5, 2)), (0, (3, 1.2)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
@@ -132,15 +132,14 @@ class Palette:
 
 
 def _styles(routers: Sequence[str], meetings: Sequence[Collection[str]]) -> dict[str, Style]:
-    """Routers keep the colours of their names; the others, by name, take the first that is rarest around them."""
+    """Routers keep the colours of their names; each other name takes the first colour that is rarest around it."""
     found: dict[str, Style] = {}
     for name in [*routers, *sorted({name for names in meetings for name in names} - set(routers))]:
         met = [found[other] for other in {other for names in meetings if name in names for other in names} & set(found)]
         style = own_style(name)
         if name not in routers:
             colours = [other.colour for other in met]
-            order = [(style.colour + step) % len(COLOURS) for step in range(len(COLOURS))]
-            style = _style_at(min(order, key=colours.count))
+            style = _style_at(min(range(len(COLOURS)), key=colours.count))
         found[name] = _apart(style, [other for other in met if other.colour == style.colour])
     return found
 

@@ -198,7 +198,7 @@ def area_style(look: Look) -> dict[str, Any]:
 
 
 def marker_style(look: Look, size: float = MARKER) -> dict[str, Any]:
-    """A marker with a white edge, so that it stands out of lines and of other markers."""
+    """A marker with a white edge, so that it stands out from lines and other markers."""
     return {
         "marker": look.marker,
         "markersize": size,

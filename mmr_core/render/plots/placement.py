@@ -3,8 +3,8 @@
 Boxes and points are in pixels, y upwards. `labels` measures the texts, asks for places, and draws leader lines to
 labels that had to move away.
 
-Ours, because on the plot of MathVision with its twelve models textalloc 1.2 takes 4 seconds and writes over markers and
-notes, and adjustText 1.4 lets lines strike through five names; this one takes 0.2 seconds and leaves two touched.
+Not a library: on the plot of MathVision's twelve models textalloc 1.2 takes 4 s and writes over markers and notes, and
+adjustText 1.4 leaves five names struck through; this takes 0.2 s and leaves two touched.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _STEPS = 36
 """How many heights are tried on each side of a point; each is a third of a line further away."""
 
 _STRUCK, _COVERED = 9.0, 0.5
-"""What lying on a line costs, and what each sampled point of it under the label costs besides, in heights of the label:
-rather a leader than a name that is struck through."""
+"""The cost of lying on a line, and of each sampled point of it under the label, in heights of the label: a leader is
+better than a name that is struck through."""
 
 _MISREAD = 4.0
-"""What it costs, in heights of the label, to stand nearer to another point."""
+"""The cost, in heights of the label, of being nearer to another point."""
 
 _CROSSED = 15.0
-"""What it costs, in heights of the label, if the line to it runs through another, or it lies on such a line."""
+"""The cost, in heights of the label, if the line to it runs through another label, or it lies on such a line."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Usage:
     cost: float | None = None
 
     def amounts(self, *, failed: bool) -> dict[str, Any]:
-        """The fields of a record; of a sample that failed nothing is known, for it was not answered to its end."""
+        """The fields of a record; nothing is known of a failed sample, whose answer was not completed."""
         usage = Usage() if failed else self
         counts = {**vars(usage)}
         known = usage.input_tokens is not None or usage.output_tokens is not None

@@ -127,7 +127,7 @@ def _roles(evaluation: dict[str, Any]) -> dict[str, str]:
 
 
 def _is_graded_by(model: str, roles: dict[str, str], score: dict[str, Any]) -> bool:
-    """Whether a scorer of the package asked the model itself: as it does where nobody names another grader."""
+    """Whether a scorer of the package asked the model itself: as it does where no other grader is named."""
     if str(score.get("scorer", "")).rpartition("/")[2] not in _GRADERS:
         return False
     given = score.get("params")

@@ -59,7 +59,7 @@ def sniffs(path: Path, pattern: str, begins: Callable[[Path], Collection[str]], 
 def matching(
     source: LogSource, pattern: str, begins: Callable[[Path], Collection[str]], wanted: Collection[str]
 ) -> list[Path]:
-    """The files that begin with all that is wanted; the others are told and left out.
+    """The files that begin with everything that is wanted; the others are reported and left out.
 
     A path that is itself a file is taken as it is: reading it says what is wrong with it.
     """
@@ -94,7 +94,7 @@ def number_in(cell: Any) -> float | None:
 
 
 def paid_in(cell: Any) -> float | None:
-    """The cost in a cell; a cost of zero is one that nobody knew, for no answer is made for nothing.
+    """The cost in a cell; a cost of zero means that it was unknown, for no answer is free.
 
     :raises DataError: if the cell has something that is not a number.
     """
@@ -102,20 +102,20 @@ def paid_in(cell: Any) -> float | None:
 
 
 def number(value: object) -> float | None:
-    """A JSON value as a number; None for anything else, NaN included. True and false are no amounts."""
+    """A JSON value as a number; None for anything else, NaN included. True and false are not amounts."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         return None
     return float(value)
 
 
 def counted(*tokens: object) -> tuple[float | None, ...]:
-    """Counts of tokens; where all are zero nothing was counted, for no model is asked without a word."""
+    """Counts of tokens; where all are zero nothing was counted, for every query has some."""
     numbers = tuple(number(value) for value in tokens)
     return numbers if any(numbers) else (None,) * len(numbers)
 
 
 def paid(cost: object) -> float | None:
-    """A cost; zero means that nobody knew the price, for no answer is made for nothing."""
+    """A cost; zero means that the price was unknown, for no answer is free."""
     return number(cost) or None
 
 

@@ -43,7 +43,7 @@ class Span:
 
 
 def finite(value: object) -> float | None:
-    """A score as a number; None where it is none, or not finite."""
+    """A score as a number; None where it is not a number, or not finite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
@@ -99,7 +99,7 @@ class Rescaling:
     def over(self, span: Span) -> Rescaling:
         """The rule for a log whose scores have this span.
 
-        :raises DataError: if all of them are equal, and the rule is that the least is 0 and the greatest 1.
+        :raises DataError: if all of them are equal, and the rule maps the least to 0 and the greatest to 1.
         """
         if self.exponential or self.low is not None:
             return self
@@ -170,7 +170,7 @@ class MixInstructImporter(LogImporter):
     def questions(self, source: LogSource) -> Iterable[Question]:
         """Which score counts, and by what rule it becomes a utility.
 
-        :raises UsageError: if the score that was named is not there, or the rule is none.
+        :raises UsageError: if the score that was named is not there, or there is no such rule.
         """
         self._spans[source.path] = spans = self._look(source)
         chosen, rule = source.settings.get(SCORE), source.settings.get(RESCALE)

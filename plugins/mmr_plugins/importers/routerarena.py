@@ -25,8 +25,8 @@ _HEAD = 1024
 class RouterArenaImporter(LogImporter):
     """Reads a folder with files of either sort, or one file.
 
-    Where files of several routers chose the same model for a query, that is one cell with several records, which a
-    person chooses between. Files of rewritten queries (`-robustness`) have no outcomes. A cost of zero is unknown.
+    Where files of several routers chose the same model for a query, that is one cell with several records, among
+    which the user chooses. Files of rewritten queries (`-robustness`) have no outcomes. A cost of zero is unknown.
     """
 
     kit = "RouterArena"

@@ -47,7 +47,7 @@ class Pool:
     def scores(self, split: str) -> dict[str, NDArray[np.float64]]:
         """The scores of a split by metric, [n, K]; labels only where there are such and they differ from the scores.
 
-        :raises DataError: if they are no such arrays.
+        :raises DataError: if they are not such arrays.
         """
         score = self._array(f"{split}_{SCORE}")
         label = self._array(f"{split}_{LABEL}")
@@ -180,7 +180,9 @@ class RouterEvalImporter(LogImporter):
     """
 
     kit = "RouterEval"
-    settings: ClassVar[Mapping[str, str]] = {POOL: f"the candidates of which pool, or {ALL!r} for those of every pool"}
+    settings: ClassVar[Mapping[str, str]] = {
+        POOL: f"the pool whose candidates to take, or {ALL!r} for those of every pool"
+    }
 
     def sniff(self, path: Path) -> bool:
         """Whether there is a file `<dataset>_router_dataset.pkl`."""

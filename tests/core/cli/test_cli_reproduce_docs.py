@@ -15,8 +15,8 @@ from mmr_core.features.selection import FeatureChoice
 from mmr_core.hookspecs import PROJECT
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
-from mmr_core.runner import Options
 from mmr_core.runner.grid import run_cells
+from mmr_core.runner.options import Options
 from mmr_core.runner.sources import Sources
 from mmr_core.studies import Setting
 from mmr_core.studies.plan import conduct, plan

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mmr_core.errors import DegenerateError
+from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.metrics import (
     METRICS,
     CostRange,
     Frontier,
     SingleModels,
     frontier,
+    height,
     measure,
     nauc,
     nauc_log,
@@ -201,6 +202,39 @@ def test_every_metric_is_read_off_a_frontier_or_stands_between_constant_policy_a
         assert name.isidentifier()
         assert (metric.function is None) == (metric.between is not None)
         assert metric.between is None or METRICS[metric.base].function is not None
+
+
+@pytest.mark.parametrize("excess", [0.0, 1e-12, -1e-12])
+def test_models_as_accurate_up_to_a_billionth_tie(excess):
+    """Means that are equal in exact arithmetic may differ by rounding, and must not decide which model is best."""
+    utility = np.array([[0.2, 0.2 + excess, 0.7, 0.7 + excess, 0.7 - 2e-9]])
+    cost = np.array([[1.0, 1.0, 4.0, 3.0, 2.0]])
+    singles = SingleModels.of(utility, cost)
+    assert (singles.cheapest, singles.best) == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["utility", "cost"])
+def test_an_outcome_that_is_missing_is_a_named_error(name):
+    outcomes = {"utility": np.ones((3, 2)), "cost": np.array([[1.0, 2.0]] * 3)}
+    outcomes[name][1, 0] = np.nan
+    with pytest.raises(DataError, match=rf"{name}\[1, 0\] is nan"):
+        SingleModels.of(**outcomes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("hull", ["concave", "pareto"])
+def test_an_operating_point_that_is_not_finite_is_a_named_error(value, hull):
+    with pytest.raises(DataError, match=r"cost\[1\] is"):
+        frontier(np.array([3.0, value]), np.array([0.5, 0.6]), within(), hull=hull)
+
+
+def test_the_height_of_many_frontiers_is_that_of_each():
+    span = within()
+    lines = [line([(5, 7), (9, 8)], span), line([(4, 4), (6, 6)], span)]
+    many = Frontier(cost=np.stack([one.cost for one in lines]), utility=np.stack([one.utility for one in lines]))
+    for at in (0.0, 2.0, 4.5, 6.0, 12.0, 99.0):
+        expected = [np.interp(at, one.cost, one.utility) for one in lines]
+        np.testing.assert_allclose(height(many, np.array([at, at])), expected, rtol=1e-14)
 
 
 def test_the_cost_range_holds_means_over_the_instances():

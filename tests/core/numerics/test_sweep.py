@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,12 +16,12 @@ from mmr_core.numerics.sweep import BudgetCurve, OperatingCurve, budget_sweep, c
 
 
 def choice_at(utility, cost, trade_off: Fraction) -> int:
-    """The model for one instance: highest score, then lowest cost, then lowest index, in exact arithmetic."""
+    """The model for one instance: highest score, lowest cost, highest utility, lowest index, in exact arithmetic."""
     lines = [
-        (Fraction(float(u)) - trade_off * Fraction(float(c)), -Fraction(float(c)), -j)
+        (Fraction(float(u)) - trade_off * Fraction(float(c)), -Fraction(float(c)), Fraction(float(u)), -j)
         for j, (u, c) in enumerate(zip(utility, cost, strict=True))
     ]
-    return -max(lines)[2]
+    return -max(lines)[3]
 
 
 def breakpoints(utility, cost) -> list[Fraction]:
@@ -141,8 +141,7 @@ def test_choosing_at_one_weight_agrees_with_the_curve(table, trade_off):
     pred_utility, pred_cost, utility, cost = table
     curve = lambda_sweep(*table)
     near = np.abs(curve.trade_off - trade_off) < 1e-6 * (1 + trade_off)
-    if near.any() and trade_off > 0:
-        return
+    assume(trade_off == 0 or not near.any())
     chosen = choose(pred_utility, pred_cost, trade_off)
     at = np.searchsorted(curve.trade_off, trade_off, side="right") - 1
     rows = np.arange(len(chosen))
@@ -209,6 +208,37 @@ def test_the_cheap_end_keeps_its_digits_beside_a_model_a_billion_times_dearer():
     assert curve.cost[-1] == pytest.approx(1e-7, rel=1e-12)
 
 
+@pytest.mark.parametrize("weights", [None, np.array([3.0])])
+def test_a_walk_over_a_model_a_trillion_times_dearer_ends_at_the_cost_of_its_last(weights):
+    cost = np.array([[1e-12, 1e6, 3e-12]])
+    up = lambda_sweep([[0.0, 0.5, 0.9]], [[1.0, 2.0, 4.0]], np.ones((1, 3)), cost, weights)
+    np.testing.assert_allclose(up.cost, [3e-12, 1e6, 1e-12], rtol=1e-15)
+    capped = budget_sweep([[0.0, 0.5, 0.9]], [[1.0, 2.0, 4.0]], np.ones((1, 3)), cost, weights)
+    np.testing.assert_allclose(capped.cost[[0, -1]], [1e-12, 3e-12], rtol=1e-15)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_every_point_keeps_its_digits_where_costs_span_eighteen_orders_of_magnitude(seed, weighted):
+    rng = np.random.default_rng(seed)
+    predicted = rng.random((2, 7, 4))
+    cost = 10.0 ** rng.integers(-12, 7, (7, 4)) * rng.random((7, 4))
+    weights = rng.integers(1, 5, 7) if weighted else np.ones(7, dtype=int)
+    curve = lambda_sweep(*predicted, np.ones((7, 4)), cost, weights.astype(float))
+    ends = np.append(curve.trade_off[1:], 2 * curve.trade_off[-1] + 1)
+    for trade_off, found in zip((curve.trade_off + ends) / 2, curve.cost, strict=True):
+        chosen = choose(*predicted, trade_off)
+        terms = [int(w) * Fraction(cost[i, j]) for i, (w, j) in enumerate(zip(weights, chosen, strict=True))]
+        assert found == pytest.approx(float(sum(terms) / int(weights.sum())), rel=1e-13)
+
+
+def test_of_models_that_take_over_together_at_one_cost_the_more_useful_wins():
+    """Both crossings are too small for a number and round to 0."""
+    utility, cost = np.array([[1e-320, 0.0, 1e-323]]), np.array([[1e10, 1.0, 1.0]])
+    curve = lambda_sweep(utility, cost, utility, np.array([[9.0, 1.0, 2.0]]))
+    assert curve.cost.tolist() == [2.0]
+    assert choose(utility, cost, 1.0).tolist() == [2]
+
+
 def test_rows_beyond_one_chunk_count_like_the_others():
     rng = np.random.default_rng(1)
     table = [rng.random((9000, 4)) for _ in range(4)]
@@ -241,6 +271,24 @@ def test_arrays_of_unequal_shapes_are_refused():
 def test_an_array_of_words_is_refused():
     with pytest.raises(DataError, match="not numbers"):
         lambda_sweep(np.array([["a"]]), np.ones((1, 1)), np.ones((1, 1)), np.ones((1, 1)))
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(DataError, match="cost holds complex128, not numbers"):
+        lambda_sweep(*[np.ones((1, 2))] * 3, np.ones((1, 2), dtype=complex))
+
+
+def test_a_masked_array_is_refused_for_its_hidden_values_would_count():
+    with pytest.raises(DataError, match="utility is a masked array"):
+        lambda_sweep(*[np.ones((1, 2))] * 2, np.ma.masked_less(np.ones((1, 2)), 2), np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("sweep", [lambda_sweep, budget_sweep])
+def test_more_models_than_sixteen_bits_count_are_refused(sweep):
+    table = [np.ones((1, 32_768))] * 4
+    with pytest.raises(DataError, match="32,768 models are too many"):
+        sweep(*table)
+    assert len(sweep(*(array[:, 1:] for array in table)).cost) == 1
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])

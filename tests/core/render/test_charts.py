@@ -350,7 +350,7 @@ def test_what_cannot_be_drawn_is_an_error_that_names_the_panel():
         figure_of(replace(ODD["no positive"], x=X))
     with pytest.raises(DrawingError, match="series 'a' of panel 'a panel' has 1 y for 2 places"):
         figure_of(panel(Series(name="a", x=(1.0, 2.0), y=(1.0,))))
-    with pytest.raises(DrawingError, match="do not stand over the same places"):
+    with pytest.raises(DrawingError, match="do not share their x values"):
         figure_of(panel(*(Series(name=n, kind="stack", x=(x,), y=(1.0,)) for n, x in (("a", 1.0), ("b", 2.0)))))
     with pytest.raises(DrawingError, match="cannot go from 2 to 1"):
         figure_of(panel(frontier("a"), y=Axis(label="y", low=2.0, high=1.0)))

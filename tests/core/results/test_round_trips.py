@@ -447,6 +447,25 @@ def test_rows_and_slices_that_contradict_themselves_cannot_be_made(result: Calla
             make()
 
 
+@settings(deadline=None, max_examples=1)
+@given(record=records())
+def test_records_that_contradict_themselves_cannot_be_made(record: CellRecord) -> None:
+    along = Along(cost=np.ones(3), utility=np.ones(3), share=np.ones((3, 2)))
+    refused: list[tuple[str, Callable[[], object]]] = [
+        ("expected nauc", lambda: replace(record, metrics={})),
+        ("NaN", lambda: replace(record, metrics={**record.metrics, "peak": math.nan})),
+        ("needs draws", lambda: replace(record, draws={})),
+        ("one length", lambda: replace(record, frontier_cost=np.arange(99.0))),
+        ("not one of the models", lambda: replace(record, best_single="medium")),
+        ("shares of 2 models", lambda: replace(record, along=replace(along, share=np.ones((3, 3))))),
+        ("at 3 weights", lambda: replace(along, utility=np.ones(2))),
+        ("at 3 weights", lambda: replace(along, choices=np.ones((2, 5), dtype=np.int16))),
+    ]
+    for complaint, make in refused:
+        with pytest.raises(ValidationError, match=complaint):
+            make()
+
+
 def test_a_run_that_was_read_without_arrays_is_not_written_over_one_that_has_them(
     result: Callable[..., RunResult], tmp_path: Path
 ) -> None:

@@ -15,7 +15,9 @@ from mmr_core.contracts import Decisions, Prediction
 from mmr_core.features import EncodedFeatures
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options, evaluate, provenance
+from mmr_core.runner import provenance
+from mmr_core.runner.evaluate import evaluate
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.specs import ComponentSpec
 
 HANDED: list[Any] = []

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from mmr_core.outcomes import OutcomeTable, object_array
-from mmr_core.runner.checks import Finding, check
+from mmr_core.runner.checks import TableFinding, check
 from mmr_core.splits import part_of, split_of
 
 Build = Callable[..., OutcomeTable]
 
 
-def found(table: OutcomeTable, code: str) -> list[Finding]:
+def found(table: OutcomeTable, code: str) -> list[TableFinding]:
     return [finding for finding in check(table) if finding.code == code]
 
 
-def only(table: OutcomeTable, code: str) -> Finding:
+def only(table: OutcomeTable, code: str) -> TableFinding:
     (finding,) = found(table, code)
     return finding
 

@@ -10,8 +10,9 @@ import pytest
 from mmr_core.errors import DataError
 from mmr_core.numerics.sweep import choose, lambda_sweep
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.fit import middle_of_interval
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.specs import DatasetSpec
 from mmr_core.splits import train_mask, validation_mask
 

@@ -12,9 +12,10 @@ from mmr_core.contracts import Decisions, Prediction
 from mmr_core.errors import DegenerateError, PluginError, UnknownNameError, UsageError
 from mmr_core.plugins import Contribution, Discovery
 from mmr_core.registry import Registry
-from mmr_core.runner import Options, evaluate
+from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.executor import Call, executor
 from mmr_core.runner.lineup import all_entrants
+from mmr_core.runner.options import Options
 from mmr_core.specs import ComponentSpec
 from mmr_core.splits import train_mask
 

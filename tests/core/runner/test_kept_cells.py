@@ -10,10 +10,10 @@ import pytest
 from mmr_core.features import EncodedFeatures
 from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.results import Estimate, Timing
-from mmr_core.runner import Entrant, Options
 from mmr_core.runner.cell_cache import CellCache, packed, unpacked
 from mmr_core.runner.evaluate import run_paper
 from mmr_core.runner.measure import Yardstick
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.specs import DatasetSpec
 
 SOURCE = """

@@ -12,9 +12,10 @@ import pytest
 from mmr_core.errors import DegenerateError
 from mmr_core.plugins import Contribution, Discovery
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options, columns_of
 from mmr_core.runner.evaluate import run_paper
 from mmr_core.runner.lineup import all_entrants
+from mmr_core.runner.options import Entrant, Options
+from mmr_core.runner.prepare import columns_of
 from mmr_core.specs import ComponentSpec, DatasetSpec
 
 

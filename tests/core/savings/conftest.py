@@ -16,7 +16,7 @@ from mmr_core.features import EncodedFeatures
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.savings import Savings, measure_savings
 from mmr_core.savings.pool import pooled
 from mmr_core.specs import ComponentSpec

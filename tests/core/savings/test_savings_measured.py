@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mmr_core.errors import DataError, DegenerateError, UsageError
 from mmr_core.outcomes import Status
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.measure import Yardstick
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import Decided, Scored
 from mmr_core.runner.references import TestSet as Evaluated
 from mmr_core.savings.marks import Marks, measure_router

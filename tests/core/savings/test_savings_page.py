@@ -69,7 +69,7 @@ def test_the_summary_names_the_best_model_and_what_validation_chose(result):
     best = result.columns[0].best
     assert f"Best single model: {best}, utility" in lines
     assert "Recommended: router per-topic at trade-off weight" in lines
-    assert "which had no say in that" in lines
+    assert "which played no part in that choice" in lines
 
 
 def test_a_negative_saving_is_said_plainly(result):
@@ -91,8 +91,8 @@ def test_a_saving_that_may_be_none_is_not_called_one(result):
         gain=Estimate(value=0.01, low=-0.01, high=0.02),
     )
     lines = "\n".join(summary(column))
-    assert "cannot be told from no saving" in lines
-    assert "which cannot be told from none" in lines
+    assert "not distinguishable from no saving" in lines
+    assert "which is not distinguishable from no difference" in lines
 
 
 def test_without_a_recommendation_it_says_which_model_to_use(result):
@@ -104,7 +104,7 @@ def test_without_a_recommendation_it_says_which_model_to_use(result):
 def test_the_tables_say_which_figures_are_hindsight(result):
     chosen, frontier = savings_tables(result.columns[0], synthetic=True)
     assert "(synthetic)" in chosen.title
-    assert "The test split had no say" in " ".join(chosen.notes)
+    assert "The test split played no part" in " ".join(chosen.notes)
     assert "hindsight" in " ".join(frontier.notes)
     assert [section.title for section in frontier.sections] == ["routers", "references"]
     assert len(chosen.sections[-1].rows) == 4

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mmr_core.errors import DataError
 from mmr_core.outcomes import OutcomeTable, Status, object_array
 from mmr_core.specs import DatasetSpec, ModelSpec, TokenPrice
-from mmr_core.store import OutcomeStore
+from mmr_core.store import OutcomeStore, table_reader
 
 Build = Callable[..., OutcomeTable]
 Same = Callable[[OutcomeTable, OutcomeTable], None]
@@ -347,3 +347,33 @@ def test_synthetic_outcomes_make_the_whole_table_synthetic(table: Build, tmp_pat
     assert store.table().synthetic
     assert store.table().source == "a test; a generator"
     assert not store.table(datasets=["alpha"]).synthetic
+
+
+def test_mapped_arrays_hold_the_same_numbers_and_are_made_once(
+    table: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OutcomeStore(tmp_path / "store").add(table(models=3, instances=40, missing=0.2, datasets=("alpha", "beta")))
+    store, arrays = OutcomeStore.open(tmp_path / "store"), tmp_path / "arrays"
+    plain, mapped = store.table(), store.table(arrays=arrays)
+    monkeypatch.setattr(table_reader, "read_outcomes", None)
+    again = store.table(arrays=arrays)
+    for found in (mapped, again):
+        assert isinstance(found.utility, np.memmap)
+        assert not found.utility.flags.writeable
+        assert found.response is None
+        assert found.digest() == plain.digest()
+        for name in ("utility", "cost", "status", "input_tokens", "image_tokens", "output_tokens"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(plain, name))
+    assert len(list(arrays.iterdir())) == 1
+
+
+def test_mapped_arrays_of_another_content_are_made_anew(table: Build, tmp_path: Path) -> None:
+    whole = table(models=3, instances=12, datasets=("alpha",))
+    store, arrays = OutcomeStore(tmp_path / "store"), tmp_path / "arrays"
+    store.add(only_models(whole, 0, 1))
+    assert store.table(arrays=arrays).utility.shape == (12, 2)
+    store.add(only_models(whole, 2))
+    np.testing.assert_array_equal(store.table(arrays=arrays).utility, whole.utility)
+    names = [model.name for model in whole.models[::-1]]
+    np.testing.assert_array_equal(store.table(models=names, arrays=arrays).utility, whole.utility[:, ::-1])
+    assert len(list(arrays.iterdir())) == 3

@@ -13,7 +13,7 @@ import pytest
 from mmr_core.features import EncodedFeatures
 from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
-from mmr_core.runner import Options
+from mmr_core.runner.options import Options
 from mmr_core.specs import ComponentSpec, DatasetSpec
 from mmr_core.studies import Setting, run_cells
 

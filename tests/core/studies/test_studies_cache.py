@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import MMRError
-from mmr_core.runner import Options
 from mmr_core.runner.cell_cache import CellCache
 from mmr_core.runner.fingerprint import Fingerprints, yardsticks_digest
 from mmr_core.runner.measure import Yardsticks
+from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import prepare
 from mmr_core.runner.provenance import APART, code_digest
 from mmr_core.runner.situations import Situation, Situations

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmr_core.errors import UnknownNameError, UsageError
-from mmr_core.runner import Options
 from mmr_core.runner.learning import Learning, known_only_from
+from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import parted, prepare
 from mmr_core.runner.situations import Situation, Situations
 from mmr_core.splits import train_mask, validation_mask

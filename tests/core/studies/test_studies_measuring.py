@@ -11,8 +11,9 @@ from mmr_core.numerics.bootstrap import metric_draws
 from mmr_core.numerics.envelope import concave_envelope
 from mmr_core.numerics.metrics import frontier, measure
 from mmr_core.numerics.sweep import choose
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.grid import along_grid
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import GRID, Decided, Pooled, Scored
 from mmr_core.studies import Cell
 

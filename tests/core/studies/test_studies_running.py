@@ -19,7 +19,7 @@ from pathlib import Path
 
 import study_toys
 
-from mmr_core.runner import Options
+from mmr_core.runner.options import Options
 from mmr_core.features import EncodedFeatures
 from mmr_core.studies import run_cells, write_results
 

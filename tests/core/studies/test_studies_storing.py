@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mmr_core.errors import DataError
@@ -88,6 +90,13 @@ def test_a_missing_a_foreign_and_a_damaged_file_are_told_apart(tmp_path, results
     pd.DataFrame({"a": [1]}).to_parquet(path)
     with pytest.raises(DataError, match="schema"):
         read_results(path)
+    write_results(results, path)
+    whole = pq.read_table(path)
+    kinds = pa.array(["neither"] * len(whole), pa.string())
+    for damaged in (whole.drop(["nauc"]), whole.set_column(whole.schema.get_field_index("kind"), "kind", kinds)):
+        pq.write_table(damaged, path)
+        with pytest.raises(DataError, match=r"not a whole table of results \(.*(nauc|kind)"):
+            read_results(path)
 
 
 def test_a_failed_write_leaves_the_old_table(results, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant
+from mmr_core.runner.options import Entrant
 from mmr_core.trained.training import Assignment, train
 
 REGISTRY = Registry.discover()

@@ -10,8 +10,8 @@ import pytest
 from mmr_core.errors import DegenerateError, PluginError, UnknownNameError, UsageError
 from mmr_core.features import EncodedFeatures
 from mmr_core.outcomes import object_array
-from mmr_core.runner import Entrant, Options
 from mmr_core.runner.fit import answer
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.prepare import prepare
 from mmr_core.splits import train_mask, validation_mask
 from mmr_core.trained import save

@@ -20,7 +20,7 @@ import mmr_leaderboard
 import mmr_plugins
 from mmr_core.features import EncodedFeatures, FeatureSource
 from mmr_core.registry import Registry
-from mmr_core.runner import Options
+from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import Prepared, prepare
 from mmr_core.specs import DatasetSpec
 from mmr_leaderboard.child import driver

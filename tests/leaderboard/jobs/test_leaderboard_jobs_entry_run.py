@@ -12,8 +12,8 @@ import mmr_core
 import mmr_leaderboard
 import mmr_plugins
 from mmr_core.features import EncodedFeatures
-from mmr_core.runner import Entrant, Options
 from mmr_core.runner.fit import answer
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import Decided, Scored
 from mmr_core.runner.prepare import prepare
 from mmr_leaderboard.jobs.entry_run import run_entry

@@ -12,7 +12,7 @@ import pytest
 
 from mmr_core.features.aligned import View
 from mmr_core.outcomes import object_array
-from mmr_core.runner import Options
+from mmr_core.runner.options import Options
 from mmr_core.runner.prepare import prepare
 from mmr_core.splits import validation_mask
 from mmr_leaderboard.child.job_reader import read_job

@@ -14,7 +14,8 @@ from mmr_core.errors import DegenerateError
 from mmr_core.numerics.bootstrap import PointSet
 from mmr_core.numerics.metrics import CostRange, frontier
 from mmr_core.registry import Registry
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.evaluate import evaluate
+from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
 from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, BoardScorer, corners, uniform_policy

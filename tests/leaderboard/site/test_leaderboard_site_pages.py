@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmr_core.errors import DataError
+from mmr_core.render.plots.palette import own_style
 from mmr_leaderboard.audit.excess import LIMITS, Excess
 from mmr_leaderboard.audit.placebo import PlaceboTest
 from mmr_leaderboard.audit.report import AuditReport, OracleGap
@@ -311,3 +312,18 @@ def test_a_table_with_a_free_model_has_a_plot_that_begins_at_zero(make_board: Ca
     assert plot["low"] == 0
     assert plot["log"][0] == [0.0, "0"]
     assert "nan" not in " ".join(path["d"] or "" for path in page.all("path"))
+
+
+def test_an_entry_has_the_colour_of_its_router_in_every_plot(
+    pages: dict[str, Page], board: Leaderboard, make_board: Callable[..., Leaderboard]
+) -> None:
+    routers = {f"entry/{entry.slug}": entry.router.name for entry in board.entries if entry.router is not None}
+    alone = Page(site(make_board(entries=board.entries[:1], comparisons=(), refused=()))["index.html"].decode())
+    seen: list[str] = []
+    for page in (pages["index.html"], alone):
+        for series in json.loads(page.scripts[1])["scopes"][0]["plot"]["series"]:
+            name = routers.get(series["key"])
+            if name is not None and list(routers.values()).count(name) == 1:
+                assert series["style"]["colour"] == own_style(name).colour
+                seen.append(name)
+    assert len(seen) > 2

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mmr_core.features import EncodedFeatures
-from mmr_core.runner import Entrant, Options, evaluate
+from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.grid import run_cells
+from mmr_core.runner.options import Entrant, Options
 from mmr_plugins.studies.fusion_gain import FusionGain
 from mmr_plugins.studies.masked_image import MASKED, MaskedImage
 from mmr_plugins.studies.overall import OverallResults, QualityNeutralCost

@@ -21,7 +21,7 @@ class ModelColumns:
     """One model's columns.
 
     :param prefix: its name in the file.
-    :param known: whether a plugin describes it; otherwise its spec has nothing but the name.
+    :param known: whether a plugin describes it; otherwise its spec has only the name.
     :param prediction, token: the names of these columns, or None where there is none.
     """
 

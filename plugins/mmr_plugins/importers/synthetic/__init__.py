@@ -2,8 +2,8 @@
 
 What it is. 1,000 instances for each of the seven multimodal datasets and of the three text-only ones, and the paper's
 ten models. Questions are worded from templates, pictures are really drawn, answers are right for what is drawn.
-Nobody ever asked a model: who is right and what it cost comes from a latent-difficulty model. No conclusion about any
-real model or dataset follows from it, and everything made from it is marked as synthetic.
+No model was ever asked: which answers are right and what they cost comes from a latent-difficulty model. No conclusion
+about any real model or dataset follows from it, and everything made from it is marked as synthetic.
 
 Difficulty. Within a dataset the difficulty of an instance has mean 0 and variance 1 and consists of
 
@@ -20,7 +20,7 @@ a quarter each. The third part is the product of the first two, so neither text 
 
 Outcomes. Each model feels the first three parts in its own measure; a standard deviation of 1.6 of difficulty stands
 beside 0.4 (in ocr 0.6) for strengths in categories and 1 for luck, drawn for every model and instance anew. So routing
-has something to gain from text, from pictures and from both together, and an oracle, who knows the luck, stays far
+has something to gain from text, from pictures and from both together, and an oracle, which knows the luck, stays far
 above. Utilities are 0 or 1; the share of ones is the accuracy that the model has to have on the dataset.
 
 Costs. Output tokens are whole numbers, spread log-normally about the model's mean and longer for harder texts; cost is

@@ -162,7 +162,7 @@ COMMON_SHARE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One instance of the sample before anybody has answered it.
+    """One instance of the sample, without any outcomes.
 
     :param number: the part of the id behind the prefix, counted from 1.
     :param text_hardness: what its wording adds to its difficulty, in [0, 1].

@@ -1,4 +1,4 @@
-"""The outcome model of the sample: from what makes an instance difficult to who answers it and at what cost.
+"""The outcome model of the sample: from what makes an instance difficult to which models answer it, and at what cost.
 
 The difficulty of an instance is a sum of four uncorrelated parts, each of mean 0 and variance 1 within its dataset:
 what is hard to read, what is hard to see, the two together (their product), and what cannot be known beforehand. The

@@ -74,7 +74,7 @@ def _make(cache: Path, folder: Path, progress: Progress, instances: int) -> Cont
 
 
 def _move_into_place(draft: Path, folder: Path, made: Content) -> Content:
-    """Renames the draft to its final name, unless somebody else's good sample is already there."""
+    """Renames the draft to its final name, unless another process has put a valid sample there."""
     theirs = _load(folder)
     if theirs is not None:
         return theirs

@@ -40,7 +40,7 @@ _DELIMITERS = {".tsv": "\t", ".csv": ","}
 def rows_of(file: Path, source: LogSource) -> Iterator[tuple[int, Row]]:
     """The rows of a table by the names of its columns, each with its number (1 is below the header).
 
-    :raises DataError: if the file is empty or no table.
+    :raises DataError: if the file is empty or not a table.
     """
     if file.suffix == ".xlsx":
         return _spreadsheet_rows(file)
@@ -52,7 +52,7 @@ def rows_of(file: Path, source: LogSource) -> Iterator[tuple[int, Row]]:
 def columns_of(file: Path) -> list[str]:
     """The names of a table's columns, in order; none if it has no rows.
 
-    :raises DataError: if the file is empty or no table.
+    :raises DataError: if the file is empty or not a table.
     """
     rows = rows_of(file, LogSource(path=file))
     first = next(rows, None)
@@ -129,11 +129,11 @@ class KitSheet:
     """One table of the kit.
 
     :param run: the name of the run's folder; "" in a folder of the model.
-    :param judge: who judged the answers, or `exact_matching`; "" where nobody is named.
+    :param judge: the judge of the answers, or `exact_matching`; "" where none is named.
     :param part: one of the PART_ constants.
     :param base: the path without ending and suffix up to the dataset: what the kit's other names begin with.
     :param judge_as_named: the judge as the file's name has it.
-    :param judge_of_means: who judged what `_acc.csv` is about, as far as `status.json` says so.
+    :param judge_of_means: the judge behind the means in `_acc.csv`, where `status.json` names it.
     """
 
     path: Path

@@ -91,7 +91,7 @@ _LOGS = ("log", "log_extract", "log_score")
 def became(row: Row, utility: float | None, *, cut: bool) -> str:
     """The word for a row's cell.
 
-    :param cut: whether the answer lost its end in the file; whoever judged it from there saw no more of it.
+    :param cut: whether the answer lost its end in the file, so that a judge reading the file saw no more of it.
     """
     answer = as_text(row.get("prediction"))
     if _NO_ANSWER in answer:
@@ -220,7 +220,7 @@ class VLMEvalKitImporter(LogImporter):
 
         :raises MissingExtraError: if there are spreadsheets and openpyxl is not installed, or the kit's rule is asked
             for and latex2sympy2 is not.
-        :raises UsageError: if the folder of images is none.
+        :raises UsageError: if the folder of images does not exist.
         """
         folder = source.settings.get(LMUDATA)
         if folder is not None and not (Path(folder) / "images").is_dir():

@@ -119,7 +119,7 @@ def can_compare() -> bool:
 
 @lru_cache(maxsize=100_000)
 def same_answer(given: str, correct: str) -> bool | None:
-    """Whether an answer is the correct one; None where finding out could take for ever.
+    """Whether an answer is the correct one; None where that could take for ever to find out.
 
     :raises ModuleNotFoundError: if latex2sympy2 is not installed.
     """
@@ -209,7 +209,7 @@ class Scoring:
 def scoring_of(sheet: KitSheet, columns: Sequence[str], settings: Mapping[str, str]) -> Scoring:
     """The scoring of a file with these columns.
 
-    :raises DataError: if the person's column is not there and nothing else says which answers are right.
+    :raises DataError: if the chosen column is missing and nothing else states which answers are right.
     """
     wanted = settings.get(CORRECTNESS, RULE)
     if sheet.part == PART_VERIFIED:

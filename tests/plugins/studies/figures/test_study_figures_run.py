@@ -7,8 +7,8 @@ import pytest
 
 from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice, feature_source
-from mmr_core.runner import Options
 from mmr_core.runner.grid import run_cells
+from mmr_core.runner.options import Options
 from mmr_core.studies.plan import conduct, plan
 from mmr_plugins.studies.cases import test_instances as asked_of
 
