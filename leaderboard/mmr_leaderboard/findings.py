@@ -6,8 +6,10 @@ never changes its meaning; a new meaning gets a new code.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 EXAMPLES = 10
@@ -67,6 +69,18 @@ def finding(code: str, where: str, message: str, examples: Sequence[object] = ()
     return Finding(
         code=code, where=printable(where), message=printable(message), examples=shown, count=max(1, len(examples))
     )
+
+
+def unjudged(error: Exception) -> Finding:
+    """The finding for an entry on which the runner itself raised: what, and where in the runner."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"the runner ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else "the runner"
+    return finding("unjudged", where, reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """The type and message of an exception."""
+    return f"{type(error).__name__}: {error}"
 
 
 def refused(findings: Iterable[Finding]) -> bool:
@@ -176,6 +190,8 @@ _ALL = (
     _code("not-finite", "run", "refused", "Predictions are NaN or infinite.", "predict finite numbers"),
     _code("bad-decision", "run", "refused", "A policy router's decisions break the contract.",
           "give one model index, or one row of probabilities, per query"),
+    _code("unjudged", "run", "refused", "The runner raised an exception while it judged this entry.",
+          "report the message to the maintainers; it names what the runner could not handle"),
     # Behaviour.
     _code("not-deterministic", "behaviour", "refused", "The same seed gave other decisions the second time.",
           "seed everything, and depend on no clock, address or thread"),

@@ -12,8 +12,8 @@ from mmr_core.render.console import console, print_json
 
 
 def paired_metric(name: str) -> str:
-    """The name of a metric that can be compared; numpy is imported only now."""
-    from mmr_core.results.paired import PAIRED_METRICS
+    """The name of a metric that can be compared; imports numpy, so only when the command runs."""
+    from mmr_core.results.evaluation import PAIRED_METRICS
 
     if name not in PAIRED_METRICS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(PAIRED_METRICS)}")
