@@ -286,6 +286,6 @@ class _Space:
 
 
 def _blocks(draws: int, size: int) -> list[slice]:
-    """Draws in blocks, so that an array of `size` numbers per draw stays in the processor's cache, or at least small."""
+    """Draws in blocks, so that an array of `size` numbers per draw stays in the processor's cache, or is small."""
     block = min(256, max(8, _BLOCK // max(size, 1)), max(1, _LARGEST // max(size, 1)))
     return [slice(begin, min(begin + block, draws)) for begin in range(0, draws, block)]
