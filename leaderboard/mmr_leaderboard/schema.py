@@ -91,6 +91,30 @@ class Settings(StrictModel):
     versions: dict[str, str]
 
 
+class CalibrationFit(StrictModel):
+    """A built-in router that the runner fitted itself, from which the limits of this board follow."""
+
+    router: str
+    seed: int
+    residual_share: FiniteFloat
+    permutation_share: FiniteFloat
+
+
+class LimitFacts(StrictModel):
+    """The limits that audits were read against, and what they came from.
+
+    The constants of the version were read off honest runs (docs/audit.md); the first two rise to the greatest share
+    among `fits`. No submission takes part in them.
+    """
+
+    version: Count
+    residual: FiniteFloat
+    permutation: FiniteFloat
+    placebo: FiniteFloat
+    revision: FiniteFloat
+    fits: tuple[CalibrationFit, ...] = ()
+
+
 class SourceFacts(StrictModel):
     """Where an entry's code is."""
 
@@ -233,6 +257,7 @@ class Leaderboard(StrictModel):
     title: str
     table: TableFacts
     settings: Settings
+    limits: LimitFacts | None = Field(None, description="null: rows are not audited, or were by an earlier version")
     entries: tuple[Entry, ...] = Field(description="ranked ones by nAUC, then the unranked")
     references: tuple[Reference, ...]
     refused: tuple[Refused, ...]

@@ -68,7 +68,7 @@ def differences(published: Leaderboard, fresh: Leaderboard) -> list[str]:
     for slug in sorted(old.keys() & new.keys()):
         found += [f"entry {slug!r}, {line}" for line in _entry(old[slug], new[slug])]
     found += place_differences(published, fresh)
-    for name in ("schema_version", "title", "table", "settings", "references", "refused"):
+    for name in ("schema_version", "title", "table", "settings", "limits", "references", "refused"):
         parts = [_plain(getattr(board, name), UNDETERMINED.get(name, {})) for board in (published, fresh)]
         found += [_line((name, *place), *pair) for place, *pair in _unequal(parts[0], parts[1], ())]
     return sorted(found)

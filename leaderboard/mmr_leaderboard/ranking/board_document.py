@@ -21,6 +21,7 @@ from mmr_leaderboard.schema import (
     DatasetFacts,
     Entry,
     Leaderboard,
+    LimitFacts,
     PublishedFinding,
     Reference,
     Refused,
@@ -45,12 +46,15 @@ def assemble(
     references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
+    *,
+    limits: LimitFacts | None = None,
 ) -> Leaderboard:
     """Assembles the document of a board.
 
     :param references: figures of every reference row, by name, in the order of display.
     :param judged: every submission that was run or scored; those without figures are listed as refused.
     :param refused: submissions that were refused before anything ran.
+    :param limits: what audits were read against; None if rows were not audited.
     """
     shown = [one for one in judged if one.verdict.figures is not None]
     failed = [_failed(one) for one in judged if one.verdict.figures is None]
@@ -73,6 +77,7 @@ def assemble(
             pinned=board.pinned,
             versions=library_versions(),
         ),
+        limits=limits,
         entries=(
             *(_entry(one, place, slugs, "") for one, place in zip(ranked, places, strict=True)),
             *(_entry(one, None, slugs, reasons[one.slug]) for one in others),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
@@ -24,15 +25,16 @@ from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices,
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.publication import DOCUMENT, render
 from mmr_leaderboard.ranking.board_document import assemble
-from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
-from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure
+from mmr_leaderboard.ranking.calibration import ROUTERS, calibrate, read_against
+from mmr_leaderboard.ranking.eligibility import JudgedSubmission
+from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure, features_digest
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
-from mmr_leaderboard.schema import Leaderboard, PublishedFinding, Refused
+from mmr_leaderboard.schema import Leaderboard, LimitFacts, PublishedFinding, Refused
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.pins import expected_of
 from mmr_leaderboard.submission.validation import Submission, judge_all
@@ -94,18 +96,14 @@ def run_board(
         references = _references(referee, progress)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
+        limits = _limits(referee, progress)
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
-    honest = {
-        one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
-    }
     judged = []
     for one in valid:
-        others = [verdict for slug, verdict in honest.items() if slug != one.slug]
-        verdict = _or_unjudged(partial(read_against_honest, verdicts[one.slug], others))
+        verdict = _or_unjudged(partial(read_against, verdicts[one.slug], limits))
         judged.append(_judged(one, verdict, log, request.submissions))
-    judged, document = _document(
-        board, referee.scorer, references, judged, [_refused(one) for one in submissions if one.refused]
-    )
+    refused = [_refused(one) for one in submissions if one.refused]
+    judged, document = _document(board, referee.scorer, references, judged, refused, limits)
     shown = {entry.slug for entry in document.entries}
     return RunResult(
         board=document,
@@ -184,20 +182,10 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
     board, scorer = referee.board, referee.scorer
     what = "measuring references"
     found = {}
-    sources, versions, table = sources_digest(), library_versions(), board.table.digest()
+    about = _about(board)
     for done, name in enumerate(scorer.references):
         progress(what, done, len(scorer.references))
-        at = key(
-            {
-                "reference": name,
-                "sources": sources,
-                "split": board.column.split_digest,
-                "versions": versions,
-                "table": table,
-                "column": board.column.spec.name,
-                "draws": [board.settings.draws, board.settings.draw_seed],
-            }
-        )
+        at = key({"reference": name, **about})
         figures = referee.cache.get(Figures, at)
         if figures is None:
             figures = scorer.reference(name)
@@ -205,6 +193,31 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
         found[name] = figures
     progress(what, len(scorer.references), len(scorer.references))
     return found
+
+
+def _limits(referee: Referee, progress: Progress) -> LimitFacts | None:
+    """The limits of the board, from the cache if it has not changed; None if rows are not audited."""
+    at = key({"limits": ROUTERS, "features": features_digest(referee.board.column), **_about(referee.board)})
+    known = referee.cache.get(LimitFacts, at)
+    if known is not None or referee.frame is None:
+        return known
+    progress("calibrating the audit", 0, 1)
+    limits = calibrate(referee.board, referee.scorer, referee.frame)
+    progress("calibrating the audit", 1, 1)
+    referee.cache.put(limits, at)
+    return limits
+
+
+def _about(board: Board) -> dict[str, Any]:
+    """What figures of the runner's own making depend on."""
+    return {
+        "sources": sources_digest(),
+        "split": board.column.split_digest,
+        "versions": library_versions(),
+        "table": board.table.digest(),
+        "column": board.column.spec.name,
+        "draws": [board.settings.draws, board.settings.draw_seed],
+    }
 
 
 def _verdicts(
@@ -261,11 +274,12 @@ def _document(
     references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
+    limits: LimitFacts | None,
 ) -> tuple[list[JudgedSubmission], Leaderboard]:
     """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
 
     def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
-        document = assemble(board, scorer, references, entries, refused)
+        document = assemble(board, scorer, references, entries, refused, limits=limits)
         Leaderboard.model_validate_json(render(document)[DOCUMENT])
         return document
 
@@ -312,11 +326,6 @@ def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Pat
         verdict=verdict,
         signed_off=log.signed_off(submission.slug, submission.digest),
     )
-
-
-def _is_home(submission: Submission) -> bool:
-    manifest = submission.manifest
-    return manifest is not None and manifest.router is not None and manifest.router.is_home
 
 
 def _refused(submission: Submission) -> Refused:

@@ -206,6 +206,11 @@ class Referee:
     def _frame(self) -> AuditFrame | None:
         return self.make_frame()
 
+    @property
+    def frame(self) -> AuditFrame | None:
+        """What rows are audited against; None if the board is too small."""
+        return self._frame
+
     @cached_property
     def _placebo_reference(self) -> PlaceboReference | None:
         return None if self._frame is None else PlaceboReference.of(self._frame, self.scorer.whole.sample)

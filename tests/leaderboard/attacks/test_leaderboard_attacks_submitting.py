@@ -15,6 +15,7 @@ CODES = {
     "wheel-that-starts-by-itself": "hostile-wheel",
     "wheel-with-a-numpy": "hostile-wheel",
     "wheel-with-an-engine": "hostile-wheel",
+    "wheel-with-an-extra": "hostile-wheel",
     "wheel-with-a-json": "hostile-wheel",
     "wheel-that-escapes": "hostile-wheel",
     "wheel-with-a-link": "hostile-wheel",
