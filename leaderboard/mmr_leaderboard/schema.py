@@ -169,6 +169,7 @@ class Audit(StrictModel):
     statistics: dict[str, FiniteFloat | None] = Field(description="by name; documented in docs/audit.md")
     flags: tuple[str, ...] = ()
     signed_off: dict[str, str] = Field(default_factory=dict)
+    revision_of: str = Field("", description="slug and digest of the version that it seems to correct")
 
 
 class Entry(StrictModel):
@@ -199,6 +200,7 @@ class Entry(StrictModel):
     )
     rank_high: int | None = Field(description="its upper end")
     ties: tuple[str, ...] = Field((), description="slugs that it cannot be told apart from (Holm, 5 %)")
+    copy_of: str = Field("", description="slug of the entry that decided the same before; they share one place")
     unranked_because: str = Field("", description="why it has no rank")
     metrics: Metrics
     chosen: OperatingPoint | None = Field(description="null for decisions, which have no validation")

@@ -100,6 +100,8 @@ def choice_differences(published: Choices | None, fresh: Choices) -> list[str]:
     heads = [(each.table, each.split_digest, each.models) for each in (published, fresh)]
     if heads[0] != heads[1]:
         return [f"{CHOICES} is about another table, split or pool"]
+    if published.earlier != fresh.earlier:
+        return [f"{CHOICES}, the earlier versions are not those that a fresh run keeps"]
     slugs = sorted(published.entries.keys() | fresh.entries.keys())
     return [
         f"{CHOICES}, entry {slug!r} is not what a fresh run gives"

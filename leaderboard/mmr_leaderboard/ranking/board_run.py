@@ -30,6 +30,7 @@ from mmr_leaderboard.ranking.eligibility import JudgedSubmission
 from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure, features_digest
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
+from mmr_leaderboard.ranking.versions import Version, earlier_versions, forgotten, history, revised
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
@@ -98,12 +99,18 @@ def run_board(
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
         limits = _limits(referee, progress)
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
+    standing = {(one.slug, one.digest): verdicts[one.slug].choices for one in valid if verdicts[one.slug].choices}
+    versions = history(log if board.pinned else Log(), _about_this(before, board), standing)
+    if board.pinned and (unknown := forgotten(log, versions)):
+        warn(f"the choices of {unknown} earlier versions are not published; nothing is compared with them")
+    utility = referee.scorer.tested.utility
     judged = []
     for one in valid:
         verdict = _or_unjudged(partial(read_against, verdicts[one.slug], limits))
+        verdict = _or_unjudged(partial(revised, verdict, (one.slug, one.digest), versions, utility))
         judged.append(_judged(one, verdict, log, request.submissions))
     refused = [_refused(one) for one in submissions if one.refused]
-    judged, document = _document(board, referee.scorer, references, judged, refused, limits)
+    judged, document = _document(board, referee.scorer, references, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
     return RunResult(
         board=document,
@@ -120,8 +127,19 @@ def run_board(
                     if one.slug in shown
                 }
             ),
+            earlier=earlier_versions(versions, {(entry.slug, entry.digest): None for entry in document.entries}),
         ),
     )
+
+
+def _about_this(choices: Choices | None, board: Board) -> Choices | None:
+    """The published choices, if they are about this table, split and pool."""
+    facts: dict[str, Any] = {
+        "table": board.table.digest(),
+        "split_digest": board.column.split_digest,
+        "models": [model.name for model in board.table.models],
+    }
+    return choices if choices is not None and choices.is_about(**facts) else None
 
 
 def _referee(
@@ -275,11 +293,12 @@ def _document(
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
     limits: LimitFacts | None,
+    versions: Sequence[Version],
 ) -> tuple[list[JudgedSubmission], Leaderboard]:
     """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
 
     def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
-        document = assemble(board, scorer, references, entries, refused, limits=limits)
+        document = assemble(board, scorer, references, entries, refused, limits=limits, versions=versions)
         Leaderboard.model_validate_json(render(document)[DOCUMENT])
         return document
 

@@ -196,6 +196,13 @@ def fusion_of_somebody_else(ground: Any, submissions: Path, rows: Any) -> None:
     (submissions / slug / "submission.toml").write_text(ground.manifest(slug, router))
 
 
+@hostile
+def topics_by_another_name(ground: Any, submissions: Path, rows: Any) -> None:
+    """The honest router of somebody else in a wheel of another name, twice."""
+    with_wheel(ground, submissions, "topics-by-another-name")
+    with_wheel(ground, submissions, "topics-by-a-third-name")
+
+
 # Folders and files
 
 
