@@ -121,7 +121,7 @@ _ALL = (
     _code("stale-pins", "manifest", "refused", "The pins belong to another table, split or model pool.",
           "run 'mmr leaderboard init' again and copy the new pins"),
     _code("test-split-used", "manifest", "refused", "data_used or selection_data names the test split.",
-          "fit and select on the training split, of which the validation part is a part"),
+          "fit and select on the training split, which includes the validation part"),
     _code("badge-without-source", "manifest", "refused", "It is called open source without a licence and a commit.",
           "give source.license and source.commit, or leave open_source out"),
     _code("reference-row", "manifest", "refused", "The router is a reference row, which everybody has already.",

@@ -55,6 +55,10 @@ def history(log: Log, before: Choices | None, standing: Mapping[Key, Sequence[Se
     """
     known: dict[Key, Sequence[Sequence[int]]] = {}
     if before is not None:
+        replaced = {(event.slug, event.digest): event.replaces for event in log.events if event.replaces}
+        for slug, entry in before.entries.items():
+            if entry.superseded and (slug, entry.digest) in replaced:
+                known[slug, replaced[slug, entry.digest]] = entry.superseded
         known |= {(each.slug, each.digest): each.points for each in before.earlier}
         known |= {(slug, entry.digest): entry.points for slug, entry in before.entries.items()}
     known |= standing
