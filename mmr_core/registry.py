@@ -1,7 +1,7 @@
 """Names for everything that plugins provide: from what a person types to a spec, and from a spec to a class.
 
 Every component has a canonical id, `distribution/name`. A short name works while it is unique; the names of the
-built-ins are reserved, so nobody can take one over. Asking for something of a plugin that failed is an error that
+built-ins are reserved, so no plugin can take one over. Asking for something of a plugin that failed is an error that
 shows the plugin's own traceback.
 """
 
@@ -89,7 +89,7 @@ class ComponentShelf(Shelf[ComponentSpec]):
     """Components that stand for a class."""
 
     def default(self) -> Contribution[ComponentSpec]:
-        """The built-in that is taken when nobody names one.
+        """The built-in that is used when none is named.
 
         :raises UnknownNameError: if no built-in calls itself the default.
         """

@@ -1,6 +1,6 @@
 """Facts about datasets, models and components, as plugins state them.
 
-Frozen, keyword-only dataclasses that are valid once they exist. They hold no behaviour and import nothing but the
+Frozen, keyword-only dataclasses that are valid once they exist. They hold no behaviour and import only the
 standard library, so that listing what is installed costs nothing. Behaviour is in `contracts`.
 """
 
@@ -38,7 +38,7 @@ def _demand_name(name: object, owner: str) -> None:
     _demand(
         isinstance(name, str) and _NAME.fullmatch(name) is not None,
         owner,
-        f"{name!r} is no name",
+        f"{name!r} is not a valid name",
         "use lower-case letters, digits, '.', '_' and '-', starting with a letter or digit",
     )
 
@@ -150,7 +150,7 @@ class ModelSpec:
         _demand(
             isinstance(self.name, str) and _FREE_NAME.fullmatch(self.name) is not None,
             owner,
-            "is no name for a model",
+            "is not a valid name for a model",
             "use one line without commas",
         )
         _demand_modalities(self.modalities, owner)
@@ -178,7 +178,7 @@ class PublishedTable:
         _demand(
             isinstance(self.repository, str) and _REPOSITORY.fullmatch(self.repository) is not None,
             owner,
-            f"repository {self.repository!r} is no name on the hub",
+            f"repository {self.repository!r} is not a name on the hub",
             "write it as 'owner/name'",
         )
         _demand(
@@ -198,9 +198,9 @@ class ComponentSpec:
     :param needs: what that extra brings, in words for a message, such as "PyTorch".
     :param defaults: keyword parameters the class is made with unless the caller says otherwise.
     :param protocol: the evaluation protocol it belongs to; names are unique within one protocol.
-    :param is_default: this component is what a command takes when nobody names one (honoured for built-ins).
+    :param is_default: commands use this component when none is named (honoured for built-ins).
     :param slow: a fit takes minutes rather than seconds on a processor; grids of many fits take such a router only
-        where somebody names it.
+        where it is named.
     :param published: of an importer, the tables that are published in its format.
     """
 
@@ -223,7 +223,7 @@ class ComponentSpec:
         _demand(
             isinstance(self.target, str) and _TARGET.fullmatch(self.target) is not None,
             owner,
-            f"target {self.target!r} is no place",
+            f"target {self.target!r} is not an import path",
             "write it as 'package.module:Class'",
         )
         _demand(
@@ -235,7 +235,7 @@ class ComponentSpec:
         _demand(
             isinstance(self.published, tuple) and all(isinstance(table, PublishedTable) for table in self.published),
             owner,
-            f"published {self.published!r} is no tuple of tables",
+            f"published {self.published!r} is not a tuple of tables",
             "give a tuple of PublishedTable",
         )
         object.__setattr__(self, "defaults", dict(self.defaults))
@@ -260,6 +260,6 @@ class CommandSpec:
         _demand(
             _TARGET.fullmatch(self.target) is not None,
             owner,
-            f"target {self.target!r} is no place",
+            f"target {self.target!r} is not an import path",
             "write it as 'package.module:app'",
         )

@@ -58,25 +58,46 @@ def validation_mask(datasets: Iterable[str], ids: Iterable[str]) -> NDArray[np.b
 
     :raises ValueError: if there are not as many datasets as ids.
     """
-    pairs = list(zip(datasets, ids, strict=True))
-    validation = train_mask(*_unzipped(pairs))
-    trained = [pairs[i] for i in np.flatnonzero(validation)]
-    validation[validation] = _hashes(VALIDATION_TAG, *_unzipped(trained)) < VALIDATION_SHARE
-    return validation
+    return split_masks(datasets, ids)[1]
 
 
-def split_digest(datasets: Iterable[str], ids: Iterable[str]) -> str:
-    """A digest of which instances there are and the part each is in, whatever the order of the rows.
+def split_masks(datasets: Iterable[str], ids: Iterable[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """`train_mask` and `validation_mask`, each instance hashed once for both.
 
     :raises ValueError: if there are not as many datasets as ids.
     """
-    pairs = sorted(zip(datasets, ids, strict=True))
-    train, validation = train_mask(*_unzipped(pairs)), validation_mask(*_unzipped(pairs))
+    pairs = list(zip(datasets, ids, strict=True))
+    train = train_mask(*_unzipped(pairs))
+    validation = train.copy()
+    trained = [pairs[i] for i in np.flatnonzero(train)]
+    validation[train] = _hashes(VALIDATION_TAG, *_unzipped(trained)) < VALIDATION_SHARE
+    return train, validation
+
+
+def split_digest(
+    datasets: Iterable[str],
+    ids: Iterable[str],
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+) -> str:
+    """A digest of which instances there are and the part each is in, whatever the order of the rows.
+
+    :param masks: their `split_masks`, where they are known.
+    :raises ValueError: if there are not as many datasets as ids.
+    """
+    pairs = list(zip(datasets, ids, strict=True))
+    train, validation = split_masks(*_unzipped(pairs)) if masks is None else masks
+    parts = np.where(validation, "validation", np.where(train, "train", "test")).tolist()
+    words = {word: _prefixed(word) for word in {*parts, *(dataset for dataset, _ in pairs)}}
     state = blake2b(SPLIT_NAME.encode(), digest_size=16)
-    for (dataset, idx), learnt, kept in zip(pairs, train.tolist(), validation.tolist(), strict=True):
-        part = "validation" if kept else "train" if learnt else "test"
-        state.update(b"".join(len(word.encode()).to_bytes(8, "big") + word.encode() for word in (dataset, idx, part)))
+    for (dataset, idx), part in sorted(zip(pairs, parts, strict=True)):
+        state.update(words[dataset] + _prefixed(idx) + words[part])
     return state.hexdigest()
+
+
+def _prefixed(word: str) -> bytes:
+    """A word behind its length."""
+    content = word.encode()
+    return len(content).to_bytes(8, "big") + content
 
 
 def _hashes(tag: str, datasets: Iterable[str], ids: Iterable[str]) -> NDArray[np.float64]:

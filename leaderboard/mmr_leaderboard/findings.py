@@ -6,8 +6,10 @@ never changes its meaning; a new meaning gets a new code.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 EXAMPLES = 10
@@ -69,6 +71,18 @@ def finding(code: str, where: str, message: str, examples: Sequence[object] = ()
     )
 
 
+def unjudged(error: Exception) -> Finding:
+    """The finding for an entry on which the runner itself raised: what, and where in the runner."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"the runner ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else "the runner"
+    return finding("unjudged", where, reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """The type and message of an exception."""
+    return f"{type(error).__name__}: {error}"
+
+
 def refused(findings: Iterable[Finding]) -> bool:
     """Whether one of the findings keeps the entry from being ranked."""
     return any(CODES[found.code].weight == "refused" for found in findings)
@@ -107,7 +121,7 @@ _ALL = (
     _code("stale-pins", "manifest", "refused", "The pins belong to another table, split or model pool.",
           "run 'mmr leaderboard init' again and copy the new pins"),
     _code("test-split-used", "manifest", "refused", "data_used or selection_data names the test split.",
-          "fit and select on the training split, of which the validation part is a part"),
+          "fit and select on the training split, which includes the validation part"),
     _code("badge-without-source", "manifest", "refused", "It is called open source without a licence and a commit.",
           "give source.license and source.commit, or leave open_source out"),
     _code("reference-row", "manifest", "refused", "The router is a reference row, which everybody has already.",
@@ -176,6 +190,8 @@ _ALL = (
     _code("not-finite", "run", "refused", "Predictions are NaN or infinite.", "predict finite numbers"),
     _code("bad-decision", "run", "refused", "A policy router's decisions break the contract.",
           "give one model index, or one row of probabilities, per query"),
+    _code("unjudged", "run", "refused", "The runner raised an exception while it judged this entry.",
+          "report the message to the maintainers; it names what the runner could not handle"),
     # Behaviour.
     _code("not-deterministic", "behaviour", "refused", "The same seed gave other decisions the second time.",
           "seed everything, and depend on no clock, address or thread"),

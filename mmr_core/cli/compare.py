@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,13 @@ from mmr_core.cli.arguments import ALL, listed
 from mmr_core.render.console import console, print_json
 
 
-class PairedMetric(StrEnum):
-    NAUC = "nauc"
-    SKILL = "skill"
-    NAUC_LOG = "nauc_log"
-    PEAK = "peak"
+def paired_metric(name: str) -> str:
+    """The name of a metric that can be compared; imports numpy, so only when the command runs."""
+    from mmr_core.results.evaluation import PAIRED_METRICS
+
+    if name not in PAIRED_METRICS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(PAIRED_METRICS)}")
+    return name
 
 
 def compare(
@@ -27,7 +28,9 @@ def compare(
     router: Annotated[
         str, typer.Option(help="Routers or references, separated by commas; RUN:ROUTER for a single run.")
     ] = ALL,
-    metric: Annotated[PairedMetric, typer.Option(help="The metric to compare.")] = PairedMetric.NAUC,
+    metric: Annotated[
+        str, typer.Option(parser=paired_metric, metavar="METRIC", help="The metric to compare, such as skill.")
+    ] = "nauc",
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """Compare routers in pairs, on the same bootstrap draws, within a run or across runs."""
@@ -39,7 +42,7 @@ def compare(
         open_runs(runs),
         dataset=dataset,
         routers=None if router == ALL else listed(router),
-        metric=metric.value,
+        metric=metric,
     )
     if json:
         print_json(comparison.to_dict())

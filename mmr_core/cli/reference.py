@@ -51,7 +51,7 @@ are reserved.
 
 COMMANDS_LEAD = """\
 Results go to stdout, everything else to stderr; `--json` prints JSON and nothing else. Exit codes: 0 done, 1 the work
-failed its check, 2 wrong use. Errors are one line; `--debug`, which works anywhere, shows the traceback.
+failed its check, 2 wrong use. Errors are one line; `--debug`, in any position, shows the traceback.
 """
 
 
@@ -147,7 +147,7 @@ def _row(parameter: Any) -> str:
 
 def _default(parameter: Any) -> str:
     if parameter.required:
-        return "needed"
+        return "required"
     value = parameter.default
     if isinstance(value, Enum):
         value = value.value

@@ -1,7 +1,7 @@
 """Features of the rows of one table, and how the two modalities are brought to one width.
 
 `Features` is what every source gives and what `evaluate` cuts into training and test rows. A modality that a row
-does not have, or that nobody embedded, is a zero row, a zero norm and a cleared bit, and its question or image is
+does not have, or that was not embedded, is a zero row, a zero norm and a cleared bit, and its question or image is
 not shown either.
 """
 

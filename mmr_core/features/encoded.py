@@ -127,7 +127,7 @@ class EncodedFeatures:
             paths: list[Path] = [table.image[i] for i in rows]
             keys = [digests[i] for i in rows]
             image = self._embedded("image", encoders["image"], len(table), rows, paths, keys, beside=width)
-        # Nobody can tell how wide embeddings are of which there are none: they are as wide as the others.
+        # With nothing embedded, the width is unknown: take that of the other modality.
         if text is not None and image is not None:
             if not mask[:, TEXT].any():
                 text = np.zeros_like(image)

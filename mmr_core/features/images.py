@@ -72,9 +72,12 @@ def inspect_images(
 
 def header_sizes(paths: Sequence[Path | None]) -> NDArray[np.int64]:
     """Width and height in pixels, int64 [n, 2], from the files' headers; 0 where there is no readable file."""
-    with ThreadPoolExecutor(_READERS) as readers:
-        sizes = list(readers.map(_header_size, paths))
-    return np.array(sizes, dtype=np.int64).reshape(len(paths), 2)
+    sizes = np.zeros((len(paths), 2), dtype=np.int64)
+    pictured = [(i, path) for i, path in enumerate(paths) if path is not None]
+    if pictured:
+        with ThreadPoolExecutor(_READERS) as readers:
+            sizes[[i for i, _ in pictured]] = list(readers.map(_header_size, [path for _, path in pictured]))
+    return sizes
 
 
 def _digested(paths: Sequence[Path]) -> list[ImageFile]:
@@ -84,7 +87,7 @@ def _digested(paths: Sequence[Path]) -> list[ImageFile]:
 
 def _read(path: Path) -> ImageFile:
     if path.exists() and not path.is_file():
-        return ImageFile(fault="is no plain file")  # a pipe would be waited for, a device never end
+        return ImageFile(fault="not a regular file")  # a pipe would be waited for, a device never end
     try:
         return ImageFile(digest=digest_of(path.read_bytes()))
     except OSError as error:
@@ -104,10 +107,10 @@ def _decoded(path: Path, file: ImageFile) -> ImageFile:
         return ImageFile(fault=reason or type(error).__name__)
 
 
-def _header_size(path: Path | None) -> tuple[int, int]:
+def _header_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
-    if path is None or not path.is_file():
+    if not path.is_file():
         return (0, 0)
     try:
         with Image.open(path) as image:

@@ -70,7 +70,7 @@ class PrecomputedFeatures:
     def from_file(cls, path: Path, *, align: Align | None = None) -> PrecomputedFeatures:
         """Reads a file; nothing in it is executed (pickled objects are refused).
 
-        :raises FeatureError: if it is no such file, or an array has the wrong type or shape, an id occurs twice, or
+        :raises FeatureError: if it is not such a file, or an array has the wrong type or shape, an id occurs twice, or
             a number is not finite.
         """
         arrays, digest = _read(path)
@@ -190,7 +190,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
             digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         raise FeatureError(f"cannot be read ({error.strerror or error})", where=str(path)) from error
-    # Of a file that is no archive, or a damaged one, numpy and zipfile raise nearly anything.
+    # For a file that is not an archive, or damaged, numpy and zipfile raise nearly anything.
     try:
         with np.load(path, allow_pickle=False) as archive, zipfile.ZipFile(path) as members:
             arrays = {}

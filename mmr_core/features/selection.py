@@ -56,7 +56,7 @@ def feature_source(
     warn: Callable[[str], None] = lambda line: None,
     progress: Progress = no_progress,
 ) -> FeatureSource:
-    """Makes the source; encoders of a modality that nobody will look at are not made.
+    """Makes the source; encoders of a modality that is not looked at are not made.
 
     :param modality: what is looked at, in training or in testing.
     :param modality_option: the option that decides it, where the person has one.

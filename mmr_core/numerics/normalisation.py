@@ -1,6 +1,6 @@
 """Costs divided by the largest (Eq. S1), so that a trade-off weight means the same whatever the prices.
 
-Apart from `pricing`, which reads files: whoever only routes needs none of that.
+Kept apart from `pricing`, which reads files that routing does not need.
 """
 
 from __future__ import annotations

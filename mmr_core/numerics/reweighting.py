@@ -24,6 +24,9 @@ _RUN = 16
 _BLOCK = 1 << 17
 """Numbers per array that a block of draws may take, so that a few of them stay in the processor's cache."""
 
+_LARGEST = 1 << 24
+"""Numbers per array that not even a block of eight draws may take: 128 MiB."""
+
 _SPARSE = 4
 """Where there are at least so many steps to a point, points are few and steps are added up point by point."""
 
@@ -200,7 +203,7 @@ class _Walk:
         :param first: the number of the first draw.
         """
         steps, sums, kept = space.steps, space.sums, space.kept
-        np.take(block, self.steps, axis=0, out=sums[1], mode="clip")  # no index is out of range; without a copy so
+        np.take(block, self.steps, axis=0, out=sums[1], mode="wrap")  # no index is out of range; without a copy so
         for which in (0, 1):
             np.multiply(sums[1], self.change[which][:, :, None], out=steps[which, :-1])
             # After the last step of a run comes the first of the next.
@@ -283,6 +286,6 @@ class _Space:
 
 
 def _blocks(draws: int, size: int) -> list[slice]:
-    """Draws in blocks, so that an array of `size` numbers per draw stays in the processor's cache."""
-    block = min(256, max(8, _BLOCK // max(size, 1)))
+    """Draws in blocks, so that an array of `size` numbers per draw stays in the processor's cache, or is small."""
+    block = min(256, max(8, _BLOCK // max(size, 1)), max(1, _LARGEST // max(size, 1)))
     return [slice(begin, min(begin + block, draws)) for begin in range(0, draws, block)]

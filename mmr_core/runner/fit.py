@@ -94,6 +94,10 @@ class Fitted:
         """What the router is asked about some instances."""
         return build_queries(features, ids, self.pool, self.fusion)
 
+    def queries_of_copy(self, features: Features, ids: Sequence[str]) -> Queries:
+        """The same, of features that were copied for this call and that nobody else holds."""
+        return build_queries(features, ids, self.pool, self.fusion, copied=True)
+
 
 def learn(router: Any, fusion: Fusion | None, lesson: Lesson) -> Fitted:
     """Fits the fusion on the training rows, then the router on what the fusion makes of them."""
@@ -190,7 +194,7 @@ def fit_and_ask(
     )
     fitted = learn(router, fusion, lesson)
     learned = time.perf_counter()
-    queries = fitted.queries(_rows(column.features_test, ask_about), _picked(column.ids, ask_about))
+    queries = fitted.queries_of_copy(_rows(column.features_test, ask_about), _picked(column.ids, ask_about))
     policy = ask(fitted.router, queries, column.cost_scale, entrant.name)
     return policy, learned - started, time.perf_counter() - learned
 
@@ -210,22 +214,24 @@ def _picked(ids: tuple[str, ...], rows: NDArray[np.bool_]) -> list[str]:
 
 
 def build_queries(
-    features: Features, ids: Sequence[str], pool: tuple[ModelSpec, ...], fusion: Fusion | None
+    features: Features, ids: Sequence[str], pool: tuple[ModelSpec, ...], fusion: Fusion | None, *, copied: bool = False
 ) -> Queries:
     """The queries of some instances.
 
-    :param features: of these instances alone; copied.
+    :param features: of these instances alone.
     :param ids: their opaque ids.
     :param fusion: fitted on training rows; None gives z of width 0.
+    :param copied: whether the features are a copy already, which the queries may keep.
     :raises PluginError: if the fusion does not give finite float32 features of one row per instance.
     """
-    own = features.take(np.arange(len(ids)))
+    z = _fused(features, fusion)
+    own = features if copied else features.take(np.arange(len(ids)))
     return Queries(
         ids=tuple(ids),
         questions=own.questions,
         images=own.images,
         mask=own.embeddings.mask.copy(),
-        z=_fused(features, fusion),
+        z=z,
         embeddings=own.embeddings,
         light=own.light,
         pool=pool,

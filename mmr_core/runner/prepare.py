@@ -22,7 +22,7 @@ from mmr_core.outcomes import OutcomeTable
 from mmr_core.runner.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.runner.options import Options
 from mmr_core.specs import DatasetSpec
-from mmr_core.splits import split_digest, train_mask, validation_mask
+from mmr_core.splits import split_digest, split_masks
 
 if TYPE_CHECKING:
     from mmr_core.results import LeftOut
@@ -81,7 +81,7 @@ def parted(table: OutcomeTable, spec: DatasetSpec, options: Options, learning: L
     """
     sources = learning.sources or (spec,)
     own = _selected(table, (spec, *sources))
-    split = train_mask(own.dataset, own.instance_id)
+    split, held_out = split_masks(own.dataset, own.instance_id)
     train, tested = np.zeros_like(split), ~split & _rows_of(own, spec)
     for source in sources:
         taught = split & _rows_of(own, source)
@@ -90,9 +90,8 @@ def parted(table: OutcomeTable, spec: DatasetSpec, options: Options, learning: L
     _demand(tested.any(), spec, "test", own)
     if learning.sources:
         used = train | tested
-        own, train, tested = own.take(used), train[used], tested[used]
-    validation = validation_mask(own.dataset, own.instance_id)
-    train = rows_learned_from(own, train, validation, learning.share)
+        own, train, tested, split, held_out = own.take(used), train[used], tested[used], split[used], held_out[used]
+    train = rows_learned_from(own, train, held_out, learning.share)
     left_out = _left_out(own, tested)
     if not options.allow_incomplete:
         _demand_few_left_out(left_out)
@@ -105,10 +104,10 @@ def parted(table: OutcomeTable, spec: DatasetSpec, options: Options, learning: L
         spec=spec,
         table=own,
         train=train,
-        validation=validation & train,
+        validation=held_out & train,
         test=test,
         left_out=left_out,
-        split_digest=split_digest(own.dataset, own.instance_id),
+        split_digest=split_digest(own.dataset, own.instance_id, (split, held_out)),
         ids=opaque_ids(own.dataset.tolist(), own.instance_id.tolist()),
         cost_scale=cost_scale(own.cost[train]),
     )
@@ -157,12 +156,14 @@ def _selected(table: OutcomeTable, specs: Sequence[DatasetSpec]) -> OutcomeTable
                 fix=f"it has {', '.join(table.dataset_names)}",
             )
         wanted |= mine
-    own = table.take(np.flatnonzero(wanted))
-    return own.take(own.canonical_order())
+    order = table.canonical_order()
+    rows = order[wanted[order]]
+    return table if np.array_equal(rows, np.arange(len(table))) else table.take(rows)
 
 
 def _rows_of(table: OutcomeTable, spec: DatasetSpec) -> NDArray[np.bool_]:
-    return np.isin(table.dataset.astype(str), spec.members or (spec.name,))
+    wanted = spec.members or (spec.name,)
+    return np.fromiter((name in wanted for name in table.dataset), dtype=np.bool_, count=len(table))
 
 
 def columns_of(table: OutcomeTable, datasets: Sequence[DatasetSpec]) -> list[DatasetSpec]:

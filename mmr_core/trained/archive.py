@@ -1,8 +1,8 @@
-"""A JSON document and numpy arrays in one file: a zip archive of .npy members that is read without any trust.
+"""A JSON document and numpy arrays in one file: a zip archive of .npy members, read without trusting it.
 
-Members are stored as they are, not compressed, so that an archive can never unpack to more than its own size; no
-member is ever written to disk under its name; and an array's header is believed only as far as the bytes behind it
-go. The same content gives the same bytes: members stand in the order given, without times, owners or compression.
+Members are not compressed, so an archive can never unpack to more than its own size; no member is written to disk under
+its name; and an array's header must agree with the bytes that follow. The same content gives the same bytes: members
+are in the order given, without times, owners or compression.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LARGEST_DOCUMENT = 64 * 2**20
 MOST_MEMBERS = 10_000
 LONGEST_NAME = 200
 KINDS = "biuf"
-"""The kinds of numbers that arrays may hold: booleans, whole numbers with and without sign, floats."""
+"""The kinds of numbers that arrays may hold: booleans, signed and unsigned integers, floats."""
 
 ARRAY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 
@@ -40,7 +40,7 @@ _HEADER_ROOM = 10_000
 
 
 class ArchiveFault(Exception):
-    """Why bytes are no archive of this sort."""
+    """The reason why bytes are not such an archive."""
 
 
 def write_archive(path: Path, title: str, document: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -48,16 +48,16 @@ def write_archive(path: Path, title: str, document: Any, arrays: Mapping[str, ND
 
     :param title: the document's name in the archive, such as "trained.json".
     :param document: JSON, without NaN or infinity.
-    :param arrays: by name, words with '/' between them.
+    :param arrays: by name; words separated by '/'.
     :raises MMRError: if the file cannot be written.
-    :raises DataError: if it would be larger than can be read again.
+    :raises DataError: if it would be too large to be read again.
     """
     content = packed(title, document, arrays)
     if len(content) > LARGEST_FILE:
         raise DataError(
-            f"would be {len(content)} bytes long, of at most {LARGEST_FILE}",
+            f"would have {len(content)} bytes, more than {LARGEST_FILE}",
             where=str(path),
-            fix="learn from fewer rows, or with another router",
+            fix="train on fewer rows, or use another router",
         )
     try:
         write_atomically(path, content)
@@ -66,9 +66,9 @@ def write_archive(path: Path, title: str, document: Any, arrays: Mapping[str, ND
 
 
 def read_archive(path: Path, title: str) -> tuple[Any, dict[str, NDArray[Any]]]:
-    """The document and the arrays, each of which owns its memory.
+    """The document and the arrays, each owning its memory.
 
-    :raises DataError: if the file is absent, too large, damaged, or anything but what `write_archive` writes.
+    :raises DataError: if the file is absent, too large, damaged, or not written by `write_archive`.
     """
     try:
         if path.is_dir():
@@ -102,7 +102,7 @@ def packed(title: str, document: Any, arrays: Mapping[str, NDArray[Any]]) -> byt
 def unpacked(content: bytes, title: str) -> tuple[Any, dict[str, NDArray[Any]]]:
     """What is in the bytes of an archive.
 
-    :raises ArchiveFault: if they are no such archive.
+    :raises ArchiveFault: if they are not such an archive.
     """
     members = _members(content)
     if title not in members:
@@ -113,18 +113,18 @@ def unpacked(content: bytes, title: str) -> tuple[Any, dict[str, NDArray[Any]]]:
     try:
         document = json.loads(text.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ArchiveFault(f"its {title!r} is no JSON ({error})") from error
+        raise ArchiveFault(f"its {title!r} is not JSON ({error})") from error
     arrays = {}
     for name, data in members.items():
         stem = name.removesuffix(".npy")
         if stem == name or len(name) > LONGEST_NAME or not ARRAY_NAME.fullmatch(stem):
-            raise ArchiveFault(f"it has a member {name!r:.80}, which is no array")
+            raise ArchiveFault(f"it has a member {name!r:.80}, which is not an array")
         arrays[stem] = _array(data, name)
     return document, arrays
 
 
 def _refused(path: Path, fault: str) -> DataError:
-    return DataError(f"is no file of a trained router: {fault}", where=str(path), fix="write it with 'mmr train'")
+    return DataError(f"is not a trained router: {fault}", where=str(path), fix="write it with 'mmr train'")
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -135,7 +135,7 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 
 def _members(content: bytes) -> dict[str, bytes]:
-    # Of a damaged archive zipfile raises nearly anything.
+    # For a damaged archive, zipfile raises nearly anything.
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             listed = archive.infolist()
@@ -144,14 +144,14 @@ def _members(content: bytes) -> dict[str, bytes]:
     except ArchiveFault:
         raise
     except Exception as error:
-        raise ArchiveFault(f"it is damaged or no archive ({str(error) or type(error).__name__})") from error
+        raise ArchiveFault(f"it is damaged or not an archive ({str(error) or type(error).__name__})") from error
 
 
 def _demand_harmless(listed: list[zipfile.ZipInfo], size: int) -> None:
     if len(listed) > MOST_MEMBERS:
-        raise ArchiveFault(f"it has {len(listed)} members, of at most {MOST_MEMBERS}")
+        raise ArchiveFault(f"it has {len(listed)} members, more than {MOST_MEMBERS}")
     if len({info.filename for info in listed}) < len(listed):
-        raise ArchiveFault("it has two members of one name")
+        raise ArchiveFault("it has two members with the same name")
     for info in listed:
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise ArchiveFault(f"its member {info.filename!r:.80} is compressed")
@@ -163,25 +163,25 @@ def _demand_harmless(listed: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def _array(data: bytes, name: str) -> NDArray[Any]:
-    """The array of one member: its own memory, aligned, in the order it was written in."""
+    """The array of one member, in its own aligned memory and in the order in which it was written."""
     stream = BytesIO(data)
     try:
         if npy.read_magic(stream) != (1, 0):
-            raise ValueError("it is of another version of the format")
+            raise ValueError("it has another version of the format")
         shape, in_fortran_order, dtype = npy.read_array_header_1_0(stream, max_header_size=_HEADER_ROOM)
     except Exception as error:
-        raise ArchiveFault(f"its member {name!r} is no array ({_first_line(error)})") from error
+        raise ArchiveFault(f"its member {name!r} is not an array ({_first_line(error)})") from error
     if dtype.hasobject:
         raise ArchiveFault(f"its member {name!r} holds pickled objects, which are not read")
     if dtype.kind not in KINDS or not dtype.isnative or dtype.subdtype is not None:
-        raise ArchiveFault(f"its member {name!r} is of type {dtype}, not of plain numbers")
-    there, due = len(data) - stream.tell(), math.prod(shape) * dtype.itemsize
-    if any(size < 0 for size in shape) or there != due:
-        raise ArchiveFault(f"its member {name!r} has {there} bytes where shape {shape} of {dtype} takes {due}")
+        raise ArchiveFault(f"its member {name!r}: expected plain numbers, got {dtype}")
+    found, expected = len(data) - stream.tell(), math.prod(shape) * dtype.itemsize
+    if any(size < 0 for size in shape) or found != expected:
+        raise ArchiveFault(f"its member {name!r}: expected {expected} bytes for shape {shape} of {dtype}, got {found}")
     try:
         array = np.empty(shape, dtype, order="F" if in_fortran_order else "C")
     except (ValueError, OverflowError) as error:
-        raise ArchiveFault(f"its member {name!r} has a shape that cannot be ({_first_line(error)})") from error
+        raise ArchiveFault(f"its member {name!r} has an impossible shape ({_first_line(error)})") from error
     if dtype.kind == "b" and np.frombuffer(data, np.uint8, offset=stream.tell()).max(initial=0) > 1:
         raise ArchiveFault(f"its member {name!r} has booleans that are neither true nor false")
     flat = np.frombuffer(data, dtype, offset=stream.tell())
@@ -190,7 +190,7 @@ def _array(data: bytes, name: str) -> NDArray[Any]:
 
 
 def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _first_line(error: Exception) -> str:

@@ -173,7 +173,8 @@ def _by_router(trained: TrainedRouter, queries: Queries, rule: DecisionRule, dig
     name = trained.manifest.router.canonical_id
     policy = ask(trained.router, queries, 1.0, name, np.array([rule.value]))
     if predicts(trained.router):
-        return _by_prediction(trained, *policy.arrays, rule, seen)
+        utility, cost = policy.arrays
+        return _by_prediction(trained, utility, cost, rule, seen)
     (probabilities,) = probabilities_of(policy.decisions_at(rule.value), len(trained.pool))
     return _by_decision(trained, probabilities, rule, seen, digest)
 

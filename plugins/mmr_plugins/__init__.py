@@ -1,7 +1,7 @@
 """The built-in plugin: the paper's datasets, models, encoders, fusions, routers and studies.
 
-It comes in through the entry point of this very distribution, like anybody's plugin. This module only describes;
-nothing it names is imported until somebody asks for it.
+It comes in through the entry point of this very distribution, like any other plugin. This module only describes;
+nothing it names is imported before it is asked for.
 """
 
 from __future__ import annotations

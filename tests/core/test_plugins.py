@@ -104,7 +104,7 @@ def test_listing_imports_no_implementation(install):
             "mmr_register_routers",
             "late",
         ),
-        (good("No Name"), "mmr_register_routers", "is no name"),
+        (good("No Name"), "mmr_register_routers", "is not a valid name"),
     ],
 )
 def test_a_bad_plugin_is_left_out_with_stage_and_reason_and_the_others_work(install, source, stage, reason):

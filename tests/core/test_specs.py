@@ -16,18 +16,18 @@ COMPONENT = {"kind": "router", "name": "r", "target": "a.b:C", "summary": "s"}
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: DatasetSpec(**{**DATASET, "name": "Not A Name"}), "'Not A Name' is no name"),
-        (lambda: DatasetSpec(**{**DATASET, "scenario": ""}), "is no name"),
+        (lambda: DatasetSpec(**{**DATASET, "name": "Not A Name"}), "'Not A Name' is not a valid name"),
+        (lambda: DatasetSpec(**{**DATASET, "scenario": ""}), "is not a valid name"),
         (lambda: DatasetSpec(**{**DATASET, "modalities": ("audio",)}), "modalities"),
         (lambda: DatasetSpec(**{**DATASET, "id_prefix": ""}), "neither an id prefix nor members"),
-        (lambda: ModelSpec(name="a,b", title="t"), "is no name for a model"),
+        (lambda: ModelSpec(name="a,b", title="t"), "is not a valid name for a model"),
         (lambda: ModelSpec(name="a", title="t", modalities=()), "modalities"),
         (lambda: TokenPrice(output=-1.0), "output price -1.0 is negative"),
         (lambda: TokenPrice(input=float("inf")), "not finite"),
         (lambda: ComponentSpec(**{**COMPONENT, "kind": "gadget"}), "kind 'gadget' is not known"),
-        (lambda: ComponentSpec(**{**COMPONENT, "target": "a.b.C"}), "is no place"),
+        (lambda: ComponentSpec(**{**COMPONENT, "target": "a.b.C"}), "is not an import path"),
         (lambda: ComponentSpec(**{**COMPONENT, "protocol": "mine"}), "protocol 'mine' is not known"),
-        (lambda: CommandSpec(name="c", target="nowhere", help="h"), "is no place"),
+        (lambda: CommandSpec(name="c", target="nowhere", help="h"), "is not an import path"),
     ],
 )
 def test_a_spec_that_cannot_be_true_is_refused(make, message):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmr_core.numerics.metrics import CostRange, Frontier, frontier, measure
+from mmr_core.numerics.metrics import METRICS, CostRange, Frontier, frontier, measure
 from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_leaderboard.schema import (
     Audit,
@@ -101,13 +101,12 @@ def metrics(lift: float, shift: float = 0.0, width: float = 0.012) -> Metrics:
     found = measure(line, within)
     assert found["nauc_log"] is not None
     never_reached = lift == NEVER_REACHED
-    return {
-        "nauc": estimate(found["nauc"], width),
-        "skill": estimate(lift / 0.2, 0.05),
-        "nauc_log": absent("costs of 0 have no logarithm") if lift == 0.02 else estimate(found["nauc_log"], width),
-        "peak": estimate(found["peak"], width),
-        "qnc": infinite() if never_reached else estimate(found["qnc"], 0.06 * found["qnc"]),
-    }
+    figures = {name: estimate(found[name], width) for name in found}
+    figures["skill"] = estimate(lift / 0.2, 0.05)
+    if lift == 0.02:
+        figures["nauc_log"] = absent("costs of 0 have no logarithm")
+    figures["qnc"] = infinite() if never_reached else estimate(found["qnc"], 0.06 * found["qnc"])
+    return {name: figures[name] for name in METRICS}
 
 
 def corners(lift: float, shift: float = 0.0) -> tuple[tuple[float, float], ...]:

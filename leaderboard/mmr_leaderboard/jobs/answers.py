@@ -23,6 +23,7 @@ from mmr_core.contracts import Decisions, Prediction
 from mmr_core.errors import PluginError
 from mmr_core.runner.policies import GRID, Policy, decided, scored
 from mmr_leaderboard.findings import Finding, finding, printable
+from mmr_leaderboard.sandbox.contract import is_runner_trouble
 
 SCORES = ("utility", "cost", "seconds")
 CHOICES = ("choice", "seconds")
@@ -31,6 +32,15 @@ STATED = "stated"
 
 LARGEST = 1e100
 """Larger predictions count as infinite, because differences and products of them would be."""
+
+SHORTEST = 1e-9
+"""Seconds. The clock of the isolated process counts nothing shorter, so shorter times count as this."""
+
+LONGEST = 30 * 86400.0
+"""Seconds. No time is longer, whatever the job's limit."""
+
+_SLACK = 1.0
+"""Seconds by which times may exceed what the runner's own clock measured around the job."""
 
 _STATED_BYTES = 1 << 16
 _STATED_ITEMS = 64
@@ -54,7 +64,7 @@ class ExpectedReply:
 class Reply:
     """The answer to one ask.
 
-    :param seconds: [n] where the queries were asked one by one, else [1].
+    :param seconds: [n] where the queries were asked one by one, else [1]; from `SHORTEST` to what the job took.
     """
 
     policy: Policy
@@ -79,7 +89,14 @@ class _Fault(Exception):
 
 
 def read_answers(
-    file: Path, due: Sequence[ExpectedReply], *, models: int, cost_scale: float, largest: int, where: str
+    file: Path,
+    due: Sequence[ExpectedReply],
+    *,
+    models: int,
+    cost_scale: float,
+    largest: int,
+    where: str,
+    elapsed: float = LONGEST,
 ) -> Answers | Finding:
     """The answers in a file, or what is wrong with it.
 
@@ -87,14 +104,20 @@ def read_answers(
     :param models: K.
     :param largest: bytes above which it is not opened.
     :param where: the place that a finding names.
+    :param elapsed: seconds that the job took by the runner's clock; the times in the answer cannot add up to more.
+    :raises OSError, MemoryError: if this machine fails; never for what the file holds.
     """
     try:
-        return _read(file, due, models, cost_scale, largest)
+        given = _read(file, due, models, cost_scale, largest)
+        _demand_times_within(given.replies, min(elapsed, LONGEST) + _SLACK)
+        return given
     except _Fault as fault:
         return finding(fault.code, where, str(fault))
     except PluginError as error:
         return finding("bad-decision", where, str(error))
     except Exception as error:
+        if is_runner_trouble(error):
+            raise
         # Parsers of hostile files raise nearly anything; whatever it is, this is not an answer.
         return finding("not-an-array-file", where, f"{type(error).__name__}: {error}")
 
@@ -116,6 +139,13 @@ def _read(file: Path, due: Sequence[ExpectedReply], models: int, cost_scale: flo
                 raise _Fault("not-an-array-file", "its members overlap")
             replies = tuple(_reply(archive, number, one, words, models, cost_scale) for number, one in enumerate(due))
             return Answers(replies=replies, stated=_stated(archive))
+
+
+def _demand_times_within(replies: Sequence[Reply], most: float) -> None:
+    with np.errstate(over="ignore"):
+        total = sum(float(reply.seconds.sum()) for reply in replies)
+    if not total <= most:
+        raise _Fault("not-an-array-file", f"its times add up to {total:.3g} s, and the job took {most - _SLACK:.3g} s")
 
 
 def _demand_small_directory(stream: IO[bytes], size: int, members: int) -> None:
@@ -156,7 +186,8 @@ def _reply(
     n = due.queries
     seconds = floats("seconds", (n if due.each else 1,), "not-an-array-file")
     if not np.isfinite(seconds).all() or (seconds < 0).any():
-        raise _Fault("not-an-array-file", "its times are not times")
+        raise _Fault("not-an-array-file", "its times are negative or not finite")
+    seconds = np.maximum(seconds, SHORTEST)
     if words == SCORES:
         utility, cost = (floats(word, (n, models), "wrong-shape") for word in ("utility", "cost"))
         for word, array in (("utility", utility), ("cost", cost)):
@@ -193,7 +224,10 @@ def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], kinds: s
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if npy.read_magic(stream) != (1, 0):
         raise _Fault("not-an-array-file", "a member is not an array of format 1.0")
-    shape, fortran, dtype = npy.read_array_header_1_0(stream, max_header_size=_HEADER_BYTES)
+    try:
+        shape, fortran, dtype = npy.read_array_header_1_0(stream, max_header_size=_HEADER_BYTES)
+    except MemoryError as error:  # what Python's parser says of deep nesting; this machine has memory for 4 KiB
+        raise _Fault("not-an-array-file", f"a member's header cannot be parsed: {error}") from None
     if fortran or dtype.kind not in "fiu" or dtype.itemsize > 8 or dtype.fields or dtype.subdtype:
         raise _Fault("not-an-array-file", f"a member holds {dtype}, which is not a plain number")
     return shape, dtype

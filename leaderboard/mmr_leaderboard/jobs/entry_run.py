@@ -268,6 +268,7 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
             cost_scale=content.cost_scale,
             largest=limits.answer_bytes,
             where=where,
+            elapsed=ended.seconds,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
@@ -17,15 +18,17 @@ from mmr_core.features import cache_root
 from mmr_core.runner.provenance import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
+from mmr_leaderboard.findings import unjudged
 from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
+from mmr_leaderboard.publish.publication import DOCUMENT, render
 from mmr_leaderboard.ranking.board_document import assemble
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
-from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features
+from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
-from mmr_leaderboard.sandbox.contract import Limits, Method, Sandbox
+from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
@@ -76,6 +79,7 @@ def run_board(
     """Runs the whole board. No submission can make it raise.
 
     :raises MMRError: if the table, the folder of submissions, or what is published cannot be read.
+    :raises RunnerTrouble: if this machine failed while it judged an entry; the verdicts on the others are kept.
     :raises UsageError: if the way of isolation that was asked for does not work.
     """
     folders = submission_folders(request.submissions)
@@ -94,16 +98,12 @@ def run_board(
     honest = {
         one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
     }
-    judged = [
-        _judged(
-            one,
-            read_against_honest(verdicts[one.slug], [verdict for slug, verdict in honest.items() if slug != one.slug]),
-            log,
-            request.submissions,
-        )
-        for one in valid
-    ]
-    document = assemble(
+    judged = []
+    for one in valid:
+        others = [verdict for slug, verdict in honest.items() if slug != one.slug]
+        verdict = _or_unjudged(partial(read_against_honest, verdicts[one.slug], others))
+        judged.append(_judged(one, verdict, log, request.submissions))
+    judged, document = _document(
         board, referee.scorer, references, judged, [_refused(one) for one in submissions if one.refused]
     )
     shown = {entry.slug for entry in document.entries}
@@ -210,16 +210,23 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
 def _verdicts(
     referee: Referee, submissions: Sequence[Submission], superseded: Mapping[str, Points], jobs: int, progress: Progress
 ) -> dict[str, Verdict]:
-    """The verdict on each submission, by slug; an interruption stops everything that was started."""
+    """The verdict on each submission, by slug; an interruption stops everything that was started.
+
+    :raises RunnerTrouble: after all others were judged, if this machine failed while it judged some.
+    """
     progress(TASK, 0, len(submissions))
     verdicts: dict[str, Verdict] = {}
+    troubles: list[RunnerTrouble] = []
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
         running: dict[Future[Verdict], str] = {
             pool.submit(referee.judge, one, superseded[one.slug], progress): one.slug for one in submissions
         }
         for done, future in enumerate(as_completed(running), start=1):
-            verdicts[running[future]] = future.result()
+            try:
+                verdicts[running[future]] = future.result()
+            except RunnerTrouble as trouble:
+                troubles.append(trouble)
             progress(TASK, done, len(submissions))
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -227,7 +234,52 @@ def _verdicts(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if troubles:
+        first = min(troubles, key=str)
+        raise RunnerTrouble(
+            f"this machine failed while it judged {len(troubles)} of {len(submissions)} entries, "
+            f"which says nothing about them; the first is {first}",
+            where="the runner",
+            fix="mend it and run again; nothing was published, and the verdicts on the others are kept",
+        )
     return verdicts
+
+
+def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
+    """What `make` gives; whatever it raises is a finding of the entry."""
+    try:
+        return make()
+    except Exception as error:
+        if is_runner_trouble(error):
+            raise
+        return failure([unjudged(error)])
+
+
+def _document(
+    board: Board,
+    scorer: BoardScorer,
+    references: Mapping[str, Figures],
+    judged: Sequence[JudgedSubmission],
+    refused: Sequence[Refused],
+) -> tuple[list[JudgedSubmission], Leaderboard]:
+    """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
+
+    def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
+        document = assemble(board, scorer, references, entries, refused)
+        Leaderboard.model_validate_json(render(document)[DOCUMENT])
+        return document
+
+    def shown(one: JudgedSubmission) -> Verdict:
+        made([one])
+        return one.verdict
+
+    try:
+        return list(judged), made(judged)
+    except Exception as error:
+        if is_runner_trouble(error):
+            raise
+        alone = [replace(one, verdict=_or_unjudged(partial(shown, one))) for one in judged]
+        return alone, made(alone)
 
 
 def _superseded(submission: Submission, board: Board, before: Choices | None, warn: Callable[[str], None]) -> Points:
@@ -283,7 +335,10 @@ def commit_of(folder: Path) -> str:
         return ""
     log = [git, "-C", str(folder.parent), "log", "-1", "--format=%H", "--", folder.name]
     status = [git, "-C", str(folder.parent), "status", "--porcelain", "--", folder.name]
-    answers = [subprocess.run(words, capture_output=True, text=True, check=False) for words in (log, status)]
+    try:
+        answers = [subprocess.run(words, capture_output=True, text=True, check=False) for words in (log, status)]
+    except (OSError, ValueError):  # the name of a folder may be none that git can be given
+        return ""
     if any(answer.returncode for answer in answers) or answers[1].stdout.strip():
         return ""
     return answers[0].stdout.strip()

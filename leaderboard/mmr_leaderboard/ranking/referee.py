@@ -26,7 +26,7 @@ from mmr_leaderboard.audit import AuditFrame, PlaceboTest, audit, placebo_test
 from mmr_leaderboard.audit.frame import representative_points
 from mmr_leaderboard.audit.placebo import PlaceboReference
 from mmr_leaderboard.board import Board
-from mmr_leaderboard.findings import Finding, refused
+from mmr_leaderboard.findings import Finding, reason_of, refused, unjudged
 from mmr_leaderboard.jobs.entry_run import EntryRun, run_entry
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.jobs.material import Material
@@ -35,7 +35,7 @@ from mmr_leaderboard.packaging.runtime import prepare
 from mmr_leaderboard.packaging.wheel_sources import WheelSources
 from mmr_leaderboard.ranking.scoring import BoardScorer, latency
 from mmr_leaderboard.ranking.verdicts import RouterRun, Verdict, VerdictCache, key, sources_digest
-from mmr_leaderboard.sandbox.contract import Limits, Sandbox
+from mmr_leaderboard.sandbox.contract import Limits, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.schema import Check, PublishedFinding
 from mmr_leaderboard.submission.manifest import Router
 from mmr_leaderboard.submission.validation import Submission
@@ -97,8 +97,19 @@ class Referee:
     def judge(self, submission: Submission, previous: Choices, progress: Progress = no_progress) -> Verdict:
         """The verdict on a submission that passed validation, from the cache if nothing has changed.
 
+        Whatever its run, its scores or its audits raise becomes the finding `unjudged`, which is not cached.
+
         :param previous: the published choices of the version that it supersedes; empty if there is none.
+        :raises RunnerTrouble: if this machine fails; nothing is cached then.
         """
+        try:
+            return self._judge(submission, previous, progress)
+        except Exception as error:
+            if is_runner_trouble(error):
+                raise RunnerTrouble(reason_of(error), where=submission.slug) from error
+            return failure([unjudged(error)])
+
+    def _judge(self, submission: Submission, previous: Choices, progress: Progress) -> Verdict:
         manifest = submission.manifest
         if manifest is None:
             raise ValueError(f"{submission.slug} was refused in validation and cannot be judged")
@@ -112,10 +123,10 @@ class Referee:
         try:
             runtime = self._runtime(submission, manifest.router)
         except EnvironmentRefused as error:
-            return _failure([error.finding])
+            return failure([error.finding])
         sandbox = self.host.sandbox
         if sandbox is None:
-            return _failure([Finding(code="isolation-impossible", where="this machine", message=self.host.impossible)])
+            return failure([Finding(code="isolation-impossible", where="this machine", message=self.host.impossible)])
         at = self._key(submission, f"{sandbox.method} {runtime.digest}", previous)
         known = self.cache.get(Verdict, at)
         if known is not None:
@@ -287,5 +298,6 @@ def _decides(matrices: NDArray[np.float64]) -> bool:
     return bool((matrices.max(axis=2) == 1).all())
 
 
-def _failure(findings: Sequence[Finding]) -> Verdict:
+def failure(findings: Sequence[Finding]) -> Verdict:
+    """The verdict on an entry without figures."""
     return Verdict(figures=None, findings=tuple(PublishedFinding.of(found) for found in findings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,27 @@ from mmr_core.errors import MMRError
 
 class IsolationError(MMRError):
     """A sandbox could not be made; says nothing about the command that was to run in it."""
+
+
+class RunnerTrouble(MMRError):
+    """The runner's machine failed; says nothing about the submission that was being judged, and is never kept."""
+
+
+_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS, errno.EAGAIN
+}  # fmt: skip
+"""Error numbers of a machine that has no room, memory, descriptors or processes left, or whose disk fails."""
+
+
+def is_runner_trouble(error: BaseException | None) -> bool:
+    """Whether an exception of this process, or one that it was raised from, is about the machine and no submission."""
+    while error is not None:
+        if isinstance(error, RunnerTrouble | IsolationError | MemoryError | ImportError):
+            return True
+        if isinstance(error, OSError) and error.errno in _MACHINE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 Method = Literal["bubblewrap", "landlock", "unsafe"]

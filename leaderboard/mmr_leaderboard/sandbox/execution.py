@@ -56,7 +56,7 @@ Enclose = Callable[[list[str], Descriptors], list[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Confinement:
-    """What the starter is told about the sandbox that it runs in.
+    """How the starter confines itself and the command.
 
     :param folder: where the command starts; its home.
     :param rules: what Landlock allows; None leaves Landlock out.

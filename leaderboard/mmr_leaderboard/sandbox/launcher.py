@@ -2,8 +2,7 @@
 
 A script that runs outside the sandbox, by path, with the standard library alone, one per run. It adopts whatever
 its descendants leave orphaned, so it can kill and reap all of them, and count the processor time of all of them. It
-ends them when their time is up, and when it is told to by SIGTERM, which the kernel also sends when the runner dies,
-however it dies.
+ends them when their time is up, and on SIGTERM, which the kernel also sends when the runner dies, however it dies.
 """
 
 from __future__ import annotations
@@ -159,7 +158,7 @@ def supervise(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads what it is told from the descriptor that the first argument names; reports at the second."""
+    """Reads its order from the descriptor given as the first argument; reports to the second."""
     told_at, report = int(sys.argv[1]), int(sys.argv[2])
     with open(told_at, encoding="utf-8") as file:
         told = json.load(file)

@@ -1,6 +1,6 @@
-"""Makes a world of its own for one command, where bubblewrap is missing: namespaces, a new root, no capabilities.
+"""Gives one command a world of its own where bubblewrap is missing: namespaces, a new root, no capabilities.
 
-A script that runs by path with the standard library alone; `landlock` writes what it is told, `launcher` starts it.
+A script that runs by path with the standard library alone; `methods` writes its order, `launcher` starts it.
 It becomes the outer of two processes: the inner one is the first of a new process namespace, builds the file system,
 starts `starter` in it, and waits. When either of them ends, the kernel kills whatever is in the namespace.
 """
@@ -178,7 +178,7 @@ def waited(process: int) -> int:
 
 
 def main() -> None:
-    """Reads what it is told from the descriptor that the first argument names."""
+    """Reads its order from the descriptor given as the first argument."""
     with open(int(sys.argv[1]), encoding="utf-8") as file:
         told = json.load(file)
     try:

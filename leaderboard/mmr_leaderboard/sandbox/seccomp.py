@@ -172,7 +172,7 @@ _SOCKETPAIR = (53, 199)
 _IOCTL = (16, 29)
 _FILE_CONTROL = (72, 25)
 _FILE_ORDERS = {"F_SETLEASE": 1024, "F_NOTIFY": 1026}
-"""A lease on a file that others read as well holds up everybody else who opens it."""
+"""A lease on a file that others read holds up everybody else who opens it."""
 _SET_LIMIT = (160, 164)
 _SET_LIMIT_OF = (302, 261)
 _CORE_LIMIT = 4  # stays at what makes the kernel dump nothing, neither to a file nor into a program of the host

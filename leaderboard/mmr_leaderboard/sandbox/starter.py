@@ -1,6 +1,6 @@
 """The last program before submitted code: closes what is open, sets limits and filters, and becomes the command.
 
-It runs inside the sandbox as a script, by path, with the standard library alone; `running` writes what it is told.
+It runs inside the sandbox as a script, by path, with the standard library alone; `execution` writes its order.
 What it sets (no new privileges, resource limits, Landlock, the system-call filter) holds for the command and cannot
 be taken back. It reports "started" just before it becomes the command, and "failed" with a reason where it cannot.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 ANSWER = 3
 HIGHEST = 1 << 16
-"""Descriptors from here on are not looked for; `running` hands over none."""
+"""Descriptors from here on are not looked for; `execution` passes none."""
 
 PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP = 22
@@ -167,7 +167,7 @@ def become(told: Mapping[str, Any], report: int) -> None:
 
 
 def main() -> None:
-    """Reads what it is told from the descriptor that the first argument names; the second is the report's."""
+    """Reads its order from the descriptor given as the first argument; reports to the second."""
     told_at, report = int(sys.argv[1]), int(sys.argv[2])
     os.set_inheritable(report, False)
     try:

@@ -5,12 +5,14 @@ A change that brings a submission is validated too: it may touch one submission 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_leaderboard.findings import Finding, finding, refused
+from mmr_leaderboard.findings import Finding, finding, reason_of, refused, unjudged
+from mmr_leaderboard.sandbox.contract import RunnerTrouble, is_runner_trouble
 from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
 from mmr_leaderboard.submission.folder import FolderContents, look
 from mmr_leaderboard.submission.manifest import MANIFEST, SLUG, Manifest, read_manifest
@@ -87,9 +89,27 @@ def judge_all(
     alone = []
     for done, folder in enumerate(folders):
         progress(what, done, len(folders))
-        alone.append(judge(folder, expected, pinned=pinned))
+        alone.append(_judged(folder, expected, pinned=pinned))
     progress(what, len(folders), len(folders))
     return beside_each_other(alone, scored)
+
+
+def _judged(folder: Path, expected: Expected, *, pinned: bool) -> Submission:
+    """As `judge`; should a folder make it raise after all, the finding is of that folder alone."""
+    try:
+        return judge(folder, expected, pinned=pinned)
+    except Exception as error:
+        if isinstance(error, OSError) and is_runner_trouble(error):
+            raise RunnerTrouble(reason_of(error), where=str(folder)) from error
+        return Submission(
+            slug=visible(os.fsencode(folder.name)),
+            folder=folder,
+            manifest=None,
+            decisions=None,
+            wheels={},
+            digest="",
+            findings=(unjudged(error),),
+        )
 
 
 def beside_each_other(submissions: Sequence[Submission], scored: Mapping[str, str]) -> list[Submission]:

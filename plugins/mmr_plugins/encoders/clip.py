@@ -34,7 +34,7 @@ _SUFFIXES = (".bin", ".npz", ".pt", ".pth", ".safetensors")
 
 
 def demand_known(model: str, pretrained: str | None) -> None:
-    """:raises UsageError: if open_clip has no such model, or no such weights for it and no file is so called."""
+    """:raises UsageError: if open_clip has no such model, or no such weights for it and no file of that name."""
     known = open_clip.list_models()
     if model not in known:
         raise UnknownNameError(

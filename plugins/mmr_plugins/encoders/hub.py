@@ -1,6 +1,6 @@
 """Files of weights on the Hugging Face hub: from its cache where they are there, else fetched after one question.
 
-What is in the cache is used without asking anybody, and a hub that does not answer is given up after one question, so
+What is in the cache is used without a request, and a hub that does not answer is given up after one, so
 that a machine without a network gets its one line at once. Only encoders that are asked to encode come here.
 """
 

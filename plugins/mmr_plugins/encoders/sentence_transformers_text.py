@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ENCODER = "sentence-transformers"
 MARK = "modules.json"
-"""The file that says of which layers such a model is made."""
+"""The file that lists the layers of such a model."""
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _READ = (".json", ".txt", ".model", ".safetensors", ".bin")
@@ -168,7 +168,7 @@ def _own_folder(model: str) -> Path | None:
     if folder.is_dir():
         if not (folder / MARK).is_file():
             raise UsageError(
-                f"the folder has no {MARK}, so it is no sentence-transformers model",
+                f"the folder has no {MARK}, so it is not a sentence-transformers model",
                 where=model,
                 fix="give a folder that SentenceTransformer.save wrote",
             )

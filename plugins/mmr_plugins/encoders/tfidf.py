@@ -81,7 +81,7 @@ class TfidfEncoder:
     def restore(self, state: State) -> Self:
         """Encodes as the encoder that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = StateReader(state, "encoder 'tfidf'")
         words = reader.texts("vocabulary")

@@ -192,7 +192,7 @@ def _source(model: str, *, released: bool) -> Any:
     """What timm knows of a model's weights.
 
     :param released: whether weights of timm's are wanted.
-    :raises UsageError: if there is no such model or tag, or no weights that can be had by name.
+    :raises UsageError: if there is no such model or tag, or no weights available by name.
     """
     if not timm.is_model(model):
         known = timm.list_models()

@@ -15,7 +15,7 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 
 
 def demand_usable(encoder: str, *, precision: str, batch_size: int) -> None:
-    """:raises UsageError: if there is no such precision, or nothing is in a batch."""
+    """:raises UsageError: if there is no such precision, or the batch size is below 1."""
     if precision not in PRECISIONS:
         raise UsageError(f"{encoder} knows no precision {precision!r}", fix=f"use one of {', '.join(PRECISIONS)}")
     if batch_size < 1:

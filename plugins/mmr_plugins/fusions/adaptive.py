@@ -104,7 +104,7 @@ class AdaptiveFusion:
     def restore(self, state: State) -> Self:
         """Transforms as the fusion that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = StateReader(state, "fusion 'adaptive'")
         self._statistics = {modality: _read(reader, MODALITIES[modality]) for modality in (TEXT, IMAGE)}

@@ -65,7 +65,7 @@ def unit_embeddings(
             continue
         if array.shape[1] != width:
             raise UsageError(
-                f"{modality} embeddings are {array.shape[1]} wide where the fit had {width}",
+                f"{modality}: expected embeddings of width {width}, as in the fit, got {array.shape[1]}",
                 where=f"router {router!r}",
                 fix="use the encoder that it was fitted with",
             )
@@ -96,7 +96,7 @@ class CrossModalRouter:
     :param pos_weight: weigh each model's successes by failures / successes in training. Balanced classes rank queries
         better where successes are rare, but predicted utilities are then no longer probabilities.
     :param log_cost: learn log(1 + cost / the model's mean training cost), which reduces skew; without the division
-        by the mean, at about 1e-6 USD, the logarithm would do nothing.
+        by the mean, at about 1e-6 USD, the logarithm would change nothing.
     :param threads: how many of the processor's to train and predict on; predictions differ slightly between numbers.
     :param device: where to train and predict, such as "cpu" or "cuda:0"; None means cuda where there is one.
     :ivar weights_: float32 arrays, the state of `CrossModalNetwork`.
@@ -212,9 +212,9 @@ class CrossModalRouter:
         }
 
     def restore(self, state: State) -> Self:
-        """Answers as the router that gave the state.
+        """Restores the router that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = StateReader(state, f"router {self.name!r}")
         modalities = reader.texts("modalities")

@@ -1,4 +1,4 @@
-"""The base of the routers that read the fused features z: one place that says what is wrong with them."""
+"""The base class of routers that read the fused features z: checks them once for all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FusedFeatureRouter:
-    """Checks z and hands it on in float64, in which sums over p features round alike whatever the batch.
+    """Checks z and converts it to float64, in which sums over p features round alike in every batch.
 
     :ivar width_: p, the width that the router was fitted on.
     """
@@ -56,7 +56,7 @@ class FusedFeatureRouter:
         self._demand_fitted()
         if queries.z.shape[1] != self.width_:
             raise UsageError(
-                f"features are {queries.z.shape[1]} wide where the fit had {self.width_}",
+                f"expected features of width {self.width_}, as in the fit, got {queries.z.shape[1]}",
                 where=f"router {self.name!r}",
                 fix="use the encoder and the fusion that it was fitted with",
             )
@@ -69,7 +69,7 @@ class FusedFeatureRouter:
         return queries.z
 
     def _reader(self, state: State) -> StateReader:
-        """Takes the state of such a router apart."""
+        """A reader of the state of such a router."""
         return StateReader(state, f"router {self.name!r}")
 
     def _demand_fitted(self) -> None:
@@ -79,5 +79,5 @@ class FusedFeatureRouter:
 
 
 def unfitted(name: str) -> UsageError:
-    """The error of a router that is asked before it has learned."""
+    """The error for a router that is asked before it has learned."""
     return UsageError("it has not been fitted", where=f"router {name!r}", fix="call fit first")

@@ -1,7 +1,7 @@
-"""Routing by clusters: a query is expected to go as its cluster's training queries went.
+"""Routing by clusters: a query is expected to fare like the training queries of its cluster.
 
-Which training queries speak for a cluster can be chosen: all of them, or those of the validation part alone, which
-then had no say in where the clusters lie.
+The means of a cluster are over all its training queries, or over those of the validation part alone, which then does
+not influence where the clusters lie.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MEANS_ON = ("training", "validation")
 class KMeansRouter(FusedFeatureRouter):
     """The paper's KMeansRouter: mean utility and cost per model over the members of each cluster (Eq. S8).
 
-    Clusters are found by k-means++ and Lloyd's iterations; there are at most as many as distinct training rows.
-    Missing outcomes are left out of the means; where a cluster has none of a model, that model's training mean stands.
+    Clusters are found by k-means++ and Lloyd's iterations, at most as many as there are distinct training rows.
+    Missing outcomes are left out of the means; a model without any in a cluster gets its training mean.
 
     With `means_on="validation"` it is the lightweight procedure of section 3.2 instead: the training split without its
     validation part gives the clusters, and its validation part the means. The choice u - lambda c of these means is
@@ -113,9 +113,9 @@ class KMeansRouter(FusedFeatureRouter):
         return {"centres": self.centres_, "utility": self.utility_, "cost": self.cost_}
 
     def restore(self, state: State) -> Self:
-        """Answers as the router that gave the state.
+        """Restores the router that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = self._reader(state)
         self.centres_ = reader.array("centres", np.float64, ("clusters", "features"))

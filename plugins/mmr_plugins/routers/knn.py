@@ -1,4 +1,4 @@
-"""Routing by neighbours: a query is expected to go as the most similar training queries went."""
+"""Routing by neighbours: a query is expected to fare like the most similar training queries."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class KNNRouter(FusedFeatureRouter):
     """The paper's KNNRouter: mean utility and cost per model over the nearest neighbours by cosine (Eq. S9).
 
-    Missing outcomes are left out of the means; where no neighbour has one of a model, that model's training mean
-    stands. Among equally similar rows those that come first in training are taken; a row of zeros is as similar as
-    an orthogonal one to everything.
+    Missing outcomes are left out of the means; a model without any among the neighbours gets its training mean. Among
+    equally similar rows those that come first in training are taken; a row of zeros is as similar to everything as an
+    orthogonal one.
 
     :param neighbours: how many; at most the number of training rows is used.
     :ivar unit_: float64 [n, p], the training features at unit length.
@@ -79,9 +79,9 @@ class KNNRouter(FusedFeatureRouter):
         }
 
     def restore(self, state: State) -> Self:
-        """Answers as the router that gave the state.
+        """Restores the router that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = self._reader(state)
         self.unit_ = reader.array("unit", np.float64, ("rows", "features"))

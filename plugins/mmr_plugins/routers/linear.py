@@ -84,9 +84,9 @@ class LinearRouter(FusedFeatureRouter):
         }
 
     def restore(self, state: State) -> Self:
-        """Answers as the router that gave the state.
+        """Restores the router that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = self._reader(state)
         self.width_ = self._restore_regressors(reader)
@@ -196,7 +196,7 @@ def _alpha_of(router: str, alpha: Any) -> Alpha:
         if alpha == "cv":
             return "cv"
         raise UsageError(
-            f"{alpha!r} is no value for 'alpha'",
+            f"{alpha!r} is not a value for 'alpha'",
             where=f"router {router!r}",
             fix="give a number of at least 0, or 'cv'",
         )

@@ -104,7 +104,7 @@ class MLPRouter(FusedFeatureRouter):
     def restore(self, state: State) -> Self:
         """Answers as the router that gave the state; torch computes nothing here.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = self._reader(state)
         self.cost_centre_ = reader.array("cost_centre", np.float64, ("models",))

@@ -1,4 +1,4 @@
-"""The checks of the parameters that routers are made with: right once the router exists, or an error that says how."""
+"""Checks of the parameters of routers: once a router exists its parameters are valid, or an error says what is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SEED = 2**32 - 1
 def whole(router: str, name: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
     """`value` as an int within bounds.
 
-    :raises UsageError: if it is no whole number (a bool is none) or out of bounds.
+    :raises UsageError: if it is not a whole number (a bool is not one), or out of bounds.
     """
     upper = "" if most is None else f" and at most {most}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
@@ -30,7 +30,7 @@ def whole(router: str, name: str, value: Any, *, least: int = 1, most: int | Non
 def seed_of(router: str, value: Any) -> int:
     """`value` as a seed that numpy, scikit-learn and torch all accept.
 
-    :raises UsageError: if it is no whole number in [0, 2**32 - 1].
+    :raises UsageError: if it is not a whole number in [0, 2**32 - 1].
     """
     return whole(router, "seed", value, least=0, most=MAX_SEED)
 
@@ -38,7 +38,7 @@ def seed_of(router: str, value: Any) -> int:
 def wholes(router: str, name: str, value: Any) -> tuple[int, ...]:
     """`value` as a tuple of whole numbers of at least 1; it may be empty.
 
-    :raises UsageError: if it is no list of such numbers.
+    :raises UsageError: if it is not a list of such numbers.
     """
     if isinstance(value, str) or not isinstance(value, Iterable):
         _refuse(router, name, value, "give a list of whole numbers, such as [256, 128]")
@@ -48,7 +48,7 @@ def wholes(router: str, name: str, value: Any) -> tuple[int, ...]:
 def real(router: str, name: str, value: Any, *, least: float = 0.0, below: float = np.inf) -> float:
     """`value` as a finite float in [least, below).
 
-    :raises UsageError: if it is no number or out of bounds.
+    :raises UsageError: if it is not a number, or out of bounds.
     """
     wanted = f"give a number of at least {least:g}" + ("" if below == np.inf else f" and below {below:g}")
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
@@ -61,7 +61,7 @@ def real(router: str, name: str, value: Any, *, least: float = 0.0, below: float
 def positive(router: str, name: str, value: Any) -> float:
     """`value` as a finite float above 0.
 
-    :raises UsageError: if it is no number or not above 0.
+    :raises UsageError: if it is not a number above 0.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not 0.0 < float(value) < np.inf:
         _refuse(router, name, value, "give a number above 0")
@@ -89,4 +89,4 @@ def one_of(router: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 
 def _refuse(router: str, name: str, value: Any, fix: str) -> Never:
-    raise UsageError(f"{value!r} is no value for {name!r}", where=f"router {router!r}", fix=fix)
+    raise UsageError(f"{value!r} is not a value for {name!r}", where=f"router {router!r}", fix=fix)

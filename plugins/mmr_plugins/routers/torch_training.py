@@ -108,7 +108,7 @@ def train_in_batches(
 
 def _no_device(router: str, device: object) -> UsageError:
     return UsageError(
-        f"{device!r} is no device that can be used here",
+        f"{device!r} is not a device that can be used here",
         where=f"router {router!r}, device",
         fix="give 'cpu' or 'cuda', or leave it out to use a GPU where there is one",
     )

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class TrainingMeans:
     """The means of K models over their observed training outcomes.
 
-    What stands for a model without any is told in `mmr_core.numerics.means`: it is not chosen while another is expected
-    to be right now and then.
+    The fallback values of a model without any are those of `mmr_core.numerics.means`: it is not chosen while another
+    is expected to be right at times.
 
     :param utility: float64 [K], finite.
     :param cost: float64 [K] in USD, finite.

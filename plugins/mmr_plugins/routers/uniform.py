@@ -56,9 +56,9 @@ class RandomRouter:
         return {"models": self.models_}
 
     def restore(self, state: State) -> Self:
-        """Answers as the router that gave the state.
+        """Restores the router that gave the state.
 
-        :raises DataError: if it is no such state.
+        :raises DataError: if it is not such a state.
         """
         reader = StateReader(state, f"router {self.name!r}")
         self.models_ = reader.whole("models", least=1)

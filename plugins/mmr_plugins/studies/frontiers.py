@@ -63,7 +63,7 @@ HOW = (
 class Standing:
     """All that was measured of the run's routers on one column.
 
-    :param routers: by name, a record per seed; those of which a seed is missing are left out.
+    :param routers: by name, a record per seed; those with a missing seed are left out.
     :param references: by name of the row.
     :param gaps: what is missing, with the reason.
     """

@@ -68,13 +68,13 @@ def members_present(setting: Setting, column: DatasetSpec) -> tuple[str, ...]:
 
 
 def datasets_with_images(setting: Setting) -> frozenset[str]:
-    """The datasets of which some instance has an image."""
+    """The datasets with at least one image."""
     table = setting.table
     return frozenset(name for name, image in zip(table.dataset, table.image, strict=True) if image is not None)
 
 
 def datasets_with_text(setting: Setting) -> frozenset[str]:
-    """The datasets of which some instance has a text."""
+    """The datasets with at least one text."""
     table = setting.table
     return frozenset(name for name, question in zip(table.dataset, table.question, strict=True) if question)
 

@@ -1,6 +1,6 @@
 """Results by cell: the records of a set of cells if all of them were measured, and what was not, with the reason.
 
-An average over seeds of which one failed would be of something else than its neighbours, so a set with a gap has no
+An average over the seeds that did not fail would not be comparable with its neighbours, so a set with a gap has no
 records at all.
 """
 

@@ -1,4 +1,4 @@
-"""Figure 2: what text, image and both together are worth to a router that does nothing but cluster (section 3.2).
+"""Figure 2: what text, image and both together are worth to a router that only clusters (section 3.2).
 
 The clusters-times-lambda protocol: k-means on the training features, per cluster the model of greatest mean validation
 score (Eq. 4), for every number of clusters k and every trade-off weight lambda; the frontier of all of them together.

@@ -80,7 +80,7 @@ Known = Mapping[int | None, list[CellRecord]]
 
 
 class HeldOutModel:
-    """What routing gains from a model of which few outcomes are known."""
+    """What routing gains from a model with few known outcomes."""
 
     title: ClassVar[str] = "Beyond the paper: a model added after training"
 

@@ -209,8 +209,8 @@ def test_what_is_no_trained_router_is_one_line(trained, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "half.mmr").write_bytes(trained.read_bytes()[:500])
     for name, reason in (
-        ("notes.txt", "is no file of a trained router"),
-        ("half.mmr", "is no file of a trained router"),
+        ("notes.txt", "is not a trained router"),
+        ("half.mmr", "is not a trained router"),
         ("absent.mmr", "there is no such file"),
     ):
         assert main(["route", str(tmp_path / name), "--question", "a"]) == 1

@@ -366,5 +366,5 @@ def test_an_image_that_is_a_pipe_is_refused_and_not_waited_for(table: Tables, tm
     os.mkfifo(pipe)
     rows = table(instances=1, images=True)
     rows = replace(rows, image=np.array([pipe], dtype=object))
-    with pytest.raises(FeatureError, match="is no plain file"):
+    with pytest.raises(FeatureError, match="not a regular file"):
         EncodedFeatures(text_encoder=None, image_encoder=Letters()).features(rows, everything(rows))

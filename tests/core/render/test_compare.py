@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mmr_core.cli.compare import PairedMetric, compare
+from mmr_core.cli.compare import compare, paired_metric
 from mmr_core.errors import DataError, UnknownNameError, UsageError
 from mmr_core.numerics.bootstrap import interval
 from mmr_core.render import run_files
@@ -189,7 +189,9 @@ def test_draws_of_another_run_are_refused(write: Callable[..., Path]) -> None:
 def test_qnc_cannot_be_compared(write: Callable[..., Path]) -> None:
     with pytest.raises(UsageError, match="metric 'qnc' cannot be compared"):
         compared(write("one"), metric="qnc")
-    assert tuple(metric.value for metric in PairedMetric) == PAIRED_METRICS
+    assert [paired_metric(name) for name in PAIRED_METRICS] == list(PAIRED_METRICS)
+    with pytest.raises(typer.BadParameter, match="'qnc' is not one of nauc, "):
+        paired_metric("qnc")
 
 
 def test_a_router_without_a_figure_is_listed_and_not_paired(result: Callable[..., RunResult], tmp_path: Path) -> None:

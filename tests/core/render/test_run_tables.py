@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.numbers import CostUnit, interval, name, number, ratio, signed, significant, with_interval
 from mmr_core.render.run_files import run_latex, run_page
 from mmr_core.render.run_tables import (
@@ -159,8 +160,9 @@ def test_infinity_is_a_sign_and_nothing_is_a_dash(result: Callable[..., RunResul
     }
     run = with_row(run, replace(row, metrics=metrics))
     cells = headline_table(run.headline, synthetic=False).rows[0].texts
-    assert cells[3] == "–"
-    assert cells[5] == "∞ [0.500, ∞]"
+    at = {name: 1 + i for i, name in enumerate(METRICS)}
+    assert cells[at["nauc_log"]] == "–"
+    assert cells[at["qnc"]] == "∞ [0.500, ∞]"
     assert "∞" in printed(run, 80)
     assert r"$\infty$" in run_latex(run)
 
@@ -212,7 +214,7 @@ def test_latex_is_balanced_and_escapes_names(result: Callable[..., RunResult]) -
     assert bare.count("{") == bare.count("}")
     assert r"50\%\_\&\{\}\$\#\textasciitilde{}\textasciicircum{}\textbackslash{}\textless{}" in text
     body = [line.strip() for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {7}
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {len(METRICS) + 2}
     assert not any(line.startswith("[") for line in body), "LaTeX would read an option"
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -99,3 +100,24 @@ def test_a_store_that_is_there_is_not_made_anew(table: Build, tmp_path: Path) ->
     with pytest.raises(DataError, match="already"):
         OutcomeStore(tmp_path).create([table(instances=4)])
     assert files_of(tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_parts_can_be_imported_again_after_a_process_was_killed_among_them(
+    assert_same: Same, table: Build, tmp_path: Path
+) -> None:
+    whole = table(models=3, instances=20, datasets=("alpha", "beta"))
+
+    def dying() -> Iterator[OutcomeTable]:
+        yield next(in_parts(whole, 8))
+        os._exit(9)
+
+    child = os.fork()
+    if not child:
+        OutcomeStore(tmp_path / "store").create(dying())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert list((tmp_path / "store").rglob(".*.tmp"))
+    assert not OutcomeStore.is_in(tmp_path / "store")
+    OutcomeStore(tmp_path / "store").create(in_parts(whole, 8))
+    assert_same(OutcomeStore.open(tmp_path / "store").table(), whole)
+    assert not list((tmp_path / "store").rglob(".*.tmp"))

@@ -38,7 +38,7 @@ def read(tmp_path):
 def zipped(members, compression=zipfile.ZIP_STORED) -> bytes:
     content = BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(content, "w", compression) as file:
-        warnings.simplefilter("ignore")  # of two members of one name
+        warnings.simplefilter("ignore")  # of two members with the same name
         for name, data in members:
             file.writestr(name, data)
     return content.getvalue()
@@ -66,40 +66,46 @@ class Trap:
 
 HOSTILE = {
     "compressed": (zipped([(TITLE, "{}"), ("a.npy", npy(np.zeros(10**6)))], zipfile.ZIP_DEFLATED), "is compressed"),
-    "climbing": (zipped([(TITLE, "{}"), ("../../evil.npy", npy(np.zeros(2)))]), "'../../evil.npy', which is no array"),
-    "absolute": (zipped([(TITLE, "{}"), ("/etc/evil.npy", npy(np.zeros(2)))]), "which is no array"),
-    "backslash": (zipped([(TITLE, "{}"), ("..\\evil.npy", npy(np.zeros(2)))]), "which is no array"),
-    "script": (zipped([(TITLE, "{}"), ("run.py", "print(1)")]), "'run.py', which is no array"),
-    "folder": (zipped([(TITLE, "{}"), ("router/", "")]), "which is no array"),
-    "long name": (zipped([(TITLE, "{}"), ("a" * 300 + ".npy", npy(np.zeros(2)))]), "which is no array"),
+    "climbing": (
+        zipped([(TITLE, "{}"), ("../../evil.npy", npy(np.zeros(2)))]),
+        "'../../evil.npy', which is not an array",
+    ),
+    "absolute": (zipped([(TITLE, "{}"), ("/etc/evil.npy", npy(np.zeros(2)))]), "which is not an array"),
+    "backslash": (zipped([(TITLE, "{}"), ("..\\evil.npy", npy(np.zeros(2)))]), "which is not an array"),
+    "script": (zipped([(TITLE, "{}"), ("run.py", "print(1)")]), "'run.py', which is not an array"),
+    "folder": (zipped([(TITLE, "{}"), ("router/", "")]), "which is not an array"),
+    "long name": (zipped([(TITLE, "{}"), ("a" * 300 + ".npy", npy(np.zeros(2)))]), "which is not an array"),
     "pickled": (
         zipped([(TITLE, "{}"), ("a.npy", npy(np.array([Trap()], dtype=object), allow_pickle=True))]),
         "holds pickled objects, which are not read",
     ),
-    "twice": (zipped([(TITLE, "{}"), ("a.npy", npy(np.zeros(2))), ("a.npy", npy(np.ones(2)))]), "two members of one"),
+    "twice": (
+        zipped([(TITLE, "{}"), ("a.npy", npy(np.zeros(2))), ("a.npy", npy(np.ones(2)))]),
+        "two members with the same",
+    ),
     "no document": (zipped([("a.npy", npy(np.zeros(2)))]), "it has no 'trained.json'"),
-    "no JSON": (zipped([(TITLE, "{")]), "is no JSON"),
-    "no text": (zipped([(TITLE, b"\xff\xfe")]), "is no JSON"),
-    "NaN": (zipped([(TITLE, '{"a": NaN}')]), "NaN is no number of JSON"),
-    "deep": (zipped([(TITLE, "[" * 200_000)]), "is no JSON"),
-    "no array": (zipped([(TITLE, "{}"), ("a.npy", b"nonsense")]), "is no array"),
+    "no JSON": (zipped([(TITLE, "{")]), "is not JSON"),
+    "no text": (zipped([(TITLE, b"\xff\xfe")]), "is not JSON"),
+    "NaN": (zipped([(TITLE, '{"a": NaN}')]), "NaN is not a JSON number"),
+    "deep": (zipped([(TITLE, "[" * 200_000)]), "is not JSON"),
+    "no array": (zipped([(TITLE, "{}"), ("a.npy", b"nonsense")]), "is not an array"),
     "no expression": (
         zipped([(TITLE, "{}"), ("a.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", 12) + b"__import__()")]),
-        "is no array",
+        "is not an array",
     ),
-    "huge": (zipped([(TITLE, "{}"), ("a.npy", claiming((10**9, 10**9)))]), "takes 8000000000000000000"),
-    "hugest": (zipped([(TITLE, "{}"), ("a.npy", claiming((0, 10**30)))]), "has a shape that cannot be"),
-    "negative": (zipped([(TITLE, "{}"), ("a.npy", claiming((-1, -1), body=bytes(8)))]), "where shape"),
-    "short": (zipped([(TITLE, "{}"), ("a.npy", claiming((3,), body=bytes(16)))]), "has 16 bytes where shape"),
-    "long": (zipped([(TITLE, "{}"), ("a.npy", claiming((1,), body=bytes(16)))]), "has 16 bytes where shape"),
-    "foreign order": (zipped([(TITLE, "{}"), ("a.npy", claiming((1,), ">f8", bytes(8)))]), "not of plain numbers"),
-    "text array": (zipped([(TITLE, "{}"), ("a.npy", npy(np.array(["a"])))]), "not of plain numbers"),
-    "complex": (zipped([(TITLE, "{}"), ("a.npy", npy(np.array([1j])))]), "not of plain numbers"),
-    "structured": (zipped([(TITLE, "{}"), ("a.npy", npy(np.zeros(1, dtype="f8,i4")))]), "not of plain numbers"),
+    "huge": (zipped([(TITLE, "{}"), ("a.npy", claiming((10**9, 10**9)))]), "expected 8000000000000000000 bytes"),
+    "hugest": (zipped([(TITLE, "{}"), ("a.npy", claiming((0, 10**30)))]), "has an impossible shape"),
+    "negative": (zipped([(TITLE, "{}"), ("a.npy", claiming((-1, -1), body=bytes(8)))]), "bytes for shape"),
+    "short": (zipped([(TITLE, "{}"), ("a.npy", claiming((3,), body=bytes(16)))]), ", got 16"),
+    "long": (zipped([(TITLE, "{}"), ("a.npy", claiming((1,), body=bytes(16)))]), ", got 16"),
+    "foreign order": (zipped([(TITLE, "{}"), ("a.npy", claiming((1,), ">f8", bytes(8)))]), "expected plain numbers"),
+    "text array": (zipped([(TITLE, "{}"), ("a.npy", npy(np.array(["a"])))]), "expected plain numbers"),
+    "complex": (zipped([(TITLE, "{}"), ("a.npy", npy(np.array([1j])))]), "expected plain numbers"),
+    "structured": (zipped([(TITLE, "{}"), ("a.npy", npy(np.zeros(1, dtype="f8,i4")))]), "expected plain numbers"),
     "strange booleans": (zipped([(TITLE, "{}"), ("a.npy", claiming((1,), "|b1", b"\7"))]), "neither true nor false"),
     "newer array": (zipped([(TITLE, "{}"), ("a.npy", npy(np.zeros(2), version=(2, 0)))]), "another version"),
-    "empty": (b"", "damaged or no archive"),
-    "foreign": (b"\x80\x04pickle?", "damaged or no archive"),
+    "empty": (b"", "damaged or not an archive"),
+    "foreign": (b"\x80\x04pickle?", "damaged or not an archive"),
 }
 
 
@@ -110,7 +116,7 @@ def test_a_hostile_or_foreign_file_is_refused_in_one_line(name, read):
         read(content)
     line = str(caught.value)
     assert reason in line
-    assert "router.mmr: is no file of a trained router" in line
+    assert "router.mmr: is not a trained router" in line
     assert "\n" not in line
     assert len(line) < 500
 
@@ -130,7 +136,7 @@ def test_members_that_share_their_bytes_are_refused(read):
 def test_a_file_cut_anywhere_is_refused(read):
     whole = packed(TITLE, {"a": 1}, GOOD)
     for length in range(0, len(whole), 7):
-        with pytest.raises(DataError, match="is no file of a trained router"):
+        with pytest.raises(DataError, match="is not a trained router"):
             read(whole[:length])
 
 
@@ -150,7 +156,7 @@ def test_too_large_a_file_document_or_number_of_members_is_refused(read, tmp_pat
             with pytest.raises(DataError, match=reason):
                 read(whole)
     monkeypatch.setattr(archive, "LARGEST_FILE", 2)
-    with pytest.raises(DataError, match="of at most 2"):
+    with pytest.raises(DataError, match="more than 2"):
         write_archive(tmp_path / "other", TITLE, {}, GOOD)
     assert not (tmp_path / "other").exists()
 

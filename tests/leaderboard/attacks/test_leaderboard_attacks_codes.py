@@ -21,6 +21,7 @@ def codes_of(board: Leaderboard) -> set[str]:
 def test_every_code_of_running_has_an_example_among_the_attacks(arena, stages_shown):
     due = {code.name for code in CODES.values() if code.stage in stages_shown["attacks"]}
     elsewhere = {"isolation-impossible", "suspicious-revision"}  # here below, and in `behaving`
+    elsewhere |= {"unjudged"}  # in `ranking`, where a test lets the runner raise
     assert due - elsewhere - codes_of(arena.board) == set()
 
 

@@ -17,8 +17,8 @@ from mmr_core.errors import DataError, UsageError
 from mmr_core.outcomes import OutcomeTable, Status
 from mmr_core.specs import DatasetSpec, ModelSpec
 from mmr_plugins.datasets import DATASETS
-from mmr_plugins.importers.published import PublishedImporter
-from mmr_plugins.importers.published.published_csv import PART
+from mmr_plugins.importers.published import PublishedImporter, published_csv
+from mmr_plugins.importers.published.csv_sheet import BLOCK
 from mmr_plugins.models import MODELS
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "mathvision-real"
@@ -559,6 +559,13 @@ def test_a_file_of_the_published_name_is_taken_at_its_name(folder: Path) -> None
 
 # --- in parts
 
+PART = BLOCK
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_csv, "PART", PART)
+
 
 def many_rows(count: int) -> list[Row]:
     return [a_row(i, "GSM8K" if i % 3 else "New", category=f"c{i % 5}") for i in range(count)]
@@ -569,6 +576,7 @@ def parts_of(path: Path, warnings: list[str]) -> list[OutcomeTable]:
     return list(PublishedImporter().read_parts(path, context))
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_parts_have_the_rows_of_the_whole_table_in_its_order(folder: Path) -> None:
     touch(folder / "New" / f"{PART + 2}.jpg")
     path = write(folder, many_rows(PART + 10))
@@ -593,6 +601,7 @@ def test_a_folder_of_one_csv_per_dataset_is_one_part(folder: Path) -> None:
     assert part.digest() == read(folder).digest()
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_parts_stop_at_the_first_faulty_one_and_count_the_faults_of_the_others(folder: Path) -> None:
     rows = many_rows(PART + 10)
     rows[5]["Gemma3-4B_correct"] = rows[PART + 3]["Gemma3-4B_cost"] = "x"
@@ -602,6 +611,7 @@ def test_parts_stop_at_the_first_faulty_one_and_count_the_faults_of_the_others(f
         next(PublishedImporter().read_parts(path, context))
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_an_id_that_comes_again_in_a_later_part_names_both_rows(folder: Path) -> None:
     rows = many_rows(PART + 10)
     rows[PART + 3]["dataset_idx"] = rows[5]["dataset_idx"]

@@ -260,7 +260,7 @@ def test_features_that_cannot_be_read_are_named_errors(name, make):
     with pytest.raises(UsageError, match=f"router '{name}'.*no fused features.*give it a fusion"):
         build(name).fit(make.split(30, z=np.zeros((30, 0))))
     router = build(name).fit(training)
-    with pytest.raises(UsageError, match="4 wide where the fit had 11"):
+    with pytest.raises(UsageError, match="expected features of width 11, as in the fit, got 4"):
         router.predict(make.split(30, z=np.zeros((30, 4))).queries)
     broken = np.array(training.queries.z)
     broken[12, 3] = np.nan
@@ -314,7 +314,7 @@ def test_heads_that_do_not_divide_the_width_are_refused():
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("device", ["abacus", "meta", 3.5, "cuda:77"])
 def test_a_device_that_is_not_there_is_refused(name, device, make):
-    with pytest.raises(UsageError, match=f"router '{name}'.*no device that can be used here; give 'cpu'"):
+    with pytest.raises(UsageError, match=f"router '{name}'.*not a device that can be used here; give 'cpu'"):
         build(name, device=device).fit(make.split(5))
 
 

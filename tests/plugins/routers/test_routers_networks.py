@@ -295,7 +295,7 @@ def test_skewed_costs_come_back_in_usd_with_and_without_the_logarithm(log_cost, 
 def test_cmr_names_what_is_wrong_with_embeddings(make):
     training = make.split(20)
     router = small_cmr().fit(training)
-    with pytest.raises(UsageError, match="text embeddings are 9 wide where the fit had 6; use the encoder"):
+    with pytest.raises(UsageError, match="text: expected embeddings of width 6, as in the fit, got 9; use the encoder"):
         router.predict(make.split(5, text=9).queries)
     broken = np.array(training.queries.embeddings.image)
     broken[3, 1] = np.inf

@@ -33,7 +33,7 @@ class SoftNeighboursRouter:
     :param light_weight: how much light features and scenario count beside the embedding; at least 0.
     :param prior: what the training mean counts, in neighbours at distance 0; above 0.
     :param bandwidth: h; None chooses it from `BANDWIDTHS` by leaving out one training query at a time.
-    :raises UsageError: if a parameter is no such number.
+    :raises UsageError: if a parameter is not such a number.
     :ivar bandwidth_: the h that is used.
     """
 
@@ -153,7 +153,7 @@ def _number(name: str, value: Any, *, zero: bool = False) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
     if not good or value < 0 or (value == 0 and not zero):
         raise UsageError(
-            f"{value!r} is no value for {name!r}",
+            f"{value!r} is not a value for {name!r}",
             where="router 'soft-neighbours'",
             fix=f"give a number {'of at least' if zero else 'above'} 0",
         )

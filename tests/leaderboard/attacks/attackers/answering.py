@@ -306,6 +306,13 @@ class NegativeTime(Written):
         return zipped({**self.members(), "0-seconds.npy": saved(np.array([-1.0]))})
 
 
+class EndlessTime(Written):
+    """A time that a float can hold and no sum of two."""
+
+    def content(self):
+        return zipped({**self.members(), "0-seconds.npy": saved(np.array([1e308]))})
+
+
 class NestedStatement(Written):
     """A statement about itself that no parser without end of its stack survives."""
 

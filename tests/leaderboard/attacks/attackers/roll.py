@@ -124,6 +124,7 @@ ROUTERS = {
     "claims-ten-gigabytes": "answering:TenGigabytesClaimed",
     "writes-a-hole-of-ten-gigabytes": "answering:Hole",
     "writes-a-negative-time": "answering:NegativeTime",
+    "writes-an-endless-time": "answering:EndlessTime",
     "writes-a-nested-statement": "answering:NestedStatement",
     "writes-paths-that-escape": "answering:PathsInside",
     # those who tamper
