@@ -25,7 +25,7 @@ from mmr_leaderboard.child.driver import NO_DECISION, NO_PREDICTION, NOT_AVAILAB
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.jobs.anonymity import Naming
 from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, Reply, largest_answer, read_answers
-from mmr_leaderboard.jobs.behaviour import BehaviourCheck, Pair, judge
+from mmr_leaderboard.jobs.behaviour import BehaviourCheck, Pair, judge, judge_costs
 from mmr_leaderboard.jobs.job_writer import JobContent, RouterRequest, Runtime, write_job
 from mmr_leaderboard.jobs.material import Material
 from mmr_leaderboard.jobs.plans import (
@@ -173,6 +173,7 @@ def _run_jobs(entry: _Entry, modality: View, progress: Progress) -> None:
     (reply,) = answers.replies
     entry.policy, entry.router = reply.policy, answers.stated
     entry.batch_rates += _rates([reply], [len(entry.material.test)])
+    entry.findings = (*entry.findings, *_cost_findings(entry, reply.policy))
     progress(what, 1, len(JOBS))
     if not _recheck(entry, reply.policy, recheck_job(entry.material, modality), content, naming):
         return
@@ -184,6 +185,12 @@ def _run_jobs(entry: _Entry, modality: View, progress: Progress) -> None:
     if placebo is not None:
         entry.placebo = placebo.replies[0].policy
         progress(what, 4, len(JOBS))
+
+
+def _cost_findings(entry: _Entry, policy: Policy) -> tuple[Finding, ...]:
+    column = entry.material.column
+    learned = column.table.cost[entry.material.train] / column.cost_scale
+    return judge_costs(policy, learned, [model.name for model in column.table.models], "router")
 
 
 def _recheck(entry: _Entry, policy: Policy, plan: Recheck, content: JobContent, naming: Naming) -> bool:

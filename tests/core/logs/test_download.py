@@ -360,7 +360,7 @@ def test_the_command_lists_what_plugins_know_and_corrects_an_unknown_name(capsys
 
 def test_a_spec_demands_a_repository_of_the_hub():
     for wrong in ("toy", "a/b/c", "../x", "https://hub/a/b", ""):
-        with pytest.raises(SpecError, match="no name on the hub"):
+        with pytest.raises(SpecError, match="not a name on the hub"):
             PublishedTable(name="toy", title="", repository=wrong)
     with pytest.raises(SpecError, match="not a tuple of tables"):
         ComponentSpec(kind="importer", name="x", target="a:B", summary="", published=[TABLE])  # type: ignore[arg-type]
