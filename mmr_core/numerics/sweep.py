@@ -184,6 +184,21 @@ def choose(pred_utility: NDArray[Any], pred_cost: NDArray[Any], trade_off: float
     return np.asarray(np.lexsort((-utility, cost, score), axis=1)[:, 0], dtype=np.intp)
 
 
+def choice_paths(pred_utility: NDArray[Any], pred_cost: NDArray[Any]) -> tuple[Floats, NDArray[np.int16]]:
+    """The choices behind `lambda_sweep`, instance by instance, over all lambda in [0, infinity).
+
+    Returns [n, m] where each choice begins, ascending from 0 and infinite behind the last one, and [n, m] the models.
+    """
+    lines = _columns(pred_utility), _columns(pred_cost)
+    models = [_dearest(*lines)]
+    levels = [np.zeros(len(models[0]))]
+    for level, walkers, after in _steps(*lines, models[0], _next_cheaper):
+        levels.append(np.full(len(models[0]), np.inf))
+        models.append(models[-1].copy())
+        levels[-1][walkers], models[-1][walkers] = level, after
+    return np.stack(levels, axis=1), np.stack(models, axis=1)
+
+
 def lambda_events(
     pred_utility: NDArray[Any], pred_cost: NDArray[Any], utility: NDArray[Any], cost: NDArray[Any]
 ) -> Events:

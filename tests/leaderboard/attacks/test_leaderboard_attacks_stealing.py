@@ -52,6 +52,13 @@ CALLERS = (
     "types-into-the-terminal",
     "starts-a-shell",
 )
+SIGNALLERS = (
+    "signals-by-the-page-cache",
+    "signals-by-hints-on-files",
+    "signals-by-locks",
+    "signals-by-waking",
+    "signals-by-what-all-share",
+)
 VANDALS = (
     "writes-what-is-published",
     "writes-submissions",
@@ -65,6 +72,7 @@ VANDALS = (
     "turns-the-answer-into-a-link",
 )
 WITHOUT_WALLS = {
+    **dict.fromkeys(SIGNALLERS, "something"),
     "reads-the-table": "outcomes",
     "reads-the-folder-of-the-table": "outcomes",
     "climbs-to-the-table": "outcomes",
@@ -101,6 +109,11 @@ def test_a_thief_knows_no_more_than_the_training_means(arena, slug):
 
 @pytest.mark.parametrize("slug", CALLERS)
 def test_nobody_is_reached(arena, slug):
+    assert arena.is_constant(slug)
+
+
+@pytest.mark.parametrize("slug", SIGNALLERS)
+def test_no_job_sees_what_another_did_to_what_they_share(arena, slug):
     assert arena.is_constant(slug)
 
 

@@ -37,6 +37,12 @@ ROUTERS = {
     "signals-the-parent": "reaching:Signals",
     "types-into-the-terminal": "reaching:Terminal",
     "starts-a-shell": "reaching:Shell",
+    # those who leave signs for other jobs
+    "signals-by-the-page-cache": "signalling:PageCache",
+    "signals-by-hints-on-files": "signalling:Hints",
+    "signals-by-locks": "signalling:Locks",
+    "signals-by-waking": "signalling:Bells",
+    "signals-by-what-all-share": "signalling:Counters",
     # vandals
     "writes-what-is-published": "writing:Published",
     "writes-submissions": "writing:Submissions",
@@ -144,6 +150,15 @@ ROUTERS = {
     "rolls-dice": "behaving:Unseeded",
     "looks-at-ids": "behaving:Ids",
     "behaves-while-watched": "behaving:OnItsBestBehaviour",
+    "rolls-dice-at-tiny-costs": "behaving:TinyUnseeded",
+    "looks-at-the-order-at-tiny-costs": "behaving:TinyOrder",
+    "looks-at-its-batch-at-tiny-costs": "behaving:TinyBatchStatistics",
+    "looks-at-ids-at-tiny-costs": "behaving:TinyIds",
+    "rolls-dice-in-one-interval": "behaving:NarrowUnseeded",
+    "looks-at-the-order-in-one-interval": "behaving:NarrowOrder",
+    "looks-at-its-batch-in-one-interval": "behaving:NarrowBatchStatistics",
+    "looks-at-ids-in-one-interval": "behaving:NarrowIds",
+    "hashes-questions": "behaving:HashesQuestions",
     # those who remember
     "remembers-outcomes": "remembering:Words",
     "remembers-outcomes-by-prompt-hash": "remembering:PromptHashes",
