@@ -19,6 +19,7 @@ from mmr_core.runner.provenance import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
+from mmr_leaderboard.jobs.answers import ExpectedReply, largest_answer
 from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
@@ -91,10 +92,13 @@ def run_board(
     )
     with _workspace() as workspace:
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
+        _demand_room(workspace, board, request.jobs)
         references = _references(referee, progress)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
+        if referee.unkept:
+            warn(f"{len(referee.unkept)} results were not kept for the next run: {referee.unkept[0]}")
     honest = {
         one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
     }
@@ -201,7 +205,7 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
         figures = referee.cache.get(Figures, at)
         if figures is None:
             figures = scorer.reference(name)
-            referee.cache.put(figures, at)
+            referee.keep(figures, at)
         found[name] = figures
     progress(what, len(scorer.references), len(scorer.references))
     return found
@@ -243,6 +247,22 @@ def _verdicts(
             fix="mend it and run again; nothing was published, and the verdicts on the others are kept",
         )
     return verdicts
+
+
+def _demand_room(workspace: Path, board: Board, jobs: int) -> None:
+    """Sees to it that the answers of all jobs that run at once fit on the disk, however large they make them.
+
+    :raises RunnerTrouble: if there is too little room.
+    """
+    queries = int(board.column.test.sum())
+    needed = jobs * largest_answer([ExpectedReply(queries=queries)], len(board.table.models))
+    free = shutil.disk_usage(workspace).free
+    if free < needed:
+        raise RunnerTrouble(
+            f"the temporary folder has {free >> 20} MiB free, and {jobs} jobs at once need {needed >> 20} MiB",
+            where=str(workspace.parent),
+            fix="make room there, set TMPDIR to another folder, or lower --jobs",
+        )
 
 
 def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
