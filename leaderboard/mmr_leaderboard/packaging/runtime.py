@@ -75,7 +75,7 @@ def taken_modules(brought: Dependencies) -> frozenset[str]:
 
 
 def standard_library() -> tuple[Path, ...]:
-    """The `sys.path` of Python with `-I -S`."""
+    """The `sys.path` of Python with `-sP -S`."""
     modules = Path(sysconfig.get_path("stdlib")).resolve()
     compiled = Path(sysconfig.get_config_var("DESTSHARED") or modules / "lib-dynload").resolve()
     return modules, compiled

@@ -48,6 +48,11 @@ def test_no_scale_and_no_narrow_interval_hides_on_what_an_answer_depends(arena, 
     assert arena.refused_for(slug) == HIDING[slug]
 
 
+def test_a_router_may_hash_strings(arena):
+    checks = {check.code: check for check in arena.entry("hashes-questions").checks}
+    assert [code for code, check in checks.items() if not check.passed] == ["whitespace-flips"]
+
+
 @pytest.mark.parametrize("slug", CARRIED_IN)
 def test_a_wheel_that_remembers_the_outcomes_is_shown_without_a_rank(arena, slug):
     entry = arena.entry(slug)
