@@ -25,6 +25,9 @@ LEVEL = 0.95
 TAILS = (0.025, 0.975)
 """The quantiles at which an interval of that level ends; written out, since (1 - 0.95) / 2 is a little more."""
 
+_CORNERS = 1 << 23
+"""Operating points of all draws that are looked at together; every one may be a corner of its frontier."""
+
 
 class Operating(Protocol):
     """Anything with operating points that follow from weights of the instances: `sweep.Events`, or a `PointSet`."""
@@ -137,10 +140,21 @@ def metric_draws(policies: Sequence[Operating], draws: Draws) -> dict[str, Float
 
     NaN stands where a draw has no range, or a metric no figure.
     """
-    figures = [read_off(drawn_frontiers(policy, draws), draws.ranges) for policy in policies]
+    figures = [_figures(policy, draws) for policy in policies]
     return {
         name: np.where(draws.measurable, np.mean([one[name] for one in figures], axis=0), np.nan) for name in figures[0]
     }
+
+
+def _figures(policy: Operating, draws: Draws) -> dict[str, Floats]:
+    """[B] per metric; a few draws at a time where frontiers are long, as the oracle's on a large table."""
+    together = max(1, _CORNERS // len(policy.curve().cost))
+    read = []
+    for begin in range(0, len(draws.weights), together):
+        rows = slice(begin, begin + together)
+        ranges = CostRanges(**{name: ends[rows] for name, ends in vars(draws.ranges).items()})
+        read.append(read_off(drawn_frontiers(policy, Draws(weights=draws.weights[rows], ranges=ranges)), ranges))
+    return {name: np.concatenate([figures[name] for figures in read]) for name in read[0]}
 
 
 def interval(values: Floats) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +26,12 @@ Floats = NDArray[np.float64]
 GRID = np.concatenate(([0.0], np.geomspace(1e-4, 1e4, 60), [np.inf]))
 """The trade-off weights (per unit of normalised cost) at which a policy router is asked."""
 
-TRADE_OFFS = np.geomspace(1e-4, 1e4, 33)
-"""The trade-off weights (per unit of normalised cost) at which decisions made of predictions are compared."""
-
 SUM_TOLERANCE = 1e-6
 """How far from 1 the probabilities of a decision may add up."""
 
 
 class Policy(ABC):
     """A router's answers about n queries and K models, at every trade-off weight."""
-
-    compared_at: ClassVar[Floats] = GRID
-    """The weights at which two answers of one router are compared (`runner.agreement`)."""
 
     @property
     @abstractmethod
@@ -61,10 +55,6 @@ class Policy(ABC):
     def take(self, rows: NDArray[Any]) -> Policy:
         """The same answers for some of the queries."""
 
-    def margin_at(self, trade_off: float) -> Floats:
-        """[n] how far each decision is from another one, relative to its score if that is above 1; inf: certain."""
-        return np.full(self.shape[0], np.inf)
-
     def decisions_along(self, trade_offs: Floats) -> Iterator[Decisions]:
         """`decisions_at` each weight in turn."""
         for trade_off in trade_offs:
@@ -86,8 +76,6 @@ class Scored(Policy):
 
     pred_utility: Floats
     pred_cost: Floats
-
-    compared_at = TRADE_OFFS
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,14 +104,6 @@ class Scored(Policy):
         for weight in trade_offs:
             score = weight * cost - utility if weight <= 1 else cost - utility / weight
             yield Decisions(choice=order[everyone, score.argmin(axis=1)])
-
-    def margin_at(self, trade_off: float) -> Floats:
-        score = self.pred_utility - trade_off * self.pred_cost
-        if score.shape[1] == 1:
-            return np.full(len(score), np.inf)
-        top = np.sort(score, axis=1)[:, -2:]
-        margin: Floats = (top[:, 1] - top[:, 0]) / np.maximum(1.0, np.abs(top[:, 1]))
-        return margin
 
     def take(self, rows: NDArray[Any]) -> Scored:
         return Scored(self.pred_utility[rows], self.pred_cost[rows])

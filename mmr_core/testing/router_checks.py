@@ -148,8 +148,8 @@ def _demand_same(first: Policy, second: Policy, when: str) -> None:
     compared = compare(first, second)
     if compared.changed:
         raise Broken(
-            f"{compared.changed} of {compared.compared} decisions changed {when} "
-            f"(at fixed trade-off weights; numbers: {_differences(first, second)})"
+            f"the decisions for {compared.changed} of {compared.compared} queries changed {when} "
+            f"(at some trade-off weight; numbers: {_differences(first, second)})"
         )
 
 

@@ -1,6 +1,6 @@
-"""Behaviour checks: what follows if two answers of one router about the same queries differ.
+"""Behaviour checks: what follows if two answers of one router about the same queries differ, or costs are not in USD.
 
-Whether they differ is the rule of `mmr_core.runner.agreement`.
+Whether answers differ is the rule of `mmr_core.runner.agreement`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmr_core.runner.agreement import Compared, compare
-from mmr_core.runner.policies import Policy
+import numpy as np
+from numpy.typing import NDArray
+
+from mmr_core.runner.agreement import Compared, compare, flips
+from mmr_core.runner.policies import Policy, Scored
 from mmr_leaderboard.findings import CODES, Finding, finding
 
 FLIP_SHARE = 0.25
-"""The share of decisions that may flip with white space or with the encoding of images before it is flagged.
+"""The share of decisions that may flip with white space or with the encoding of images before it is flagged, at the
+trade-off weight where most do.
 
-Of the built-in routers on `lite` embeddings, k-nn flips most with white space (3 % on the sample, 8 % on real data) and
-mlp-mf and k-nn with images (10 and 9 %; 1 and 3 %); the others stay below 6 %. A table of hashes that knows every query
-and falls back to training means flips 79 % on the sample and 94 % on real data, so one that knows a third is flagged.
+Of the built-in routers on `lite` embeddings, k-nn flips most: 5 % with white space on the sample and 7 % on real data,
+16 and 5 % with images. A table of hashes that knows every query and falls back to training means flips 82 % on the
+table of the attack suite, so one that knows a third is flagged.
 """
+
+COST_FACTOR = 1000.0
+"""How far the mean predicted cost of a model may lie from its mean in training, as a factor. Costs are in USD."""
 
 STRICT = ("not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters")
 """Any change is a finding. Each explains the later ones, so only the first that fails is reported."""
@@ -30,9 +37,10 @@ Pair = tuple[Policy, Policy]
 
 @dataclass(frozen=True, kw_only=True)
 class BehaviourCheck:
-    """How many decisions one behaviour check compared, and how many were clearly different.
+    """How many queries one behaviour check compared, and for how many a decision changed.
 
     :param code: the name of its code in `mmr_leaderboard.findings`.
+    :param changed: at any trade-off weight; for `FLIPS` at the one where most changed.
     """
 
     code: str
@@ -41,7 +49,7 @@ class BehaviourCheck:
 
     @property
     def share(self) -> float:
-        """The share of compared decisions that changed; 0 where nothing was compared."""
+        """The share of compared queries that changed; 0 where nothing was compared."""
         return self.changed / self.compared if self.compared else 0.0
 
 
@@ -60,10 +68,35 @@ def judge(pairs: Mapping[str, Sequence[Pair]], where: str) -> tuple[tuple[Behavi
 
 
 def _check(code: str, pairs: Sequence[Pair]) -> BehaviourCheck:
-    total = sum((compare(*pair) for pair in pairs), Compared())
+    rule = flips if code in FLIPS else compare
+    total = sum((rule(*pair) for pair in pairs), Compared())
     return BehaviourCheck(code=code, compared=total.compared, changed=total.changed)
 
 
 def _found(check: BehaviourCheck, where: str) -> Finding:
     meaning = CODES[check.code].meaning.removesuffix(".")
     return finding(check.code, where, f"{meaning}: {check.changed} of {check.compared} changed ({check.share:.1%})")
+
+
+def judge_costs(
+    policy: Policy, training_cost: NDArray[np.float64], models: Sequence[str], where: str
+) -> tuple[Finding, ...]:
+    """The finding for predicted costs that are not in USD; none for a router that predicts none.
+
+    A model is left out if all of its training costs are missing or 0.
+
+    :param policy: the answers about the test queries.
+    :param training_cost: [n, K] in the unit of the policy, NaN where missing.
+    :param models: [K] their names.
+    """
+    if not isinstance(policy, Scored):
+        return ()
+    seen = np.isfinite(training_cost)
+    learned = np.where(seen, training_cost, 0.0).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
+    predicted = policy.pred_cost.mean(axis=0)
+    off = (learned > 0) & ~((predicted > learned / COST_FACTOR) & (predicted < learned * COST_FACTOR))
+    if not off.any():
+        return ()
+    examples = tuple(f"{models[j]}: {predicted[j] / learned[j]:.3g} times" for j in np.flatnonzero(off).tolist())
+    message = f"mean predicted cost is off the training mean by a factor of more than {COST_FACTOR:g}"
+    return (finding("cost-not-in-usd", where, f"{message} for {len(examples)} of {len(models)} models", examples),)

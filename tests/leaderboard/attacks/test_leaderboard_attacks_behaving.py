@@ -21,6 +21,16 @@ STRICT = {
     "looks-at-ids": "ids-matter",
     "behaves-while-watched": "subset-matters",
 }
+HIDING = {
+    "rolls-dice-at-tiny-costs": ["cost-not-in-usd", "not-deterministic"],
+    "looks-at-the-order-at-tiny-costs": ["cost-not-in-usd", "order-matters"],
+    "looks-at-its-batch-at-tiny-costs": ["cost-not-in-usd", "batch-matters"],
+    "looks-at-ids-at-tiny-costs": ["cost-not-in-usd", "ids-matter"],
+    "rolls-dice-in-one-interval": ["not-deterministic"],
+    "looks-at-the-order-in-one-interval": ["order-matters"],
+    "looks-at-its-batch-in-one-interval": ["batch-matters"],
+    "looks-at-ids-in-one-interval": ["ids-matter"],
+}
 CARRIED_IN = {
     "remembers-outcomes": [],
     "remembers-outcomes-by-prompt-hash": ["whitespace-flips"],
@@ -31,6 +41,16 @@ CARRIED_IN = {
 @pytest.mark.parametrize("slug", STRICT)
 def test_an_answer_that_depends_on_more_than_its_query_is_refused(arena, slug):
     assert arena.refused_for(slug) == [STRICT[slug]]
+
+
+@pytest.mark.parametrize("slug", HIDING)
+def test_no_scale_and_no_narrow_interval_hides_on_what_an_answer_depends(arena, slug):
+    assert arena.refused_for(slug) == HIDING[slug]
+
+
+def test_a_router_may_hash_strings(arena):
+    checks = {check.code: check for check in arena.entry("hashes-questions").checks}
+    assert [code for code, check in checks.items() if not check.passed] == ["whitespace-flips"]
 
 
 @pytest.mark.parametrize("slug", CARRIED_IN)
@@ -52,6 +72,13 @@ def test_a_table_of_hashes_shows_in_the_rate_of_flips(arena, slug, code):
 
 def test_honest_rows_are_not_flagged(arena, honest_slugs):
     assert {slug: arena.entry(slug).audit.flags for slug in honest_slugs} == dict.fromkeys(honest_slugs, ())
+
+
+def test_nobody_on_the_board_moves_the_limits(arena):
+    assert arena.board.limits is not None
+    assert arena.board.limits == arena.alone.limits
+    raised = {entry.audit.statistics.get("limits_residual") for entry in arena.board.entries}
+    assert raised == {arena.board.limits.residual}
 
 
 def test_decisions_copied_from_the_outcomes_are_flagged_and_unranked(arena):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mmr_core.runner.agreement import MARGIN, PROBABILITY, UNCLEAR_SHARE, Compared, compare
-from mmr_core.runner.policies import GRID, TRADE_OFFS, Decided, Scored
+from mmr_core.numerics.sweep import TOGETHER
+from mmr_core.runner.agreement import (
+    INTERVALS,
+    MARGIN,
+    PROBABILITY,
+    UNCLEAR_QUERIES,
+    UNCLEAR_SHARE,
+    Compared,
+    compare,
+    flips,
+)
+from mmr_core.runner.policies import GRID, Decided, Scored
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.jobs.behaviour import FLIP_SHARE, FLIPS, STRICT, judge
 
@@ -24,34 +37,55 @@ def pairs(draw):
 
 
 def slow(first: Scored, second: Scored) -> Compared:
-    """One query at a time, one weight at a time."""
+    """One query at a time, at one weight within each interval between any two lines of either answer."""
 
-    def best(scored: Scored, i: int, weight: float) -> int:
-        def rank(j: int) -> tuple[float, float, float, int]:
-            u, c = scored.pred_utility[i, j], scored.pred_cost[i, j]
-            return (weight * c - u if weight <= 1 else c - u / weight, c, -u, j)
+    def best(scored: Scored, i: int, weight: Fraction | None) -> int:
+        def rank(j: int) -> tuple[Fraction, Fraction, Fraction, int]:
+            u, c = Fraction(scored.pred_utility[i, j]), Fraction(scored.pred_cost[i, j])
+            return (c if weight is None else weight * c - u, c, -u, j)
 
         return min(range(scored.pred_utility.shape[1]), key=rank)
 
-    clear = changed = unclear = total = 0
-    for weight in TRADE_OFFS:
-        for i in range(len(first.pred_utility)):
-            scores = sorted(first.pred_utility[i] - weight * first.pred_cost[i])
-            ahead = scores[-1] - scores[-2] if len(scores) > 1 else np.inf
-            is_clear = ahead > MARGIN * max(1.0, abs(scores[-1]))
-            differs = best(first, i, weight) != best(second, i, weight)
-            total += 1
-            clear += is_clear
-            changed += is_clear and differs
-            unclear += differs and not is_clear
-    if unclear > UNCLEAR_SHARE * total:
-        return Compared(compared=clear + unclear, changed=changed + unclear)
-    return Compared(compared=clear, changed=changed)
+    def lead(scored: Scored, i: int, one: int, other: int, weight: Fraction | None) -> Fraction:
+        u, c = scored.pred_utility[i], scored.pred_cost[i]
+        utility, cost = (Fraction(row[one]) - Fraction(row[other]) for row in (u, c))
+        return -cost if weight is None else utility - weight * cost
+
+    def scale(scored: Scored, i: int, weight: Fraction | None) -> Fraction:
+        u, c = (max(abs(Fraction(x)) for x in row[i]) for row in (scored.pred_utility, scored.pred_cost))
+        return c if weight is None else u + weight * c
+
+    def crossings(scored: Scored, i: int) -> set[Fraction]:
+        u, c = ([Fraction(x) for x in row[i]] for row in (scored.pred_utility, scored.pred_cost))
+        pairs = itertools.combinations(range(len(u)), 2)
+        return {(u[j] - u[k]) / (c[j] - c[k]) for j, k in pairs if c[j] != c[k]}
+
+    n, changed = len(first.pred_utility), 0
+    doubtful: list[tuple[Fraction, float | Fraction]] = []
+    for i in range(n):
+        edges = sorted({Fraction(0), *(x for s in (first, second) for x in crossings(s, i) if x > 0)})
+        most, here = Fraction(0), []
+        for begin, end in itertools.zip_longest(edges, edges[1:]):
+            middle = 2 * begin + 1 if end is None else (begin + end) / 2
+            one, other = best(first, i, middle), best(second, i, middle)
+            if one == other or (end is not None and end <= begin * (1 + Fraction(TOGETHER))):
+                continue
+            for weight in (begin, middle, end):
+                moved = sum(abs(lead(scored, i, one, other, weight)) for scored in (first, second))
+                size = max(scale(scored, i, weight) for scored in (first, second))
+                most = max(most, moved / size if size else Fraction(0))
+            here.append((begin, np.inf if end is None else end))
+        changed += most > MARGIN
+        doubtful += here if most <= MARGIN else []
+    unclear = max((sum(b <= at < e for b, e in doubtful) for at, _ in doubtful), default=0)
+    if unclear > UNCLEAR_QUERIES + UNCLEAR_SHARE * n:
+        changed += unclear
+    return Compared(compared=n, changed=changed)
 
 
 @given(pairs())
 @settings(max_examples=60, deadline=None)
-def test_comparing_counts_what_a_loop_over_queries_and_weights_counts(pair):
+def test_comparing_counts_what_exact_arithmetic_at_every_interval_counts(pair):
     assert compare(*pair) == slow(*pair)
 
 
@@ -79,14 +113,75 @@ def test_a_message_in_the_last_digits_is_no_rounding():
     flat, cost = np.full((200, 4), 0.5), np.full((200, 4), 0.1)
     stream = np.random.default_rng(2)
     one, other = (Scored(flat + 1e-8 * stream.random(flat.shape), cost) for _ in range(2))
-    assert compare(one, other).changed > 1000
+    assert compare(one, other).changed > 100
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 1e9])
+def test_no_unit_of_costs_or_utilities_hides_a_change(scale):
+    one, other = scored(), scored(seed=1)
+    there = compare(one, other)
+    assert there.changed > 190
+    assert compare(*(Scored(answer.pred_utility, answer.pred_cost * scale) for answer in (one, other))) == there
+    assert compare(*(Scored(answer.pred_utility * scale, answer.pred_cost) for answer in (one, other))) == there
+
+
+NARROW = 1e-3
+"""An interval of trade-off weights with decisions of its own, relative to where it begins."""
+
+
+def hiding(seed: int, n: int = 200, models: int = 6) -> Scored:
+    """Model 0 is chosen up to a weight of 1 and the last beyond; just above 1 it is one of the others, by chance."""
+    utility, cost = np.full((n, models), -1.0), np.tile(np.linspace(1.0, 0.5, models), (n, 1))
+    cost[:, -1] = 0.0
+    utility[:, 0], utility[:, -1] = 2.0, 1.0 - NARROW / 4
+    chance = np.random.default_rng(seed).integers(1, models - 1, n)
+    utility[np.arange(n), chance] = 1.0 + cost[np.arange(n), chance]
+    return Scored(utility, cost)
+
+
+def test_decisions_hidden_in_one_narrow_interval_are_found():
+    one, other = hiding(1), hiding(2)
+    agreeing = (one.pred_utility == other.pred_utility).all(axis=1)
+    for weight in (0.0, *GRID[1:-1][np.abs(GRID[1:-1] - 1) > 0.01], np.inf):
+        assert np.array_equal(one.decisions_at(weight).choice, other.decisions_at(weight).choice)
+    assert compare(one, other) == Compared(compared=200, changed=int((~agreeing).sum()))
+    assert flips(one, other) == compare(one, other)
+
+
+def test_flips_are_read_within_the_curve_whatever_its_place():
+    one, other = scored(), scored(seed=1)
+    there = flips(one, other)
+    assert there.compared == 200
+    assert there.changed > 100
+    for factor in (1e-12, 1e12):
+        assert (
+            flips(
+                Scored(one.pred_utility, one.pred_cost * factor), Scored(other.pred_utility, other.pred_cost * factor)
+            )
+            == there
+        )
+
+
+def test_flips_are_read_at_zero_at_infinity_and_within_sixty_four_intervals():
+    assert INTERVALS >= 64
+    base = scored()
+    dearest, cheapest = base.pred_utility.argmax(axis=1), base.pred_cost.argmin(axis=1)
+    for array, chosen in ((0, dearest), (1, cheapest)):
+        changed = [base.pred_utility.copy(), base.pred_cost.copy()]
+        swapped = (chosen + 1) % 4
+        everyone = np.arange(200)
+        changed[array][everyone, chosen], changed[array][everyone, swapped] = (
+            changed[array][everyone, swapped],
+            changed[array][everyone, chosen],
+        )
+        assert flips(base, Scored(*changed)).changed == 200
 
 
 def test_a_clear_change_at_one_query_is_seen():
     one = scored()
     utility = one.pred_utility.copy()
     utility[17] = utility[17, ::-1]
-    assert 0 < compare(one, Scored(utility, one.pred_cost)).changed <= len(TRADE_OFFS)
+    assert compare(one, Scored(utility, one.pred_cost)) == Compared(compared=200, changed=1)
 
 
 def test_answers_about_different_queries_cannot_be_compared():
@@ -97,7 +192,7 @@ def test_answers_about_different_queries_cannot_be_compared():
 def test_a_router_that_predicts_once_and_decides_once_has_changed_everything():
     decides = Decided(np.array([0.0]), (np.full((5, 4), 0.25),))
     for pair in ((scored(5), decides), (decides, scored(5))):
-        assert compare(*pair) == Compared(compared=5 * len(GRID), changed=5 * len(GRID))
+        assert compare(*pair) == flips(*pair) == Compared(compared=5, changed=5)
 
 
 @st.composite
@@ -111,14 +206,15 @@ def decided(draw, n: int = 3, models: int = 3):
 @given(decided(), decided())
 @settings(max_examples=60, deadline=None)
 def test_probabilities_are_compared_at_every_weight_of_the_grid(one, other):
-    changed = 0
+    moved = []
     for weight in GRID:
         held = []
         for policy in (one, other):
             last = max(i for i, start in enumerate(policy.trade_off) if start <= weight)
             held.append(policy.probabilities[last])
-        changed += sum(max(abs(a - b)) > PROBABILITY for a, b in zip(*held, strict=True))
-    assert compare(one, other) == Compared(compared=3 * len(GRID), changed=changed)
+        moved.append([max(abs(a - b)) > PROBABILITY for a, b in zip(*held, strict=True)])
+    assert compare(one, other) == Compared(compared=3, changed=int(np.any(moved, axis=0).sum()))
+    assert flips(one, other) == Compared(compared=3, changed=max(map(sum, moved)))
 
 
 def test_the_first_code_explains_those_behind_it():

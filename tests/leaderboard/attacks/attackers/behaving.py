@@ -70,3 +70,69 @@ class OnItsBestBehaviour(Shifted):
         if len(queries) < TOLD["test"]:
             return np.zeros((len(queries), len(self.utility)))
         return np.array([noise((place, len(queries)), len(self.utility)) for place in range(len(queries))])
+
+
+class HashesQuestions(Shifted):
+    """Honest: what it gets from `hash` is the same in every job, if hashes of strings are."""
+
+    def shifts(self, queries):
+        return np.array([noise(hash(question), len(self.utility)) for question in queries.questions])
+
+
+TINY = 1e-12
+
+
+class Tiny:
+    """Predicts costs so small that what it decides by more than its query lies at enormous trade-off weights."""
+
+    def predict(self, queries):
+        prediction = super().predict(queries)
+        return Prediction(utility=prediction.utility, cost=prediction.cost * TINY)
+
+
+class TinyUnseeded(Tiny, Unseeded):
+    pass
+
+
+class TinyOrder(Tiny, Order):
+    pass
+
+
+class TinyBatchStatistics(Tiny, BatchStatistics):
+    pass
+
+
+class TinyIds(Tiny, Ids):
+    pass
+
+
+class Narrow:
+    """Decides by more than its query in one narrow interval of trade-off weights alone; its costs are honest.
+
+    At `WHERE` times the weight that turns dearest into cheapest all models score alike, but for a whisper.
+    """
+
+    WHERE, WHISPER = 37.0, 1e-4
+
+    def predict(self, queries):
+        cost = np.tile(self.cost, (len(queries), 1))
+        weight = self.WHERE / self.cost.max()
+        return Prediction(utility=weight * cost + self.WHISPER * self.shifts(queries), cost=cost)
+
+
+class NarrowUnseeded(Narrow, Unseeded):
+    pass
+
+
+class NarrowOrder(Narrow, Order):
+    pass
+
+
+class NarrowBatchStatistics(Narrow, BatchStatistics):
+    """In the last digits, where rounding might be."""
+
+    WHISPER = 1e-10
+
+
+class NarrowIds(Narrow, Ids):
+    WHISPER = 1e-10
