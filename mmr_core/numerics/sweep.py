@@ -10,7 +10,7 @@ Pure numpy. `metrics` reads the curves, `bootstrap` reweights the events, and `r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,10 +216,10 @@ def choice_paths(pred_utility: NDArray[Any], pred_cost: NDArray[Any]) -> tuple[F
 
     Returns [n, m] where each choice begins, ascending from 0 and infinite behind the last one, and [n, m] the models.
     """
-    lines = _columns(pred_utility), _columns(pred_cost)
-    models = [_dearest(*lines)]
+    lines = _lines(pred_utility, pred_cost)
+    models = [_dearest(*lines).astype(np.int16)]
     levels = [np.zeros(len(models[0]))]
-    for level, walkers, after in _steps(*lines, models[0], _next_cheaper):
+    for level, walkers, after in _steps(lines, models[0], _next_cheaper):
         levels.append(np.full(len(models[0]), np.inf))
         models.append(models[-1].copy())
         levels[-1][walkers], models[-1][walkers] = level, after
@@ -297,37 +297,23 @@ def _walk(
     events = 0
     for begin in range(0, n, _CHUNK):
         rows = slice(begin, min(begin + _CHUNK, n))
-        loss_cost = _lines(pred_utility[rows], pred_cost[rows])
-        outcomes = [np.ascontiguousarray(array[rows], dtype=np.float64).ravel() for array in (cost, utility)]
-        at = start(*loss_cost)
-        walkers = np.arange(len(at))
-        origin = walkers * models
-        end = at.copy()
-        true_cost, true_utility = (outcome[origin + at] for outcome in outcomes)
-        first.real[rows], first.imag[rows] = true_cost, true_utility
-        reached = np.full(len(at), -np.inf)
-        # All instances of the chunk step abreast; those whose walk has ended drop out.
-        while len(at):
-            here = loss_cost.reshape(2, -1).take(at * len(at) + np.arange(len(at)), axis=1)
-            next_level, at = step(*loss_cost, *here)
-            moving = np.flatnonzero(at >= 0)
-            if len(moving) < len(at):
-                loss_cost = loss_cost.take(moving, axis=2)
-                walkers, at = walkers[moving], at[moving]
-                reached, next_level = reached[moving], next_level[moving]
-                true_cost, true_utility = true_cost[moving], true_utility[moving]
-            np.maximum(reached, next_level, out=reached)
-            new = slice(events, events + len(at))
+        lines = _lines(pred_utility[rows], pred_cost[rows])
+        true_cost, true_utility = (np.ascontiguousarray(array[rows], np.float64).ravel() for array in (cost, utility))
+        origin = np.arange(rows.stop - begin) * models
+        chosen = start(*lines)
+        now_cost, now_utility = true_cost[origin + chosen], true_utility[origin + chosen]
+        first.real[rows], first.imag[rows] = now_cost, now_utility
+        for reached, walkers, after in _steps(lines, chosen, step):
+            new = slice(events, events + len(walkers))
             events = new.stop
             level[new] = reached
             np.add(walkers, begin, out=instance[new], casting="same_kind")
-            end[walkers] = at
-            chosen = walkers * models + at
-            cost_before, true_cost = true_cost, outcomes[0][chosen]
-            utility_before, true_utility = true_utility, outcomes[1][chosen]
-            change.real[new], rest[new] = two_sum(true_cost, -cost_before)
-            np.subtract(true_utility, utility_before, out=change.imag[new])
-        last.real[rows], last.imag[rows] = (outcome[origin + end] for outcome in outcomes)
+            place = origin[walkers] + after
+            then_cost, then_utility = true_cost[place], true_utility[place]
+            change.real[new], rest[new] = two_sum(then_cost, -now_cost[walkers])
+            change.imag[new] = then_utility - now_utility[walkers]
+            now_cost[walkers], now_utility[walkers] = then_cost, then_utility
+        last.real[rows], last.imag[rows] = now_cost, now_utility
     return _Walks(
         level=level[:events],
         instance=instance[:events],
@@ -336,6 +322,29 @@ def _walk(
         first=first,
         last=last,
     )
+
+
+def _steps(
+    lines: Floats, chosen: NDArray[np.integer[Any]], step: Step
+) -> Iterator[tuple[Floats, NDArray[np.intp], Models]]:
+    """The steps of one chunk, all instances abreast: (level, who steps, to which model).
+
+    :param lines: [2, K, m] of `_lines`.
+    :param chosen: [m] where the walks begin.
+    """
+    walkers, at = np.arange(len(chosen)), chosen.astype(np.intp)
+    reached = np.full(len(chosen), -np.inf)
+    while True:
+        here = lines.reshape(2, -1).take(at * len(at) + np.arange(len(at)), axis=1)
+        level, at = step(*lines, *here)
+        moving = np.flatnonzero(at >= 0)
+        if len(moving) == 0:
+            return
+        if len(moving) < len(walkers):
+            lines = lines.take(moving, axis=2)
+            walkers, at, reached, level = walkers[moving], at[moving], reached[moving], level[moving]
+        reached = np.maximum(reached, level)
+        yield reached, walkers, at
 
 
 def _lines(pred_utility: NDArray[Any], pred_cost: NDArray[Any]) -> Floats:
