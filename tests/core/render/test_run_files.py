@@ -1,4 +1,4 @@
-"""A run's folder is complete, or as it was before."""
+"""A run's folder is whole, or as it was before."""
 
 from __future__ import annotations
 
