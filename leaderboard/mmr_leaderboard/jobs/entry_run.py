@@ -82,6 +82,9 @@ PAUSE_SECONDS = 1.0
 _IMPORT_ENGINE = "import sys; sys.path[:] = sys.argv[1:]; import mmr_leaderboard.child.inference"
 
 JOBS = ("answer", "recheck", "validation", "placebo")
+PYTHON_OPTIONS = ("-sP", "-S")
+"""As -I and -S, but heeds the environment, which is the sandbox's own and fixes the hashes of strings."""
+
 DRIVER = Path("mmr_leaderboard", "child", "driver.py")
 
 _GALLERIES = {"placebo": "answer", "repeat": "answer"}
@@ -281,7 +284,7 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
             naming=naming,
             shared=entry.sandbox.method != "unsafe",  # the others mount what they show read-only
         )
-        command = [str(runtime.python), "-I", "-S", str(driver), str(job)]
+        command = [str(runtime.python), *PYTHON_OPTIONS, str(driver), str(job)]
         shown = (job,) if images.is_relative_to(job) else (job, images)
         view = FileView(readable=(*runtime.readable, *shown), scratch=scratch)
         ended = entry.sandbox.run(command, view, limits, answer)
