@@ -236,4 +236,4 @@ def measured(
 def demand_no_reference(name: str) -> None:
     """:raises UsageError: if a router has the name of a reference row."""
     if is_reference(name):
-        raise UsageError(f"{name!r} is the name of a reference row", fix="use the router's whole name")
+        raise UsageError(f"{name!r} is the name of a reference row", fix="use the router's full name")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
@@ -25,15 +26,17 @@ from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices,
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.publication import DOCUMENT, render
 from mmr_leaderboard.ranking.board_document import assemble
-from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
-from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure
+from mmr_leaderboard.ranking.calibration import ROUTERS, calibrate, read_against
+from mmr_leaderboard.ranking.eligibility import JudgedSubmission
+from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure, features_digest
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
+from mmr_leaderboard.ranking.versions import Version, earlier_versions, forgotten, history, revised
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
-from mmr_leaderboard.schema import Leaderboard, PublishedFinding, Refused
+from mmr_leaderboard.schema import Leaderboard, LimitFacts, PublishedFinding, Refused
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.pins import expected_of
 from mmr_leaderboard.submission.validation import Submission, judge_all
@@ -96,20 +99,22 @@ def run_board(
         references = _references(referee, progress)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
+        limits = _limits(referee, progress)
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
         if referee.unkept:
             warn(f"{len(referee.unkept)} results were not kept for the next run: {referee.unkept[0]}")
-    honest = {
-        one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
-    }
+    standing = {(one.slug, one.digest): verdicts[one.slug].choices for one in valid if verdicts[one.slug].choices}
+    versions = history(log if board.pinned else Log(), _about_this(before, board), standing)
+    if board.pinned and (unknown := forgotten(log, versions)):
+        warn(f"the choices of {unknown} earlier versions are not published; nothing is compared with them")
+    utility = referee.scorer.tested.utility
     judged = []
     for one in valid:
-        others = [verdict for slug, verdict in honest.items() if slug != one.slug]
-        verdict = _or_unjudged(partial(read_against_honest, verdicts[one.slug], others))
+        verdict = _or_unjudged(partial(read_against, verdicts[one.slug], limits))
+        verdict = _or_unjudged(partial(revised, verdict, (one.slug, one.digest), versions, utility))
         judged.append(_judged(one, verdict, log, request.submissions))
-    judged, document = _document(
-        board, referee.scorer, references, judged, [_refused(one) for one in submissions if one.refused]
-    )
+    refused = [_refused(one) for one in submissions if one.refused]
+    judged, document = _document(board, referee.scorer, references, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
     return RunResult(
         board=document,
@@ -126,8 +131,19 @@ def run_board(
                     if one.slug in shown
                 }
             ),
+            earlier=earlier_versions(versions, {(entry.slug, entry.digest): None for entry in document.entries}),
         ),
     )
+
+
+def _about_this(choices: Choices | None, board: Board) -> Choices | None:
+    """The published choices, if they are about this table, split and pool."""
+    facts: dict[str, Any] = {
+        "table": board.table.digest(),
+        "split_digest": board.column.split_digest,
+        "models": [model.name for model in board.table.models],
+    }
+    return choices if choices is not None and choices.is_about(**facts) else None
 
 
 def _referee(
@@ -188,20 +204,10 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
     board, scorer = referee.board, referee.scorer
     what = "measuring references"
     found = {}
-    sources, versions, table = sources_digest(), library_versions(), board.table.digest()
+    about = _about(board)
     for done, name in enumerate(scorer.references):
         progress(what, done, len(scorer.references))
-        at = key(
-            {
-                "reference": name,
-                "sources": sources,
-                "split": board.column.split_digest,
-                "versions": versions,
-                "table": table,
-                "column": board.column.spec.name,
-                "draws": [board.settings.draws, board.settings.draw_seed],
-            }
-        )
+        at = key({"reference": name, **about})
         figures = referee.cache.get(Figures, at)
         if figures is None:
             figures = scorer.reference(name)
@@ -209,6 +215,31 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
         found[name] = figures
     progress(what, len(scorer.references), len(scorer.references))
     return found
+
+
+def _limits(referee: Referee, progress: Progress) -> LimitFacts | None:
+    """The limits of the board, from the cache if it has not changed; None if rows are not audited."""
+    at = key({"limits": ROUTERS, "features": features_digest(referee.board.column), **_about(referee.board)})
+    known = referee.cache.get(LimitFacts, at)
+    if known is not None or referee.frame is None:
+        return known
+    progress("calibrating the audit", 0, 1)
+    limits = calibrate(referee.board, referee.scorer, referee.frame)
+    progress("calibrating the audit", 1, 1)
+    referee.keep(limits, at)
+    return limits
+
+
+def _about(board: Board) -> dict[str, Any]:
+    """What figures of the runner's own making depend on."""
+    return {
+        "sources": sources_digest(),
+        "split": board.column.split_digest,
+        "versions": library_versions(),
+        "table": board.table.digest(),
+        "column": board.column.spec.name,
+        "draws": [board.settings.draws, board.settings.draw_seed],
+    }
 
 
 def _verdicts(
@@ -281,11 +312,13 @@ def _document(
     references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
+    limits: LimitFacts | None,
+    versions: Sequence[Version],
 ) -> tuple[list[JudgedSubmission], Leaderboard]:
     """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
 
     def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
-        document = assemble(board, scorer, references, entries, refused)
+        document = assemble(board, scorer, references, entries, refused, limits=limits, versions=versions)
         Leaderboard.model_validate_json(render(document)[DOCUMENT])
         return document
 
@@ -332,11 +365,6 @@ def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Pat
         verdict=verdict,
         signed_off=log.signed_off(submission.slug, submission.digest),
     )
-
-
-def _is_home(submission: Submission) -> bool:
-    manifest = submission.manifest
-    return manifest is not None and manifest.router is not None and manifest.router.is_home
 
 
 def _refused(submission: Submission) -> Refused:

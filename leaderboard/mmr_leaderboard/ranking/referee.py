@@ -212,6 +212,11 @@ class Referee:
         with _of_the_board():
             return self.make_frame()
 
+    @property
+    def frame(self) -> AuditFrame | None:
+        """What rows are audited against; None if the board is too small."""
+        return self._frame
+
     @cached_property
     def _placebo_reference(self) -> PlaceboReference | None:
         with _of_the_board():

@@ -74,6 +74,13 @@ def test_honest_rows_are_not_flagged(arena, honest_slugs):
     assert {slug: arena.entry(slug).audit.flags for slug in honest_slugs} == dict.fromkeys(honest_slugs, ())
 
 
+def test_nobody_on_the_board_moves_the_limits(arena):
+    assert arena.board.limits is not None
+    assert arena.board.limits == arena.alone.limits
+    raised = {entry.audit.statistics.get("limits_residual") for entry in arena.board.entries}
+    assert raised == {arena.board.limits.residual}
+
+
 def test_decisions_copied_from_the_outcomes_are_flagged_and_unranked(arena):
     entry = arena.entry("decisions-of-the-oracle")
     assert {"excess-residual", "excess-permutation"} <= set(entry.audit.flags)
