@@ -46,8 +46,8 @@ class Bench:
     :param digests: what fingerprints are made of; None where nothing is kept.
     """
 
-    column: Parcel
-    yardsticks: Parcel
+    column: Parcel[Parted]
+    yardsticks: Parcel[Yardsticks]
     digests: Digests | None
 
 
@@ -91,7 +91,7 @@ class Runner:
         self._fingerprints = Fingerprints(registry, fusion_parameters, cache)
         self.kept = 0
 
-    def bench(self, column: Parcel, yardsticks: Parcel) -> Bench:
+    def bench(self, column: Parcel[Parted], yardsticks: Parcel[Yardsticks]) -> Bench:
         """A column and its yardsticks, ready for measurements."""
         if self._cache is None:
             return Bench(column=column, yardsticks=yardsticks, digests=None)
