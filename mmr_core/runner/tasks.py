@@ -1,6 +1,7 @@
 """The one way from something to be measured to its outcome: known from an earlier run, or measured now and kept.
 
-`mmr run`, `mmr savings` and studies say what they want as `Task`s; a `Runner` answers them. Here, and
+`mmr run`, `mmr savings`, studies and the leaderboard (for its reference rows; its routers are fitted in isolation) say
+what they want as `Task`s; a `Runner` answers them. Here, and
 nowhere else, stands what happens to a router that raises (its task fails, the others go on), to threads (one for each
 task, so that sums have one order whatever the number of processes), to a process that dies (`runner.executor`), and to
 what is finished (`runner.cell_cache`). A task that failed is tried again by the next run.

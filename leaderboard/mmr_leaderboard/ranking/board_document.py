@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -42,13 +42,11 @@ TITLES = {
 def assemble(
     board: Board,
     scorer: BoardScorer,
-    references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
 ) -> Leaderboard:
     """Assembles the document of a board.
 
-    :param references: figures of every reference row, by name, in the order of display.
     :param judged: every submission that was run or scored; those without figures are listed as refused.
     :param refused: submissions that were refused before anything ran.
     """
@@ -77,7 +75,7 @@ def assemble(
             *(_entry(one, place, slugs, "") for one, place in zip(ranked, places, strict=True)),
             *(_entry(one, None, slugs, reasons[one.slug]) for one in others),
         ),
-        references=tuple(_reference(name, figures, board) for name, figures in references.items()),
+        references=tuple(_reference(name, figures, board) for name, figures in scorer.references.items()),
         refused=tuple(sorted([*refused, *failed], key=lambda one: one.slug)),
         comparisons=tuple(_comparison(pair, slugs) for pair in pairs),
     )

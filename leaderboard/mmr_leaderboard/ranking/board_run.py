@@ -15,7 +15,7 @@ from pathlib import Path
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
-from mmr_core.runner.provenance import library_versions
+from mmr_core.runner.tasks import FINISHED
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
@@ -26,8 +26,8 @@ from mmr_leaderboard.publish.publication import DOCUMENT, render
 from mmr_leaderboard.ranking.board_document import assemble
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
 from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure
-from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
-from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
+from mmr_leaderboard.ranking.scoring import BoardScorer
+from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
@@ -91,7 +91,6 @@ def run_board(
     )
     with _workspace() as workspace:
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
-        references = _references(referee, progress)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
@@ -103,9 +102,7 @@ def run_board(
         others = [verdict for slug, verdict in honest.items() if slug != one.slug]
         verdict = _or_unjudged(partial(read_against_honest, verdicts[one.slug], others))
         judged.append(_judged(one, verdict, log, request.submissions))
-    judged, document = _document(
-        board, referee.scorer, references, judged, [_refused(one) for one in submissions if one.refused]
-    )
+    judged, document = _document(board, referee.scorer, judged, [_refused(one) for one in submissions if one.refused])
     shown = {entry.slug for entry in document.entries}
     return RunResult(
         board=document,
@@ -129,10 +126,17 @@ def run_board(
 def _referee(
     board: Board, request: RunRequest, workspace: Path, *, warn: Callable[[str], None], progress: Progress
 ) -> Referee:
-    scorer = BoardScorer(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
     found, impossible = _isolation(request, warn)
     # Code without isolation could have written anywhere: nothing that it could reach is trusted later.
     kept = cache_root() / ("leaderboard-unsafe" if request.unsafe else "leaderboard")
+    scorer = BoardScorer(
+        board.column,
+        board.registry,
+        draws=board.settings.draws,
+        draw_seed=board.settings.draw_seed,
+        cache=kept / FINISHED,
+        progress=progress,
+    )
     return Referee(
         board=board,
         scorer=scorer,
@@ -177,34 +181,6 @@ def _frame(board: Board, scorer: BoardScorer, warn: Callable[[str], None]) -> Au
     except DegenerateError as error:
         warn(f"rows are not audited: {error}")
         return None
-
-
-def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
-    """The figures of every reference row, from the cache if the board has not changed."""
-    board, scorer = referee.board, referee.scorer
-    what = "measuring references"
-    found = {}
-    sources, versions, table = sources_digest(), library_versions(), board.table.digest()
-    for done, name in enumerate(scorer.references):
-        progress(what, done, len(scorer.references))
-        at = key(
-            {
-                "reference": name,
-                "sources": sources,
-                "split": board.column.split_digest,
-                "versions": versions,
-                "table": table,
-                "column": board.column.spec.name,
-                "draws": [board.settings.draws, board.settings.draw_seed],
-            }
-        )
-        figures = referee.cache.get(Figures, at)
-        if figures is None:
-            figures = scorer.reference(name)
-            referee.cache.put(figures, at)
-        found[name] = figures
-    progress(what, len(scorer.references), len(scorer.references))
-    return found
 
 
 def _verdicts(
@@ -258,14 +234,13 @@ def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
 def _document(
     board: Board,
     scorer: BoardScorer,
-    references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
 ) -> tuple[list[JudgedSubmission], Leaderboard]:
     """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
 
     def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
-        document = assemble(board, scorer, references, entries, refused)
+        document = assemble(board, scorer, entries, refused)
         Leaderboard.model_validate_json(render(document)[DOCUMENT])
         return document
 

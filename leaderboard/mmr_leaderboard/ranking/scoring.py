@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat
+from threadpoolctl import threadpool_limits
 
-from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import Operating, interval
+from mmr_core.contracts import Progress, no_progress
+from mmr_core.numerics.bootstrap import interval
 from mmr_core.numerics.metrics import CostRange, frontier
+from mmr_core.numerics.sweep import OperatingCurve
+from mmr_core.registry import Registry
 from mmr_core.results import Estimate, Metrics, OperatingPoint, Row, SingleModel
-from mmr_core.runner.measure import Answers, Yardstick
+from mmr_core.runner.evaluate import ReferenceRows, RowReading, measured_references
+from mmr_core.runner.executor import Parcel
+from mmr_core.runner.measure import Answers, Yardstick, Yardsticks
 from mmr_core.runner.policies import Decided, Policy
-from mmr_core.runner.prepare import Prepared
-from mmr_core.runner.references import TestSet, parts_of, test_set
+from mmr_core.runner.prepare import Parted, Prepared
+from mmr_core.runner.references import SHORT_LIST, TestSet
 from mmr_core.runner.summary import averaged
+from mmr_core.runner.tasks import runner
 from mmr_core.specs import UNIFORM
 from mmr_leaderboard.schema import Latency, Point, StrictModel
 
 Floats = NDArray[np.float64]
 POINTS = 200
 """The most operating points, and the most corners of a frontier, that are published per row."""
-
 
 LATENCY_DRAWS, LATENCY_SEED = 1000, 0
 
@@ -50,44 +56,74 @@ class Figures(StrictModel):
     draws: tuple[FiniteFloat | None, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Slice:
-    name: str
-    scenario: str
-    rows: NDArray[np.intp]
-    yardstick: Yardstick
+@dataclass(frozen=True, kw_only=True)
+class BoardReading(RowReading):
+    """Reads the reference rows of a board: on every slice the single models and the uniform draw are among them."""
+
+    def of_references(self, column: Parted, yardsticks: Yardsticks) -> ReferenceRows:
+        """The reference rows of one slice, in the order of display."""
+        yardstick = list(yardsticks)[self.place]
+        rows = list(yardstick.reference_rows(every_model=True))
+        rows.insert(len(SHORT_LIST), yardstick.reference(UNIFORM, uniform_policy(*yardstick.tested.utility.shape)))
+        return ReferenceRows(rows=tuple(rows), draws_left_out=yardstick.sample.left_out)
 
 
 class BoardScorer:
-    """Scores rows of one board; what they are scored against is made once.
+    """Scores rows of one board by the runner's path; the reference rows are measured when it is made, or known.
+
+    Routers are fitted in isolation, so this differs from `mmr run` in where answers come from, and in nothing else.
+
+    Attributes: `references` are the figures of every reference row, by name, in the order of display.
 
     :param column: the board's column.
     :param draws: bootstrap draws for every interval.
+    :param cache: a folder for finished reference rows; None measures them anew.
     :raises DegenerateError: if nothing can be measured on the column.
     """
 
-    def __init__(self, column: Prepared, *, draws: int, draw_seed: int) -> None:
-        self.tested: TestSet = test_set(column)
-        self.whole = Yardstick.of(self.tested, draws=draws, draw_seed=draw_seed)
-        self._parts: list[_Slice] = []
-        kind, rows_of = parts_of(column)
-        for name, rows in rows_of.items() if kind == "dataset" else ():
-            try:
-                yardstick = Yardstick.of(self.tested.take(rows, name, kind), draws=draws, draw_seed=draw_seed)
-            except DegenerateError:
-                continue  # one model is both cheapest and dearest there: the board as a whole still has figures
-            spec = column.table.spec_of(name)
-            self._parts.append(_Slice(name=name, scenario=spec.scenario, rows=rows, yardstick=yardstick))
+    def __init__(
+        self,
+        column: Prepared,
+        registry: Registry,
+        *,
+        draws: int,
+        draw_seed: int,
+        cache: Path | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        if column.spec.members:
+            made = Yardsticks.of(column, draws=draws, category_draws=draws, draw_seed=draw_seed)
+        else:
+            made = Yardsticks.of_whole(column, draws=draws, draw_seed=draw_seed)
+        with runner(registry, {}, cache=cache) as running:
+            bench = running.bench(Parcel(column.without_features()), Parcel(made))
+            known, self._yardsticks = measured_references(
+                running, bench, made, progress, "measuring references", reading=BoardReading
+            )
+        self._scenarios = [column.table.spec_of(name).scenario for name in self.datasets]
+        by_name = zip(*(each.rows for each in known), strict=True)
+        self.references: dict[str, Figures] = {rows[0].name: self._figures(rows) for rows in by_name}
+
+    @property
+    def whole(self) -> Yardstick:
+        """What rows are measured with on all test instances."""
+        return self._yardsticks.whole
+
+    @property
+    def tested(self) -> TestSet:
+        """All complete test instances of the column."""
+        return self.whole.tested
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The datasets that rows have figures for."""
-        return tuple(part.name for part in self._parts)
+        """The datasets that rows have figures for; one where all models cost the same is left out."""
+        return tuple(part.tested.name for _, part in self._yardsticks.parts)
 
     def models_of(self, dataset: str) -> tuple[SingleModel, ...]:
         """The single models on one of `datasets`; on the whole column if there are no parts."""
-        yardstick = next((part.yardstick for part in self._parts if part.name == dataset), self.whole)
-        return yardstick.models
+        return next(
+            (part.models for _, part in self._yardsticks.parts if part.tested.name == dataset), self.whole.models
+        )
 
     def entry(self, name: str, policy: Policy, trade_off: float | None, *, validated: bool) -> Figures:
         """The figures of an entry.
@@ -97,49 +133,27 @@ class BoardScorer:
         :param validated: whether the entry can choose one at all; decision files cannot.
         """
         answers = Answers(name=name, policies=(policy,), trade_offs=(trade_off,))
-        row = self.whole.router(answers)
-        rows = [part.yardstick.router(answers.take(part.rows)) for part in self._parts]
-        return self._figures(row, rows, policy, chosen=validated)
+        with threadpool_limits(limits=1):  # as in `runner.tasks`: sums have one order
+            rows = self._yardsticks.router(answers)
+        return self._figures(rows, chosen=validated)
 
-    def reference(self, name: str) -> Figures:
-        """The figures of a reference row: one of the engine's, or `UNIFORM`."""
-        if name == UNIFORM:
-            n, models = self.tested.utility.shape
-            return self.entry(UNIFORM, uniform_policy(n, models), None, validated=False)
-        row = self.whole.reference(name)
-        rows = [part.yardstick.reference(name) for part in self._parts if name in part.yardstick.references]
-        return self._figures(row, rows, None, chosen=False)
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """The names of all reference rows, in the order of display."""
-        names = list(self.whole.references)
-        first_model = next((i for i, name in enumerate(names) if ":" in name), len(names))
-        return (*names[:first_model], UNIFORM, *names[first_model:])
-
-    def _figures(self, row: Row, rows: Sequence[Row], policy: Policy | None, *, chosen: bool) -> Figures:
-        by_scenario: dict[str, list[Row]] = {}
-        for part, own in zip(self._parts, rows, strict=True):
-            by_scenario.setdefault(part.scenario, []).append(own)
+    def _figures(self, rows: Sequence[Row], *, chosen: bool = False) -> Figures:
+        whole, *parts = rows
+        own = dict(zip(self.datasets, parts, strict=True))
+        by_scenario: dict[str, list[list[Row]]] = {}
+        for scenario, row in zip(self._scenarios, parts, strict=True):
+            by_scenario.setdefault(scenario, []).append([row])
+        lines = [corners(row.curves[0], each.within) for row, each in zip(rows, self._yardsticks, strict=True)]
         return Figures(
-            metrics=row.metrics,
-            chosen=(row.chosen or None) if chosen else None,
-            datasets={part.name: own.metrics for part, own in zip(self._parts, rows, strict=True)},
-            scenarios={
-                scenario: averaged([[own] for own in members])[0].metrics for scenario, members in by_scenario.items()
-            },
-            frontier=self._frontier(self.whole, row.name, policy),
-            points=_thinned(row.curves[0].cost, row.curves[0].utility),
-            dataset_frontiers={
-                part.name: self._frontier(part.yardstick, row.name, None if policy is None else policy.take(part.rows))
-                for part in self._parts
-            },
-            draws=tuple(None if np.isnan(figure) else float(figure) for figure in row.draws["nauc"]),
+            metrics=whole.metrics,
+            chosen=whole.chosen if chosen else None,
+            datasets={name: row.metrics for name, row in own.items()},
+            scenarios={scenario: averaged(members)[0].metrics for scenario, members in by_scenario.items()},
+            frontier=lines[0],
+            points=_thinned(whole.curves[0].cost, whole.curves[0].utility),
+            dataset_frontiers=dict(zip(own, lines[1:], strict=True)),
+            draws=tuple(None if np.isnan(figure) else float(figure) for figure in whole.draws["nauc"]),
         )
-
-    def _frontier(self, yardstick: Yardstick, name: str, policy: Policy | None) -> tuple[Point, ...]:
-        own = yardstick.references[name] if policy is None else policy
-        return corners(own.operating(yardstick.tested.utility, yardstick.tested.cost), yardstick.within)
 
 
 def uniform_policy(n: int, models: int) -> Policy:
@@ -147,9 +161,9 @@ def uniform_policy(n: int, models: int) -> Policy:
     return Decided(np.zeros(1), (np.full((n, models), 1 / models),))
 
 
-def corners(operating: Operating, within: CostRange) -> tuple[Point, ...]:
+def corners(curve: OperatingCurve, within: CostRange) -> tuple[Point, ...]:
     """The corners (cost, utility) of a frontier from c_min to c_max; evenly thinned to at most `POINTS`."""
-    line = frontier(*operating.points(), within)
+    line = frontier(curve.cost, curve.utility, within)
     return _thinned(line.cost, line.utility)
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import PointSet
 from mmr_core.numerics.metrics import CostRange, frontier
+from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.registry import Registry
 from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.options import Entrant, Options
@@ -25,7 +25,7 @@ DRAWS = 25
 
 @pytest.fixture(scope="module")
 def scorer(opened):
-    return BoardScorer(opened.column, draws=DRAWS, draw_seed=0)
+    return BoardScorer(opened.column, opened.registry, draws=DRAWS, draw_seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def row_of(part, name):
     "name", ["oracle", "oracle-cost-unaware", "constant", "best-single", "random", "model:model-2"]
 )
 def test_every_reference_has_the_figures_that_the_engine_gives_it(scorer, evaluated, name):
-    figures = scorer.reference(name)
+    figures = scorer.references[name]
     theirs = row_of(evaluated.whole, name)
     assert figures.metrics == theirs.metrics
     assert figures.chosen is None
@@ -56,7 +56,7 @@ def test_every_reference_has_the_figures_that_the_engine_gives_it(scorer, evalua
 
 
 def test_the_uniform_reference_is_the_built_in_random_router(scorer, evaluated):
-    figures = scorer.reference(UNIFORM)
+    figures = scorer.references[UNIFORM]
     assert figures.metrics["nauc"].value == row_of(evaluated.whole, "random").metrics["nauc"].value
 
 
@@ -78,7 +78,9 @@ def test_a_macro_average_is_the_mean_over_the_datasets_of_a_scenario(opened, sha
     table = opened.column.table
     names = ("math", "math" if shared else "ocr")
     specs = tuple(replace(spec, scenario=name) for spec, name in zip(table.datasets, names, strict=True))
-    scorer = BoardScorer(replace(opened.column, table=replace(table, datasets=specs)), draws=DRAWS, draw_seed=0)
+    scorer = BoardScorer(
+        replace(opened.column, table=replace(table, datasets=specs)), opened.registry, draws=DRAWS, draw_seed=0
+    )
     figures = scorer.entry("mine", choices(*scorer.tested.utility.shape, seed=0), None, validated=False)
     assert figures.scenarios.keys() == set(names)
     for scenario in set(names):
@@ -116,7 +118,7 @@ def test_no_curve_has_more_than_the_points_that_are_published(m, seed):
     utility = np.sqrt(cost)  # strictly concave: every point is a corner
     within = CostRange(low=0.0, high=1.0, floor=0.0, best_cost=1.0, best_utility=1.0)
     line = frontier(cost, utility, within)
-    shown = corners(PointSet(trade_off=np.zeros(len(cost)), cost=cost[:, None], utility=utility[:, None]), within)
+    shown = corners(OperatingCurve(trade_off=np.zeros(len(cost)), cost=cost, utility=utility), within)
     assert len(shown) == min(POINTS, len(line.cost))
     assert shown[0] == (line.cost[0], line.utility[0])
     assert shown[-1] == (line.cost[-1], line.utility[-1])
@@ -131,9 +133,11 @@ def test_operating_points_that_are_published_rise_in_cost_and_utility(scorer):
 def test_a_dataset_on_which_nothing_can_be_measured_is_left_out(opened):
     table = opened.column.table
     flat = np.where((table.dataset == "mmstar")[:, None], 1e-3, table.cost)  # all models cost the same there
-    scorer = BoardScorer(replace(opened.column, table=replace(table, cost=flat)), draws=DRAWS, draw_seed=0)
+    scorer = BoardScorer(
+        replace(opened.column, table=replace(table, cost=flat)), opened.registry, draws=DRAWS, draw_seed=0
+    )
     assert scorer.datasets == ("mathvista",)
-    figures = scorer.reference("oracle")
+    figures = scorer.references["oracle"]
     assert figures.datasets.keys() == figures.dataset_frontiers.keys() == {"mathvista"}
     assert figures.scenarios.keys() == {"math"}
     assert len(scorer.models_of("mmstar")) == 4
@@ -143,7 +147,7 @@ def test_a_column_on_which_nothing_can_be_measured_is_told(opened):
     table = opened.column.table
     column = replace(opened.column, table=replace(table, cost=np.full(table.cost.shape, 1e-3)))
     with pytest.raises(DegenerateError):
-        BoardScorer(column, draws=DRAWS, draw_seed=0)
+        BoardScorer(column, opened.registry, draws=DRAWS, draw_seed=0)
 
 
 def test_the_point_chosen_on_validation_is_given_for_those_that_could_choose(scorer):
