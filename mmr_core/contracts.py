@@ -65,7 +65,8 @@ class Queries:
     :param ids: n opaque names, stable for an instance; they carry no dataset name.
     :param questions: n texts; "" where the instance has none.
     :param images: n paths; None where the instance has no image. They are where the files are, so a folder may be
-        named after its dataset; who must not trust a router hands it copies under opaque names.
+        named after its dataset; a caller that cannot trust a router hands it copies under
+        opaque names.
     :param mask: bool [n, 2], (has_text, has_image).
     :param z: float32 [n, p], the fused features; p is 0 for a router that wants none.
     :param embeddings: the raw embeddings that `z` was made of.

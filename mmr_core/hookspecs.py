@@ -64,8 +64,8 @@ def mmr_register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body
 def mmr_register_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
     """Candidate models, with the prefixes under which published tables carry them.
 
-    Each is a `specs.ModelSpec`: static facts, which routers may see, and prices per million tokens. A model that is in
-    a table and that nobody registers takes part under the name that it has there, with a warning.
+    Each is a `specs.ModelSpec`: static facts, which routers may see, and prices per million tokens. A model in a table
+    that no plugin registers takes part under the name it has there, with a warning.
     """
 
 
@@ -101,7 +101,7 @@ def mmr_register_importers() -> Iterable[ComponentSpec]:  # type: ignore[empty-b
     """Classes that follow `contracts.Importer`, which read an outcome table from files of one format.
 
     Each is a `specs.ComponentSpec` with `kind="importer"`. Importers of evaluation logs derive from
-    `importing.LogImporter`, which does all that is the same for every kit. One with `embedded = True` makes its table
+    `logs.LogImporter`, which does everything that is the same for every kit. One with `embedded = True` makes its table
     itself, and its name is then a value of `--data`.
     """
 

@@ -58,7 +58,7 @@ class Shelf(Generic[SpecT]):
             providers = " and ".join(f"{item.canonical_id!r} ({item.provider})" for item in matches)
             raise UnknownNameError(
                 f"{self.word} {name!r} is ambiguous: {providers} provide it",
-                fix="ask for one by its whole name",
+                fix="use its full name",
             )
         self._demand_no_failed_plugin(name)
         known = [item.canonical_id if "/" in name else item.name for item in self._items]

@@ -79,7 +79,7 @@ def split_digest(
     ids: Iterable[str],
     masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
 ) -> str:
-    """A digest of which instances there are and the part each is in, whatever the order of the rows.
+    """A digest of the instances and the part that each is in, whatever the order of the rows.
 
     :param masks: their `split_masks`, where they are known.
     :raises ValueError: if there are not as many datasets as ids.

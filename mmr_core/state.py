@@ -50,7 +50,7 @@ class StateReader:
         :param dtype: exactly this one.
         :param shape: a size, or the name of one, for each dimension.
         :param with_nan: whether NaN is a value; infinity never is.
-        :raises DataError: if there is no such array, or its type, shape or values are others.
+        :raises DataError: if there is no such array, or its type, shape or values are wrong.
         """
         array = self._taken(name)
         if not isinstance(array, np.ndarray):

@@ -5,7 +5,7 @@ request added or changed, and without those it removed. Only plain files of one 
 links, submodules, strange names and very large files are left where they are and named; of a change of several
 submissions nothing is taken. Contents come from `git cat-file`, which applies no filter and follows no link.
 
-It needs nothing but Python and git, and is started from the base commit's copy.
+It needs only Python and git, and is started from the base commit's copy.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _plain_files(repository: Path, base: str) -> Iterator[tuple[bytes, str]]:
 
 
 def _write(repository: Path, blob: str, into: Path, path: bytes) -> None:
-    """One file of the new folder, which holds nothing but what was written here; it must not exist yet."""
+    """One file of the new folder, which holds only what is written here; it must not exist yet."""
     place = into.joinpath(*path.decode("ascii").split("/")[1:])
     place.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)

@@ -4,7 +4,7 @@ A pull request can change the workflow that validates it, so nothing in these fi
 writes: sizes are bounded, every field is checked, and every text is shown as text. `shown` is the one way in which a
 stranger's words enter the comment.
 
-It needs nothing but Python. `python verdict_comment.py FOLDER` prints the comment; exit status 1: the verdict is not
+It needs only Python. `python verdict_comment.py FOLDER` prints the comment; exit status 1: the verdict is not
 good.
 """
 
@@ -156,7 +156,7 @@ def _row(one: Found) -> str:
 def _content(path: Path) -> Any:
     """What a JSON file holds.
 
-    :raises NotAVerdict: if it is absent, no plain file, too large, or no JSON.
+    :raises NotAVerdict: if it is absent, not a plain file, too large, or not JSON.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -164,14 +164,14 @@ def _content(path: Path) -> Any:
         raise NotAVerdict(f"there is no {path.name}") from None
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise NotAVerdict(f"{path.name} is no plain file")
+            raise NotAVerdict(f"{path.name} is not a plain file")
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise NotAVerdict(f"{path.name} is larger than {LARGEST:,} bytes")
     try:
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise NotAVerdict(f"{path.name} is no JSON") from None
+        raise NotAVerdict(f"{path.name} is not JSON") from None
 
 
 def _read_verdict(content: Any) -> Verdict:
@@ -199,10 +199,10 @@ def _read_left(content: Any) -> Iterator[Found]:
 def _found(content: Any, slug: str, name: str, *, refused: bool) -> Found:
     code = _text(_field(content, "code", name), name)
     if not CODE.fullmatch(code):
-        raise NotAVerdict(f"{name} has a code that is none")
+        raise NotAVerdict(f"{name} has something that is not a code")
     count = content.get("count", 1)
     if type(count) is not int or not 0 <= count <= 10**12:
-        raise NotAVerdict(f"{name} has a count that is none")
+        raise NotAVerdict(f"{name} has something that is not a count")
     return Found(
         slug=slug,
         code=code,

@@ -244,7 +244,7 @@ def harmless(text: str) -> str:
 
 _BEFORE = (
     "row", "slug", "display_name", "authors", "kind", "track", "tier", "rank", "rank_low", "rank_high", "ties",
-    "unranked_because",
+    "copy_of", "unranked_because",
 )  # fmt: skip
 _AFTER = (
     "flags", "signed_off", "isolation", "requirement", "router", "seed", "source_url", "source_commit",
@@ -262,6 +262,7 @@ def _facts_before(entry: Entry) -> dict[str, TableCell]:
         "track": entry.track,
         "tier": entry.tier,
         "ties": _list(entry.ties),
+        "copy_of": harmless(entry.copy_of),
         "unranked_because": harmless(entry.unranked_because),
     }
     numbers = {"rank": entry.rank, "rank_low": entry.rank_low, "rank_high": entry.rank_high}

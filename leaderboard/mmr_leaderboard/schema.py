@@ -91,6 +91,30 @@ class Settings(StrictModel):
     versions: dict[str, str]
 
 
+class CalibrationFit(StrictModel):
+    """A built-in router that the runner fitted itself, from which the limits of this board follow."""
+
+    router: str
+    seed: int
+    residual_share: FiniteFloat
+    permutation_share: FiniteFloat
+
+
+class LimitFacts(StrictModel):
+    """The limits that audits were read against, and what they came from.
+
+    The constants of the version were read off honest runs (docs/audit.md); the first two rise to the greatest share
+    among `fits`. No submission takes part in them.
+    """
+
+    version: Count
+    residual: FiniteFloat
+    permutation: FiniteFloat
+    placebo: FiniteFloat
+    revision: FiniteFloat
+    fits: tuple[CalibrationFit, ...] = ()
+
+
 class SourceFacts(StrictModel):
     """Where an entry's code is."""
 
@@ -145,6 +169,7 @@ class Audit(StrictModel):
     statistics: dict[str, FiniteFloat | None] = Field(description="by name; documented in docs/audit.md")
     flags: tuple[str, ...] = ()
     signed_off: dict[str, str] = Field(default_factory=dict)
+    revision_of: str = Field("", description="slug and digest of the version that it seems to correct")
 
 
 class Entry(StrictModel):
@@ -175,6 +200,7 @@ class Entry(StrictModel):
     )
     rank_high: int | None = Field(description="its upper end")
     ties: tuple[str, ...] = Field((), description="slugs that it cannot be told apart from (Holm, 5 %)")
+    copy_of: str = Field("", description="slug of the entry that decided the same before; they share one place")
     unranked_because: str = Field("", description="why it has no rank")
     metrics: Metrics
     chosen: OperatingPoint | None = Field(description="null for decisions, which have no validation")
@@ -233,6 +259,7 @@ class Leaderboard(StrictModel):
     title: str
     table: TableFacts
     settings: Settings
+    limits: LimitFacts | None = Field(None, description="null: rows are not audited, or were by an earlier version")
     entries: tuple[Entry, ...] = Field(description="ranked ones by nAUC, then the unranked")
     references: tuple[Reference, ...]
     refused: tuple[Refused, ...]

@@ -38,6 +38,7 @@ READING = (
     "Entries are ranked by nAUC. Those that cannot be told apart from the best of their group share its rank; the "
     "range beside it holds the places that the entry had in 95 % of the paired bootstrap draws.",
     "Entries whose difference is not significant (paired bootstrap, Holm, 5 %) are ties, marked =.",
+    "Entries that decide the same hold one router: the first keeps the place, the others share it as its copies.",
     "Brackets hold 95 % intervals from a bootstrap over test instances, stratified by dataset.",
     "Utility and cost are those at the trade-off chosen on the validation part of the training split; "
     "decision files have no validation, and none is shown.",
@@ -101,7 +102,8 @@ def flags(entry: Entry) -> tuple[str, ...]:
 def flag_words(entry: Entry) -> str:
     """The flagged codes in words, such as "placebo-skill (signed off), whitespace-flips"."""
     signed = entry.audit.signed_off
-    return ", ".join(f"{shown(code)} (signed off)" if code in signed else shown(code) for code in flags(entry))
+    said = [f"{shown(code)} (signed off)" if code in signed else shown(code) for code in flags(entry)]
+    return ", ".join([*([f"copy of {shown(entry.copy_of)}"] if entry.copy_of else []), *said])
 
 
 def code_meaning(code: str) -> str:

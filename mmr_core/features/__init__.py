@@ -1,7 +1,7 @@
 """From a table to the arrays that fusions and routers may see.
 
 A `FeatureSource` turns the questions and images of a table into `Features`: by encoding them (`EncodedFeatures`, with
-a `FeatureCache` so that nothing is encoded twice) or by reading a file (`PrecomputedFeatures`). `evaluate` calls
+a `FeatureCache` so that nothing is encoded twice) or by reading a file (`PrecomputedFeatures`). `runner` calls
 them; which encoders exist is the registry's business.
 """
 

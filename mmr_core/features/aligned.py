@@ -1,6 +1,6 @@
 """Features of the rows of one table, and how the two modalities are brought to one width.
 
-`Features` is what every source gives and what `evaluate` cuts into training and test rows. A modality that a row
+`Features` is what every source gives and what `runner` cuts into training and test rows. A modality that a row
 does not have, or that was not embedded, is a zero row, a zero norm and a cleared bit, and its question or image is
 not shown either.
 """
@@ -85,7 +85,7 @@ class Features:
         :raises UsageError: if there is no such view.
         """
         if modality not in _VIEWS:
-            raise UsageError(f"no modality {modality!r}", fix=f"use one of {', '.join(_VIEWS)}")
+            raise UsageError(f"unknown modality {modality!r}", fix=f"use one of {', '.join(_VIEWS)}")
         if modality == "multimodal":
             return self
         return self._without_image() if modality == "text" else self._without_text()
@@ -148,7 +148,7 @@ def images_present(table: OutcomeTable) -> NDArray[np.bool_]:
 def demand_alignment(align: Align | None) -> None:
     """:raises UsageError: if there is no such alignment."""
     if align is not None and align not in ALIGNMENTS:
-        raise UsageError(f"no alignment {align!r}", fix=f"use one of {', '.join(ALIGNMENTS)}, or none")
+        raise UsageError(f"unknown alignment {align!r}", fix=f"use one of {', '.join(ALIGNMENTS)}, or none")
 
 
 def assemble(

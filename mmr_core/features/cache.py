@@ -117,7 +117,7 @@ class FeatureCache:
             return {digest: (width, height) for digest, width, height in rows}
 
     def store_image_sizes(self, sizes: Mapping[bytes, tuple[int, int]]) -> None:
-        """Keeps the sizes of images that are whole."""
+        """Keeps the sizes of images that were decoded in full."""
         rows = [(digest, *size) for digest, size in sizes.items()]
         with _opened(self._sizes, _SIZES) as database:
             _insert(database, "INSERT OR IGNORE INTO size VALUES (?, ?, ?)", rows)
@@ -170,7 +170,7 @@ def _opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
         raise MMRError(
             f"the feature cache cannot be used: {error}",
             where=str(path),
-            fix=f"see who may write there, or set {CACHE_VARIABLE} to another folder",
+            fix=f"check its permissions, or set {CACHE_VARIABLE} to another folder",
         ) from error
 
 

@@ -78,9 +78,9 @@ class EncodedFeatures:
         if text_encoder is None and image_encoder is None:
             raise UsageError("neither a text encoder nor an image encoder", fix="name at least one")
         if bad_images not in ("error", "mask"):
-            raise UsageError(f"no treatment {bad_images!r} of bad images", fix="use 'error' or 'mask'")
+            raise UsageError(f"unknown bad_images {bad_images!r}", fix="use 'error' or 'mask'")
         if batch_size < 1:
-            raise UsageError(f"batches of {batch_size}", fix="use a batch size of 1 or more")
+            raise UsageError(f"batch_size is {batch_size}", fix="use a batch size of 1 or more")
         demand_alignment(align)
         self._encoders: dict[Modality, Encoder] = {}
         if text_encoder is not None:
@@ -103,7 +103,7 @@ class EncodedFeatures:
         :param train: bool [n], the rows of the training split.
         :raises FeatureError: if images are absent or broken, or there is nothing to encode or to fit on.
         :raises UsageError: if text and image have unequal widths and no `align` was given.
-        :raises PluginError: if an encoder returns something else than finite float32 [n, d].
+        :raises PluginError: if an encoder returns anything but finite float32 [n, d].
         """
         mask = np.zeros((len(table), 2), dtype=np.bool_)
         sizes = np.zeros((len(table), 2), dtype=np.int64)
@@ -255,7 +255,7 @@ def _encode(encoder: Encoder, modality: Modality, batch: list[Any], width: int |
         with np.errstate(over="ignore"):
             rows = np.asarray(returned, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise PluginError(f"{name}: expected {expected}, got something else than numbers ({error})") from error
+        raise PluginError(f"{name}: expected {expected}, got values that are not numbers ({error})") from error
     wrong = rows.ndim != 2 or len(rows) != len(batch) or (width is not None and rows.shape[1] != width)
     if wrong or not rows.shape[1]:
         raise PluginError(f"{name}: expected {expected}, got shape {rows.shape}")

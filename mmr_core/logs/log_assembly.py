@@ -77,7 +77,7 @@ class _Filling:
     """The arrays of the table while they are filled: [N] for instances, [N, K] for outcomes."""
 
     def __init__(self, survey: Survey, names: LogNames, chosen: ChosenGroups, source: LogSource) -> None:
-        self._survey, self._names, self._source = survey, names, source
+        self._names, self._source = names, source
         datasets = list(dict.fromkeys(pair[0] for pair in chosen.groups))
         models = list(dict.fromkeys(pair[1] for pair in chosen.groups))
         self._models = models

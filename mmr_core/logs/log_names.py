@@ -81,7 +81,7 @@ def _dataset(name: str, context: ImportContext) -> DatasetSpec | None:
 
 
 def _model(name: str, context: ImportContext) -> ModelSpec | None:
-    """By the whole name or, where that is unknown, by what follows the organisation ("org/model", "org__model")."""
+    """By the full name or, where that is unknown, by what follows the organisation ("org/model", "org__model")."""
     for wanted in (name.casefold(), re.split(r"/|__", name)[-1].casefold()):
         fitting = [
             spec

@@ -85,7 +85,7 @@ def cells_of(records: Records, codes: dict[Group, int], places: dict[str, dict[s
     amounts = {name: records.numbers(name) for name in AMOUNTS}
     instances = records.values("instance")
     if not all(isinstance(instance, str) and instance for instance in instances):
-        raise DataError("an instance has no id, or one that is not a text")
+        raise DataError("an instance has no id, or one that is not text")
     try:
         row = np.broadcast_to(np.array(records.column("row"), dtype=np.int64), (len(records),))
     except (TypeError, ValueError) as error:
@@ -110,7 +110,7 @@ def _groups(records: Records, codes: dict[Group, int]) -> NDArray[np.int64]:
     for key in dict.fromkeys(keys):
         *texts, repeat = key
         if not all(isinstance(text, str) for text in texts) or not all(texts[:2]):
-            raise DataError(f"dataset, model and the axes of choice must be texts, got {key}")
+            raise DataError(f"dataset, model and the axes of choice must be text, got {key}")
         if not isinstance(repeat, int) or repeat < 1:
             raise DataError(f"{repeat!r} is not the number of a repeat: these begin with 1")
     found = {key: codes.setdefault(Group(*key), len(codes)) for key in dict.fromkeys(keys)}

@@ -44,7 +44,11 @@ def concave_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
 
 
 def pareto_envelope(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
-    """The points that no cheaper (or equally cheap) point matches in utility, costs strictly ascending."""
+    """The points that no cheaper (or equally cheap) point matches in utility, costs strictly ascending.
+
+    :param cost: [m] mean costs, in any order.
+    :param utility: [m] mean utilities.
+    """
     rows = pareto_rows(cost, utility)
     return cost[rows], utility[rows]
 
@@ -102,7 +106,7 @@ def concave_envelopes(
 
 
 def thinned(group: NDArray[np.intp], cost: Floats, utility: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Points without some that are no corners: those below a neighbour in the list, or the line between both.
+    """The points, without some that cannot be corners: those below a neighbour in the list or the line between both.
 
     It saves `concave_envelopes` most of its sorting where the list is nearly in the order of costs.
 
@@ -166,7 +170,7 @@ def _corners(cost: Floats, utility: Floats) -> tuple[Floats, Floats]:
     for _ in range(_ROUNDS):
         if len(cost) <= _SCANNED:
             break
-        # A point below the line between its neighbours is no corner, whatever becomes of the neighbours.
+        # A point below the line between its neighbours is not a corner, whatever becomes of the neighbours.
         run, rise = cost[1:] - cost[:-1], utility[1:] - utility[:-1]
         corner = rise[:-1] * run[1:] > rise[1:] * run[:-1]
         if corner.all():

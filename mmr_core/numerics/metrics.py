@@ -110,7 +110,7 @@ def _demand_finite(**arrays: Floats) -> None:
         if not np.isfinite(array).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise DataError(
-                f"{name}[{', '.join(map(str, place))}] is {array[place]}", fix="leave out what is not complete"
+                f"{name}[{', '.join(map(str, place))}] is {array[place]}", fix="leave out incomplete instances"
             )
 
 

@@ -1,4 +1,4 @@
-"""Costs divided by the largest (Eq. S1), so that a trade-off weight means the same whatever the prices.
+"""What costs are divided by (Eq. S1), so that a trade-off weight means the same whatever the prices.
 
 Kept apart from `pricing`, which reads files that routing does not need.
 """
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def cost_scale(train_cost: NDArray[np.float64]) -> float:
-    """The largest cost of the training split, [n, K] in USD, NaN where missing (the denominator of Eq. S1).
+    """The largest cost of the training split (the denominator of Eq. S1); divided by it, test costs may exceed 1.
 
+    :param train_cost: [n, K] in USD, NaN where missing.
     :raises DegenerateError: if no cost is known, or none is above zero.
     """
     known = train_cost[~np.isnan(train_cost)]
@@ -27,8 +28,3 @@ def cost_scale(train_cost: NDArray[np.float64]) -> float:
     if largest <= 0:
         raise DegenerateError("every cost of the training split is zero, so there is nothing to trade off")
     return largest
-
-
-def normalised_cost(cost: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    """Costs divided by `cost_scale` (Eq. S1); NaN stays NaN, and costs of the test split may exceed 1."""
-    return cost / scale

@@ -11,14 +11,14 @@ _SPLITTER = 2.0**27 + 1
 
 
 def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """a + b as its rounded value and the error of it (Knuth)."""
+    """a + b as its rounded value and the rounding error, [...] each (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 def two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """a * b as its rounded value and the error of it (Dekker, Veltkamp)."""
+    """a * b as its rounded value and the rounding error, [...] each (Dekker, Veltkamp)."""
     product = a * b
     a_high = _SPLITTER * a - (_SPLITTER * a - a)
     b_high = _SPLITTER * b - (_SPLITTER * b - b)

@@ -144,6 +144,11 @@ def lambda_sweep(
     The choice is argmax_j of pred_utility - lambda * pred_cost. At lambda = 0 equal utilities go to the lower predicted
     cost, then to the lower index; at a breakpoint the cheaper model wins, and collinear lines jump to the lowest cost.
 
+    >>> utility, cost = np.array([[1.0, 0.5], [0.75, 0.5]]), np.array([[4.0, 2.0], [4.0, 2.0]])  # [n, K]
+    >>> curve = lambda_sweep(utility, cost, utility, cost)  # query 2 takes the cheaper model at 0.125, query 1 at 0.25
+    >>> curve.trade_off.tolist(), curve.cost.tolist(), curve.utility.tolist()
+    ([0.0, 0.125, 0.25], [4.0, 3.0, 2.0], [0.875, 0.75, 0.5])
+
     :param pred_utility: [n, K], finite.
     :param pred_cost: [n, K], finite, in any unit; lambda is per unit of it.
     :param utility: [n, K] true utilities.
@@ -166,7 +171,14 @@ def budget_sweep(
     """Every operating point that a cap C on the predicted cost of each query can reach.
 
     The choice is the highest predicted utility among models with pred_cost <= C (ties: the lower predicted cost, then
-    the lower index); where nothing is affordable, the lowest predicted cost. Parameters and errors as `lambda_sweep`.
+    the lower index); where nothing is affordable, the lowest predicted cost.
+
+    >>> utility, cost = np.array([[1.0, 0.5], [0.75, 0.5]]), np.array([[4.0, 2.0], [3.0, 2.0]])  # [n, K]
+    >>> curve = budget_sweep(utility, cost, utility, cost)  # at 3 query 2 can have the better model, at 4 both can
+    >>> curve.budget.tolist(), curve.cost.tolist(), curve.utility.tolist()
+    ([-inf, 3.0, 4.0], [2.0, 2.5, 3.5], [0.5, 0.625, 0.875])
+
+    Parameters and errors as in `lambda_sweep`: four arrays [n, K], and weights [n].
     """
     events = budget_events(pred_utility, pred_cost, utility, cost)
     mean_cost, mean_utility = events.points(None if weights is None else np.asarray(weights, dtype=np.float64))
@@ -177,6 +189,14 @@ def choose(pred_utility: NDArray[Any], pred_cost: NDArray[Any], trade_off: float
     """[n] the model chosen at one lambda: argmax of pred_utility - lambda * pred_cost.
 
     Ties: lower cost, then higher utility, then lower index. At lambda = infinity only cost counts.
+
+    >>> utility, cost = np.array([[1.0, 0.5], [0.75, 0.5]]), np.array([[4.0, 2.0], [4.0, 2.0]])  # [n, K]
+    >>> [choose(utility, cost, trade_off).tolist() for trade_off in (0.0, 0.125, np.inf)]  # the tie goes to model 1
+    [[0, 0], [0, 1], [1, 1]]
+
+    :param pred_utility: [n, K], finite.
+    :param pred_cost: [n, K], finite, in any unit; lambda is per unit of it.
+    :param trade_off: lambda, at least 0.
     """
     utility, cost = np.asarray(pred_utility, dtype=np.float64), np.asarray(pred_cost, dtype=np.float64)
     # Scores are divided by lambda where that is large, so that no product overflows.
@@ -202,7 +222,7 @@ def choice_paths(pred_utility: NDArray[Any], pred_cost: NDArray[Any]) -> tuple[F
 def lambda_events(
     pred_utility: NDArray[Any], pred_cost: NDArray[Any], utility: NDArray[Any], cost: NDArray[Any]
 ) -> Events:
-    """The events behind `lambda_sweep`; `level` descends from the largest breakpoint to 0."""
+    """The events behind `lambda_sweep`, from the same [n, K]; `level` descends from the largest breakpoint to 0."""
     arrays = _checked(pred_utility, pred_cost, utility, cost)
     walks = _walk(arrays, start=_dearest, step=_next_cheaper)
     order = _ascending(walks.level)[::-1]
@@ -227,7 +247,7 @@ def lambda_events(
 def budget_events(
     pred_utility: NDArray[Any], pred_cost: NDArray[Any], utility: NDArray[Any], cost: NDArray[Any]
 ) -> Events:
-    """The events behind `budget_sweep`; `level` ascends from minus infinity."""
+    """The events behind `budget_sweep`, from the same [n, K]; `level` ascends from minus infinity."""
     arrays = _checked(pred_utility, pred_cost, utility, cost)
     walks = _walk(arrays, start=_cheapest, step=_next_better)
     order = np.argsort(walks.level, kind="stable")
@@ -407,9 +427,7 @@ def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray
     names = ("pred_utility", "pred_cost", "utility", "cost")
     for name, array in zip(names, arrays, strict=True):
         if isinstance(array, np.ma.MaskedArray):
-            raise DataError(
-                f"{name} is a masked array", fix="leave out the instances that are not complete, and give plain arrays"
-            )
+            raise DataError(f"{name} is a masked array", fix="leave out incomplete instances, and give plain arrays")
     given = [np.asarray(array) for array in arrays]
     shape = given[0].shape
     for name, array in zip(names, given, strict=True):
@@ -422,11 +440,9 @@ def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray
             raise DataError(f"{name} holds {array.dtype}, not numbers", fix="give real numbers, such as float64")
         if not np.isfinite(array).all():
             row, column = np.argwhere(~np.isfinite(array))[0]
-            raise DataError(
-                f"{name}[{row}, {column}] is {array[row, column]}", fix="leave out the instances that are not complete"
-            )
+            raise DataError(f"{name}[{row}, {column}] is {array[row, column]}", fix="leave out incomplete instances")
     if 0 in shape:
-        raise DegenerateError(f"there is no operating point of {shape[0]} instances and {shape[1]} models")
+        raise DegenerateError(f"expected at least one instance and one model, got shape {shape}")
     if shape[1] > MOST_MODELS:
         raise DataError(f"{shape[1]:,} models are too many", fix=f"give at most {MOST_MODELS:,}")
     return given[0], given[1], given[2], given[3]

@@ -1,4 +1,4 @@
-"""Writes files that belong together: all of them aside first, where a full disk hurts nobody, then moved in.
+"""Writes files that belong together: first all of them aside, where a full disk does no harm, then moved in.
 
 One of them goes last, and an earlier one of its name goes first, so that where it is, the rest is whole and of the
 same run.

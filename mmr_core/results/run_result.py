@@ -122,7 +122,7 @@ class RunResult(Stored):
     def __post_init__(self) -> None:
         names = [column.dataset for column in self.columns]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"two columns of {twice[0]!r}")
+            raise ValueError(f"expected one column for {twice[0]!r}, got two")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"expected different seeds, got {list(self.seeds)}")
         for column in self.columns:
@@ -206,7 +206,7 @@ class RunResult(Stored):
             return replace(run, columns=tuple(_filled(column, draws, curves) for column in run.columns))
         except (KeyError, ValidationError) as error:
             raise DataError(
-                f"{DRAWS} or {CURVES} beside it is of another run, or damaged", where=str(file), fix=AGAIN
+                f"{DRAWS} or {CURVES} beside it belongs to another run, or is damaged", where=str(file), fix=AGAIN
             ) from error
 
     def to_dataframe(self, *, slices: bool = False) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def _each(cost: Estimate, scaled: Callable[[float], float]) -> Estimate:
 
 
 def _per_query(cost: float) -> float:
-    """The cost per query of which 1,000 cost exactly this much, if there is one; else the nearest."""
+    """The cost per query that times 1,000 gives exactly this, if there is one; else the nearest."""
     near = cost / QUERIES
     candidates = (near, math.nextafter(near, 0), math.nextafter(near, math.inf))
     return next((candidate for candidate in candidates if candidate * QUERIES == cost), near)

@@ -160,7 +160,7 @@ def _runs(table: pa.Table, words: list[str]) -> Iterator[tuple[tuple[Any, ...], 
 
 
 def _file(pieces: list[dict[str, Any]], synthetic: bool) -> bytes:
-    """One table of all pieces; what is no array in a piece holds for all of its lines."""
+    """One table of all pieces; a scalar in a piece applies to all of its lines."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

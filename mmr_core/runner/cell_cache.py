@@ -37,7 +37,7 @@ class CellCache:
 
     Files of older code or data stay behind; the folder may be deleted at any time.
 
-    :param suffix: of its files, for what is no cell.
+    :param suffix: of its files, where they hold something other than cells.
     """
 
     def __init__(self, folder: Path, suffix: str = "cell") -> None:
@@ -138,8 +138,8 @@ def _rebuilt(plain: Any, arrays: memoryview, at: list[int]) -> Any:
         return {key: _rebuilt(item, arrays, at) for key, item in given}
     module, name, own = given
     if module.partition(".")[0] != _ENGINE:
-        raise TypeError(f"{module}.{name} is not one of {_ENGINE}'s")
+        raise TypeError(f"{module}.{name} is not part of {_ENGINE}")
     kind = getattr(import_module(module), name)
     if not (isinstance(kind, type) and is_dataclass(kind)):
-        raise TypeError(f"{module}.{name} is no dataclass")
+        raise TypeError(f"{module}.{name} is not a dataclass")
     return kind(**{key: _rebuilt(item, arrays, at) for key, item in own.items()})

@@ -179,7 +179,7 @@ def _client(address: str) -> Iterator[Any]:
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"a cluster needs Dask: pip install '{HOME}[cluster]'") from error
     if not _ADDRESS.fullmatch(address):  # Dask's own refusal leaves a client behind that fails again as it goes
-        raise UsageError("this is no address of a Dask scheduler", where=address, fix=_START)
+        raise UsageError("not the address of a Dask scheduler", where=address, fix=_START)
     try:
         client = distributed.Client(address, timeout=ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

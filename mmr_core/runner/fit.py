@@ -95,7 +95,7 @@ class Fitted:
         return build_queries(features, ids, self.pool, self.fusion)
 
     def queries_of_copy(self, features: Features, ids: Sequence[str]) -> Queries:
-        """The same, of features that were copied for this call and that nobody else holds."""
+        """The same for features that were copied for this call, so that the queries may keep them uncopied."""
         return build_queries(features, ids, self.pool, self.fusion, copied=True)
 
 

@@ -50,7 +50,7 @@ def run_cells(
     """Measures cells; those that say the same are measured once.
 
     :param source_for: makes the source of features of a pair of encoders; called once for each pair.
-    :param options: of which `draws`, `draw_seed`, `allow_incomplete` and `fusion_parameters` count.
+    :param options: only `draws`, `draw_seed`, `allow_incomplete` and `fusion_parameters` matter.
     :param jobs: processes of this machine; the numbers do not depend on it.
     :param cluster: the address of a running Dask scheduler to use instead; nor on that.
     :param cache: a folder for finished cells; None measures everything anew.

@@ -1,6 +1,6 @@
 """What a column learns from, where that is not its own whole training split: other datasets, a part of it, a newcomer.
 
-Studies of shift, of training size and of models that join later ask for it; `column` carries it out. Parts are drawn
+Studies of shift, of training size and of models that join later ask for it; `prepare` carries it out. Parts are drawn
 by frozen hashes of the instances, so smaller parts lie in larger ones and are the same on every machine.
 """
 
@@ -77,9 +77,8 @@ def known_only_from(table: OutcomeTable, train: NDArray[np.bool_], newcomer: str
     known = train & ~(np.isnan(table.utility[:, model]) | np.isnan(table.cost[:, model]))
     if calibration > known.sum():
         raise UsageError(
-            f"{calibration} calibration instances of model {newcomer!r}, of which {known.sum()} training outcomes "
-            "are known",
-            fix="use fewer",
+            f"expected at least {calibration} known training outcomes of model {newcomer!r}, got {known.sum()}",
+            fix="use fewer calibration instances",
         )
     order = _frozen_order(table, CALIBRATION_TAG)
     hidden = train.copy()

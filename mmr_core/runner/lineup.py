@@ -53,7 +53,7 @@ def traits_of(
     if kept is not None:
         parts = [repr(item), {**given}, create, code_digest(package), library_versions()]
         fingerprint = blake2b(json.dumps(parts, sort_keys=True, default=repr).encode(), digest_size=20).hexdigest()
-        with suppress(MMRError):  # a folder that cannot be used is told where cells are kept
+        with suppress(MMRError):  # a folder that cannot be used is reported where cells are kept
             known = kept.load(fingerprint)
             if isinstance(known, Traits):
                 return known
@@ -62,7 +62,7 @@ def traits_of(
         shelf.create(name, **given)
     traits = Traits(parameters=shelf.parameters(name, given), default_fusion=default)
     if kept is not None:
-        with suppress(TypeError, MMRError):  # TypeError: a parameter that is no plain data
+        with suppress(TypeError, MMRError):  # TypeError: a parameter that is not plain data
             kept.store(fingerprint, traits)
     return traits
 

@@ -67,7 +67,7 @@ class Setting:
     """What a study knows of the run before anything is fitted.
 
     :param table: all outcomes; studies read facts and test outcomes from it, routers never see it.
-    :param columns: every dataset of the table, then every mixture of which it has two members or more.
+    :param columns: every dataset of the table, then every mixture with two or more members in it.
     :param routers: names of the routers in the run, in the order in which tables show them.
     :param seeds: of routers; figures are averaged over them within each draw.
     """

@@ -2,7 +2,7 @@
 
 A column is a dataset, or a mixture whose members' rows are pooled. Preparing it does everything that does not depend
 on a router: selection, frozen split, incomplete instances, features under the modality masks, the cost scale. What is
-learned from may be something else than the column's own training split (`Learning`); what is tested never is.
+learned from may differ from the column's own training split (`Learning`); what is tested never is.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _rows_of(table: OutcomeTable, spec: DatasetSpec) -> NDArray[np.bool_]:
 
 
 def columns_of(table: OutcomeTable, datasets: Sequence[DatasetSpec]) -> list[DatasetSpec]:
-    """The columns that a table gives: each dataset in it, then each mixture of which it has two members or more."""
+    """The columns that a table gives: each dataset in it, then each mixture with two or more members in it."""
     present = set(table.dataset_names)
     plain = [table.spec_of(name) for name in table.dataset_names]
     mixtures = [spec for spec in datasets if len(present.intersection(spec.members)) > 1]

@@ -66,7 +66,7 @@ class Situation:
 class Situations:
     """Prepares situations of one run, with what can be shared among them kept.
 
-    :param options: of which `allow_incomplete`, `draws` and `draw_seed` count.
+    :param options: only `allow_incomplete`, `draws` and `draw_seed` matter.
     """
 
     def __init__(self, setting: Setting, source_for: SourceFor, options: Options) -> None:

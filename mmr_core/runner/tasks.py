@@ -1,10 +1,10 @@
 """The one way from something to be measured to its outcome: known from an earlier run, or measured now and kept.
 
 `mmr run`, `mmr savings`, studies and the leaderboard (for its reference rows; its routers are fitted in isolation) say
-what they want as `Task`s; a `Runner` answers them. Here, and
-nowhere else, stands what happens to a router that raises (its task fails, the others go on), to threads (one for each
-task, so that sums have one order whatever the number of processes), to a process that dies (`runner.executor`), and to
-what is finished (`runner.cell_cache`). A task that failed is tried again by the next run.
+what they want as `Task`s; a `Runner` answers them. Here, and nowhere else, stands what happens to a router that raises
+(its task fails, the others go on), to threads (one for each task, so that sums have one order whatever the number of
+processes), to a process that dies (`runner.executor`), and to what is finished (`runner.cell_cache`). A task that
+failed is tried again by the next run.
 """
 
 from __future__ import annotations
@@ -237,4 +237,4 @@ def measured(
 def demand_no_reference(name: str) -> None:
     """:raises UsageError: if a router has the name of a reference row."""
     if is_reference(name):
-        raise UsageError(f"{name!r} is the name of a reference row", fix="use the router's whole name")
+        raise UsageError(f"{name!r} is the name of a reference row", fix="use the router's full name")

@@ -1,8 +1,8 @@
 """What routing would save on one's own table: the practitioner's page behind `mmr savings`.
 
-`pool` says which models can take part, `asking` fits routers and chooses their operating points on validation,
-`measuring` compares them with single models, `conducting` does so for whole columns. `results` holds what came out;
-`grids`, `pages`, `schema`, `document`, `plot` and `files` show it.
+`pool` says which models can take part, `operating` chooses operating points on validation, `marks` compares routers
+with single models, and `page` does so for whole columns through `runner`. `mmr_core.results.savings_result` holds what
+came out; `mmr_core.render.savings_page` shows it.
 """
 
 from __future__ import annotations

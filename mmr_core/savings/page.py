@@ -105,7 +105,7 @@ def measure_savings(
     Test instances with an unknown outcome are left out and counted, however many they are. A column that cannot be
     measured is skipped with its reason, unless it is the only one.
 
-    :param options: of which `allow_incomplete` does not count.
+    :param options: `allow_incomplete` is ignored.
     :param every_model: whether frontiers are read at every single model, not only at the best one.
     :param jobs: processes; the numbers do not depend on it.
     :param cluster: the address of a Dask scheduler to use instead; nor on that.

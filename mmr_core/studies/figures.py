@@ -1,4 +1,4 @@
-"""Figures as data: panels of series, and galleries of cases. `report` draws them, all in one style."""
+"""Figures as data: panels of series, and galleries of cases. `render.plots` draws them, all in one style."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ def plan(names: Sequence[str], registry: Registry, setting: Setting) -> Plan:
 def conduct(made: Plan, setting: Setting, results: Results) -> Conducted:
     """Asks each study of a plan for its report.
 
-    Exhibits become files, so a study whose exhibit has the name of an earlier study's, or a name that is no file's,
-    fails. What studies that cannot be made claim to test follows the reports of the others, as open findings.
+    Exhibits become files, so a study whose exhibit has the name of an earlier study's, or a name that cannot be
+    a file's, fails. What studies that cannot be made claim to test follows the reports of the others, as open findings.
     """
     reports: list[tuple[str, StudyReport]] = []
     unavailable = dict(made.unavailable)
@@ -113,7 +113,7 @@ def conduct(made: Plan, setting: Setting, results: Results) -> Conducted:
 def _open(
     claims: Mapping[str, tuple[Finding, ...]], unavailable: Mapping[str, str]
 ) -> Iterator[tuple[str, StudyReport]]:
-    """Reports of nothing but the findings that could not be tested, with the reason."""
+    """Reports that hold only the findings that could not be tested, with the reason."""
     for name, reason in unavailable.items():
         if claims.get(name):
             words = f"It could not be tested: {reason}."
@@ -124,7 +124,7 @@ def _open(
 def _created(name: str, registry: Registry) -> Study:
     study = registry.studies.create(name)
     if not isinstance(study, Study):
-        raise PluginError(f"a {type(study).__name__} is no study", fix="give it a title, cells() and report()")
+        raise PluginError(f"expected a Study, got {type(study).__name__}", fix="give it a title, cells() and report()")
     return study
 
 
@@ -132,25 +132,25 @@ def _claims(study: Study) -> tuple[Finding, ...]:
     claims = tuple(getattr(study, "claims", ()))
     for claim in claims:
         if not isinstance(claim, Finding):
-            raise PluginError(f"its claims have a {type(claim).__name__} where a Finding is due")
+            raise PluginError(f"its claims: expected Finding, got {type(claim).__name__}")
     return claims
 
 
 def _demand_cells(given: Iterable[object]) -> Iterable[Cell]:
     for cell in given:
         if not isinstance(cell, Cell):
-            raise PluginError(f"its cells() gave a {type(cell).__name__} where a Cell is due")
+            raise PluginError(f"its cells(): expected Cell, got {type(cell).__name__}")
         yield cell
 
 
 def _checked(name: str, report: object, taken: Mapping[str, str]) -> StudyReport:
     if not isinstance(report, StudyReport):
-        raise PluginError(f"its report() gave a {type(report).__name__} where a StudyReport is due")
+        raise PluginError(f"its report(): expected StudyReport, got {type(report).__name__}")
     own: set[str] = set()
     for exhibit in report.exhibits:
         if not _FILE_NAME.fullmatch(exhibit.name):
             raise PluginError(
-                f"{exhibit.name!r} is no name for an exhibit", fix="use lower-case letters, digits, '.', '_' and '-'"
+                f"{exhibit.name!r} is not a valid exhibit name", fix="use lower-case letters, digits, '.', '_' and '-'"
             )
         if exhibit.name in taken or exhibit.name in own:
             raise PluginError(

@@ -127,7 +127,7 @@ def _broken_images(subject: EncoderSubject) -> None:
 
 def _saving(subject: EncoderSubject) -> None:
     if not hasattr(subject.make(), "fit"):
-        raise NotApplicable("it has no fit, so there is nothing but its parameters to save")
+        raise NotApplicable("it has no fit, so only its parameters need to be saved")
     texts = questions(40)
     fitted = subject.ready(texts)
     again = restored_copy(fitted, subject.made_from_json, subject.label)

@@ -141,7 +141,7 @@ def _copy(embeddings: Embeddings) -> Embeddings:
 
 
 def _masking(embeddings: Embeddings, side: int) -> Embeddings:
-    """The same rows, none of which has the modality, although it was encoded."""
+    """The same rows, all without the modality, although it was encoded."""
     copy = _copy(embeddings)
     rows = copy.image if side else copy.text
     if rows is not None:

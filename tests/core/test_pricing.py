@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import DataError, DegenerateError
-from mmr_core.numerics.normalisation import cost_scale, normalised_cost
+from mmr_core.numerics.normalisation import cost_scale
 from mmr_core.outcomes import OutcomeTable, Status, object_array
 from mmr_core.pricing import ModelPrice, PriceSheet, read_price_sheet, reprice
 
@@ -143,7 +143,6 @@ def test_a_model_without_a_price_is_named(table: Build) -> None:
 def test_the_scale_is_the_largest_known_cost() -> None:
     cost = np.array([[1e-6, np.nan], [3e-6, 2e-6]])
     assert cost_scale(cost) == 3e-6
-    np.testing.assert_allclose(normalised_cost(cost, 3e-6), [[1 / 3, np.nan], [1, 2 / 3]])
 
 
 @pytest.mark.parametrize(

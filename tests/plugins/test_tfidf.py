@@ -86,7 +86,7 @@ def test_training_questions_without_a_word_are_refused() -> None:
 
 
 def test_no_dimensions_are_refused() -> None:
-    with pytest.raises(UsageError, match="0 dimensions"):
+    with pytest.raises(UsageError, match="dimensions is 0; use 1 or more"):
         TfidfEncoder(dimensions=0)
 
 

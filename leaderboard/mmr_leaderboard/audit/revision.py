@@ -56,13 +56,14 @@ class SignTest:
     p: float
 
 
-def sign_test(before: Floats, after: Floats, utility: Floats) -> SignTest:
+def sign_test(before: Floats, after: Floats, utility: Floats, *, comparisons: int = 1) -> SignTest:
     """Compares two versions.
 
     An instance counts once, however many operating points it changed at: they are not independent.
 
     :param before, after: [m, n, K] choice probabilities at m operating points, from `matched_points`.
     :param utility: [n, K].
+    :param comparisons: the number of such tests, by which the level of the lower bound is divided.
     """
     from scipy.stats import beta, binomtest  # type: ignore[import-untyped]
 
@@ -72,6 +73,6 @@ def sign_test(before: Floats, after: Floats, utility: Floats) -> SignTest:
     better, worse = int((gain > SAME).sum()), int((gain < -SAME).sum())
     if better + worse == 0:
         return SignTest(changed=changed, better=0, worse=0, share=None, share_low=0.0, p=1.0)
-    low = float(beta.ppf(LEVEL, better, worse + 1)) if better else 0.0
+    low = float(beta.ppf(LEVEL / max(1, comparisons), better, worse + 1)) if better else 0.0
     p = float(binomtest(better, better + worse, 0.5, alternative="greater").pvalue)
     return SignTest(changed=changed, better=better, worse=worse, share=better / (better + worse), share_low=low, p=p)

@@ -24,6 +24,8 @@ RAISED = 92
 NOT_AVAILABLE = 93
 NO_PREDICTION = 94
 NO_DECISION = 95
+NOT_STARTED = 96
+"""The engine itself cannot be imported, such as for want of a shared library; submitted code has not run yet."""
 
 ANSWER = 3
 """The file descriptor that the answer is written to."""
@@ -43,7 +45,10 @@ def main(folder: str) -> int:
         path = json.load(file)["path"]
     sys.path[:] = path
 
-    from mmr_leaderboard.child.inference import BadAnswer, NotAvailable, run_job
+    try:
+        from mmr_leaderboard.child.inference import BadAnswer, NotAvailable, run_job
+    except BaseException as error:
+        return _say(NOT_STARTED, _reason(error))
 
     try:
         content = archive(run_job(folder))

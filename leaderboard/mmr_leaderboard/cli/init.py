@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mmr_core.errors import UsageError
+
 SUBMISSIONS = Path("submissions")
 
 
@@ -29,6 +31,10 @@ def init(
     template: Annotated[
         bool, typer.Option("--template", help="Write decisions.csv.gz with every test instance, models left empty.")
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Renew hashes, versions and pins of a submission that exists; the rest stays."),
+    ] = False,
     submissions: Annotated[Path, typer.Option(help="The folder of submissions.")] = SUBMISSIONS,
     data: Annotated[str | None, typer.Option(help="The table to pin; the official one if left out.")] = None,
 ) -> None:
@@ -36,12 +42,25 @@ def init(
     from mmr_core.render.console import note, progress, warn
     from mmr_leaderboard.board import board_settings, board_table, headline, own_registry
     from mmr_leaderboard.submission.pins import expected_without_features
-    from mmr_leaderboard.submission.skeleton import write_skeleton
+    from mmr_leaderboard.submission.renewal import renew
+    from mmr_leaderboard.submission.skeleton import requirement_of, write_skeleton
 
     found = own_registry()
+    if update and (router or requirement or template):
+        raise UsageError(
+            "--update changes only hashes, versions and pins",
+            fix="leave out --router, --requirement and --template, and edit submission.toml",
+        )
+    if router is not None and not wheel and kind is KindName.PLUGIN:
+        requirement = requirement_of(router, requirement, found)
     with progress() as watch:
         table = board_table(data, board_settings(), found, warn=warn, progress=watch)
     expected = expected_without_features(table, headline(table, found))
+    if update:
+        for path in renew(slug, submissions, expected, wheels=wheel or ()):
+            note(f"renewed {path}")
+        note(f"next: 'mmr leaderboard validate {slug}'")
+        return
     written = write_skeleton(
         slug,
         submissions,

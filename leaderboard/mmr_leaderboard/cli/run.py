@@ -14,11 +14,15 @@ from mmr_leaderboard.cli.publish import PUBLISHED, choices_file, unrecorded, wri
 
 if TYPE_CHECKING:
     from mmr_leaderboard.ranking.board_run import RunRequest, RunResult
-    from mmr_leaderboard.schema import Leaderboard
+    from mmr_leaderboard.schema import Leaderboard, Refused
 
 
 TRIAL = Path("leaderboard/trial")
 """Where a run on another table, or without isolation, is published."""
+
+
+OWN_CODES = {"isolation-impossible", "unjudged"}
+"""Codes of what the runner could not do."""
 
 
 class Isolation(StrEnum):
@@ -84,9 +88,33 @@ def run(
 def _publish(request: RunRequest, *, json: bool) -> None:
     """Runs, prints and publishes; ends with exit code 1 if a submission has no row."""
     result = _run(request, json=json)
+    _demand_isolation(result.board, request.published)
     write_publication(result.board, result.choices, request.published)
     if result.board.refused:
         raise typer.Exit(WORK_FAILED)
+
+
+def _demand_isolation(board: Leaderboard, out: Path) -> None:
+    """Refuses to publish a board that lost rows only because this machine isolates nothing.
+
+    :raises RunnerTrouble: if such a row is published now.
+    """
+    from mmr_leaderboard.publish.log import read_log
+    from mmr_leaderboard.sandbox.contract import RunnerTrouble
+
+    standing = read_log(out).entries
+    lost = [one.slug for one in not_judged(board) if one.slug in standing]
+    if lost:
+        raise RunnerTrouble(
+            f"this machine could not judge {len(lost)} entries that are published, such as {lost[0]!r}",
+            where="the runner",
+            fix="see the reasons above; what is published is unchanged",
+        )
+
+
+def not_judged(board: Leaderboard) -> list[Refused]:
+    """The rows that the runner refused for a reason of its own, which says nothing about the entry."""
+    return [one for one in board.refused if any(found.code in OWN_CODES for found in one.findings)]
 
 
 def _check(request: RunRequest, *, json: bool) -> None:
@@ -103,6 +131,7 @@ def _check(request: RunRequest, *, json: bool) -> None:
     result = _run(request, json=json)
     found += differences(board, result.board)
     found += choice_differences(choices, result.choices)
+    found += [f"entry {one.slug!r} could not be judged: {one.findings[0].message}" for one in not_judged(result.board)]
     found += [f"{event.event} is not in the record: {event.slug}" for event in unrecorded(out, board)]
     for line in found:
         warn(printable(line))

@@ -109,17 +109,20 @@ def _judged(submissions: Path, asked: set[str] | None, data: str | None, out: Pa
 
 
 def _with_wheels(submission: Submission) -> Submission:
-    """The submission, with the findings about its wheels; only `run` asks an index."""
+    """The submission, with the findings about its wheels and the template's examples; only `run` asks an index."""
     from dataclasses import replace
 
     from mmr_leaderboard.packaging.runtime import wheel_findings
     from mmr_leaderboard.packaging.wheel_sources import WheelSources
+    from mmr_leaderboard.submission.statements import placeholder_findings
 
     manifest = submission.manifest
-    if manifest is None or manifest.router is None or submission.refused:
+    if manifest is None:
         return submission
-    found = wheel_findings(manifest.router, WheelSources(submission=submission.folder))
-    return replace(submission, findings=(*submission.findings, *found))
+    found = list(submission.findings)
+    if manifest.router is not None and not submission.refused:
+        found += wheel_findings(manifest.router, WheelSources(submission=submission.folder))
+    return replace(submission, findings=(*found, *placeholder_findings(manifest)))
 
 
 def _document(judged: Sequence[Submission], change: Sequence[Finding], withdrawn: Sequence[str]) -> dict[str, object]:

@@ -82,6 +82,12 @@ class Answers:
     stated: Mapping[str, Any]
 
 
+def largest_answer(due: Sequence[ExpectedReply], models: int) -> int:
+    """Bytes of the largest honest answer, generously: probabilities on the whole grid, and what stands around them."""
+    queries = sum(one.queries for one in due)
+    return 2 * (8 * queries * (len(GRID) * models + 1) + _STATED_BYTES) + len(due) * len(SCORES) * _HEADER_BYTES
+
+
 class _Fault(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -7,8 +7,10 @@ that a submission does is raised here: it becomes a finding of its entry.
 from __future__ import annotations
 
 import shutil
+import signal
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import MMRError
 from mmr_core.features.aligned import View
 from mmr_core.runner.fit import best_trade_off
 from mmr_core.runner.policies import Policy
-from mmr_leaderboard.child.driver import NO_DECISION, NO_PREDICTION, NOT_AVAILABLE, OUT_OF_MEMORY
+from mmr_leaderboard.child.driver import NO_DECISION, NO_PREDICTION, NOT_AVAILABLE, NOT_STARTED, OUT_OF_MEMORY
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.jobs.anonymity import Naming
-from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, Reply, read_answers
+from mmr_leaderboard.jobs.answers import Answers, ExpectedReply, Reply, largest_answer, read_answers
 from mmr_leaderboard.jobs.behaviour import BehaviourCheck, Pair, judge, judge_costs
 from mmr_leaderboard.jobs.job_writer import JobContent, RouterRequest, Runtime, write_job
 from mmr_leaderboard.jobs.material import Material
@@ -40,7 +41,14 @@ from mmr_leaderboard.jobs.plans import (
     recheck_job,
     validation_job,
 )
-from mmr_leaderboard.sandbox.contract import Limits, Method, ProcessEnd, Sandbox
+from mmr_leaderboard.sandbox.contract import (
+    Limits,
+    Method,
+    ProcessEnd,
+    RunnerTrouble,
+    Sandbox,
+    is_runner_trouble,
+)
 from mmr_leaderboard.sandbox.contract import View as FileView
 
 
@@ -68,7 +76,15 @@ class EntryRun:
     router: Mapping[str, Any]
 
 
+PAUSE_SECONDS = 1.0
+"""How long to wait before a job at which this machine failed is run once more."""
+
+_IMPORT_ENGINE = "import sys; sys.path[:] = sys.argv[1:]; import mmr_leaderboard.child.inference"
+
 JOBS = ("answer", "recheck", "validation", "placebo")
+PYTHON_OPTIONS = ("-sP", "-S")
+"""As -I and -S, but heeds the environment, which is the sandbox's own and fixes the hashes of strings."""
+
 DRIVER = Path("mmr_leaderboard", "child", "driver.py")
 
 _GALLERIES = {"placebo": "answer", "repeat": "answer"}
@@ -116,7 +132,7 @@ class _Entry:
 
     def ask(self, kind: str, content: JobContent, naming: Naming | None = None) -> Answers | None:
         """Runs one job; None if it gave no answers; the findings then say why."""
-        given = _run_job(self, kind, content, naming or Naming())
+        given = _run_job_again_if_needed(self, kind, content, naming or Naming())
         if isinstance(given, Finding):
             self.findings = (*self.findings, given)
             return None
@@ -140,7 +156,7 @@ def run_entry(
     :param modality: what the router sees, in training and when it decides: the track.
     :param workspace: a folder for job folders, each of which is gone when its job is done.
     :param progress: called after each job.
-    :raises MMRError: if the runtime lacks the driver, or OSError if the disk fails; never for what a submission does.
+    :raises RunnerTrouble, OSError: if this machine failed twice at the same job; never for what a submission does.
     """
     entry = _Entry(
         request=request, runtime=runtime, material=material, sandbox=sandbox, limits=limits, workspace=workspace
@@ -238,10 +254,23 @@ def _choose(entry: _Entry, content: JobContent | None) -> bool:
     return True
 
 
+def _run_job_again_if_needed(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> Answers | Finding:
+    """Runs a job once more, a moment later, if this machine failed at it."""
+    try:
+        return _run_job(entry, kind, content, naming)
+    except Exception as error:
+        if not is_runner_trouble(error):
+            raise
+        time.sleep(PAUSE_SECONDS)
+        return _run_job(entry, kind, content, naming)
+
+
 def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> Answers | Finding:
     folder = entry.workspace / naming.folder
     job, scratch, answer = folder / "job", folder / "scratch", folder / "answer.npz"
-    runtime, limits = entry.runtime, entry.limits
+    runtime = entry.runtime
+    due = [ExpectedReply(queries=len(ask.rows), each=ask.each) for ask in content.asks]
+    limits = replace(entry.limits, answer_bytes=min(entry.limits.answer_bytes, largest_answer(due, len(content.pool))))
     where = f"router ({kind})"
     driver = _driver(runtime)
     try:
@@ -255,15 +284,20 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
             naming=naming,
             shared=entry.sandbox.method != "unsafe",  # the others mount what they show read-only
         )
-        command = [str(runtime.python), "-I", "-S", str(driver), str(job)]
+        command = [str(runtime.python), *PYTHON_OPTIONS, str(driver), str(job)]
         shown = (job,) if images.is_relative_to(job) else (job, images)
         view = FileView(readable=(*runtime.readable, *shown), scratch=scratch)
         ended = entry.sandbox.run(command, view, limits, answer)
+        if ended.end == "killed" and ended.status == -signal.SIGKILL:
+            # By itself, or by a kernel that was short of memory: a second time tells.
+            ended = entry.sandbox.run(command, view, limits, answer)
+        if ended.end == "raised" and ended.status == NOT_STARTED:
+            _demand_engine(entry, scratch, answer)
         if ended.end != "done":
             return _failure(ended, where)
         return read_answers(
             answer,
-            [ExpectedReply(queries=len(ask.rows), each=ask.each) for ask in content.asks],
+            due,
             models=len(content.pool),
             cost_scale=content.cost_scale,
             largest=limits.answer_bytes,
@@ -272,6 +306,20 @@ def _run_job(entry: _Entry, kind: str, content: JobContent, naming: Naming) -> A
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _demand_engine(entry: _Entry, scratch: Path, answer: Path) -> None:
+    """Imports the engine in isolation without anything of a submission, which can claim that it does not start.
+
+    :raises RunnerTrouble: if it cannot be imported.
+    """
+    runtime = entry.runtime
+    own = runtime.python.parents[1]
+    path = [str(place) for place in runtime.path if not place.is_relative_to(own)]
+    command = [str(runtime.python), "-I", "-S", "-c", _IMPORT_ENGINE, *path]
+    ended = entry.sandbox.run(command, FileView(readable=runtime.readable, scratch=scratch), entry.limits, answer)
+    if ended.end != "done":
+        raise RunnerTrouble(f"the engine does not start in isolation: {_failure(ended, 'the engine').message}")
 
 
 def _failure(ended: ProcessEnd, where: str) -> Finding:
@@ -286,4 +334,4 @@ def _driver(runtime: Runtime) -> Path:
     for place in runtime.path:
         if (place / DRIVER).is_file():
             return place / DRIVER
-    raise MMRError(f"no {DRIVER} on the path of the isolated process", fix="install mmr-bench again")
+    raise RunnerTrouble(f"no {DRIVER} on the path of the isolated process", fix="install mmr-bench again")

@@ -25,6 +25,20 @@ from mmr_leaderboard.packaging.environments import finished_folder
 
 EXTRAS = ("torch", "clip")
 """The extras of the benchmark that routers and encoders may need, as far as they are installed."""
+MODULES = {
+    "dask": ("dask", "distributed"),
+    "hatchling": ("hatchling",),
+    "inspect-ai": ("inspect_ai",),
+    "mkdocstrings": ("mkdocstrings",),
+    "open-clip-torch": ("open_clip", "ftfy"),
+    "pillow": ("PIL",),
+    "pyyaml": ("yaml",),
+    "scikit-learn": ("sklearn", "scipy"),
+    "sentence-transformers": ("sentence_transformers", "transformers", "tokenizers", "safetensors"),
+    "timm": ("timm", "huggingface_hub", "safetensors"),
+    "torch": ("torch", "torchgen", "functorch", "triton"),
+}
+"""The modules of distributions that are named otherwise, or bring others that the benchmark imports with them."""
 INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 _COMPILED = "__pycache__"
 
@@ -71,6 +85,16 @@ def dependencies() -> Dependencies:
                     fix="install all requirements into one virtual environment",
                 )
     return Dependencies(versions={name: each.version for name, each in sorted(found.items())}, entries=entries)
+
+
+@once
+def extra_modules() -> frozenset[str]:
+    """The module names of everything that the benchmark requires, with every extra, installed or not.
+
+    A built-in encoder imports its extra by name: a wheel with that name would run as a part of the benchmark.
+    """
+    names = {canonicalize_name(Requirement(line).name) for line in metadata.requires(HOME) or ()} - {HOME}
+    return frozenset(module for name in names for module in MODULES.get(name, (name.replace("-", "_"),)))
 
 
 def links(brought: Dependencies, cache: Path) -> Path:

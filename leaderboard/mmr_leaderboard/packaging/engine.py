@@ -17,10 +17,10 @@ from functools import cache as once
 from importlib import metadata
 from pathlib import Path
 
-from mmr_core.errors import MMRError
 from mmr_core.hookspecs import ENTRY_POINT_GROUP
 from mmr_core.plugins import HOME
 from mmr_leaderboard.packaging.environments import finished_folder
+from mmr_leaderboard.sandbox.contract import RunnerTrouble
 
 LEFT_OUT = {"mmr_plugins": ("importers", "published", "authors")}
 """For each top-level package, the rooms that submitted code must not have."""
@@ -84,7 +84,7 @@ def _files() -> Iterator[tuple[str, Path]]:
     parent, child = PROGRAM
     program = _root(parent) / child
     if not (program / "__init__.py").is_file():
-        raise MMRError(
+        raise RunnerTrouble(
             "the program of the isolated process is missing", where=str(program), fix="install mmr-bench again"
         )
     for path in _sources(program):

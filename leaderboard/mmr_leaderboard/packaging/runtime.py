@@ -18,7 +18,7 @@ from mmr_core.plugins import HOME, did_you_mean
 from mmr_core.registry import Registry
 from mmr_leaderboard.findings import Finding
 from mmr_leaderboard.jobs.job_writer import Runtime
-from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, links
+from mmr_leaderboard.packaging.dependencies import Dependencies, dependencies, extra_modules, links
 from mmr_leaderboard.packaging.engine import engine, engine_digest, engine_modules
 from mmr_leaderboard.packaging.environments import environment
 from mmr_leaderboard.packaging.requirements import EnvironmentRefused, demand_complete, wanted_wheels
@@ -70,12 +70,12 @@ def runtime(wheels: Sequence[Wheel], cache: Path) -> Runtime:
 
 
 def taken_modules(brought: Dependencies) -> frozenset[str]:
-    """Module names that no wheel of a submission may use."""
-    return frozenset(sys.stdlib_module_names) | START_UP | engine_modules() | brought.modules
+    """Module names that no wheel of a submission may use, whether they are installed here or not."""
+    return frozenset(sys.stdlib_module_names) | START_UP | engine_modules() | extra_modules() | brought.modules
 
 
 def standard_library() -> tuple[Path, ...]:
-    """The `sys.path` of Python with `-I -S`."""
+    """The `sys.path` of Python with `-sP -S`."""
     modules = Path(sysconfig.get_path("stdlib")).resolve()
     compiled = Path(sysconfig.get_config_var("DESTSHARED") or modules / "lib-dynload").resolve()
     return modules, compiled

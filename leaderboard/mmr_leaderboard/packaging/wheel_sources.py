@@ -17,6 +17,7 @@ from pathlib import Path
 from mmr_leaderboard.packaging.archives import FILE_BYTES
 from mmr_leaderboard.packaging.requirements import EnvironmentRefused
 from mmr_leaderboard.packaging.wheels import Wheel, closeness, look_at, pinned_digest
+from mmr_leaderboard.sandbox.contract import RunnerTrouble
 from mmr_leaderboard.submission.manifest import Requirement
 
 WHEELS = "wheels"
@@ -112,6 +113,12 @@ _PIP = (
 )
 """pip, unable to write a file much larger than a wheel may be: a pinned hash does not limit the size."""
 
+_TROUBLE = re.compile(
+    r"No space left on device|Temporary failure in name resolution|Name or service not known|Network is unreachable"
+    r"|Connection (refused|reset|aborted|timed out)|Read timed out|Cannot allocate memory"
+)
+"""What pip says of a machine or an index that fails, whatever the requirement."""
+
 _MISMATCH = "DO NOT MATCH THE HASHES"
 _PLACE = re.compile(r"\w+://\S+|host='[^']*'")
 
@@ -120,6 +127,7 @@ def download(requirement: Requirement, folder: Path) -> Path:
     """Fetches the wheel of a requirement into `folder`, under its own name.
 
     :raises EnvironmentRefused: hash-mismatch, or no-wheel with pip's last error in one line.
+    :raises RunnerTrouble: if the index cannot be reached, or this machine has no room.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
@@ -147,6 +155,9 @@ def _run_pip(wish: Path, target: Path) -> str:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return f"it did not end within {SECONDS:.0f} s"
+    trouble = _TROUBLE.search(done.stderr)
+    if done.returncode and trouble:
+        raise RunnerTrouble(f"pip could not fetch a wheel: {trouble.group()}", where="the package index")
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     last = (errors or lines or [f"it ended with status {done.returncode}"])[-1]

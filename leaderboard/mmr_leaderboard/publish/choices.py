@@ -33,6 +33,17 @@ class EntryChoices(StrictModel):
     superseded: tuple[tuple[Index, ...], ...] = ()
 
 
+class EarlierVersion(StrictModel):
+    """The choices of a version that no longer stands: replaced, withdrawn or refused.
+
+    Kept so that whoever returns with corrected decisions, under any name, is compared with it.
+    """
+
+    slug: str
+    digest: str
+    points: tuple[tuple[Index, ...], ...]
+
+
 class Choices(StrictModel):
     """All choices of a board.
 
@@ -44,6 +55,11 @@ class Choices(StrictModel):
     split_digest: str
     models: tuple[str, ...]
     entries: dict[str, EntryChoices]
+    earlier: tuple[EarlierVersion, ...] = ()
+
+    def is_about(self, *, table: str, split_digest: str, models: Sequence[str]) -> bool:
+        """Whether the choices are those of this table, split and pool."""
+        return (self.table, self.split_digest, self.models) == (table, split_digest, tuple(models))
 
     def before(
         self, slug: str, digest: str, *, table: str, split_digest: str, models: Sequence[str]
@@ -53,7 +69,7 @@ class Choices(StrictModel):
         Empty if there are none for this table, split and pool.
         """
         entry = self.entries.get(slug)
-        if entry is None or (self.table, self.split_digest, self.models) != (table, split_digest, tuple(models)):
+        if entry is None or not self.is_about(table=table, split_digest=split_digest, models=models):
             return ()
         return entry.superseded if entry.digest == digest else entry.points
 
@@ -68,7 +84,13 @@ def choices_text(choices: Choices) -> str:
         f"{_superseded(entry)}}}"
         for slug, entry in sorted(choices.entries.items())
     )
-    return f'{head},\n "entries": {{\n{entries}\n }}\n}}\n'
+    earlier = ",\n".join(
+        f'  {{"slug": {json.dumps(each.slug)}, "digest": {json.dumps(each.digest)}, "points": [\n'
+        f"{_lines(each.points)}\n  ]}}"
+        for each in choices.earlier
+    )
+    more = f',\n "earlier": [\n{earlier}\n ]' if earlier else ""
+    return f'{head},\n "entries": {{\n{entries}\n }}{more}\n}}\n'
 
 
 def read_choices(folder: Path) -> Choices | None:

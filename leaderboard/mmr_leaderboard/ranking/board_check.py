@@ -68,7 +68,7 @@ def differences(published: Leaderboard, fresh: Leaderboard) -> list[str]:
     for slug in sorted(old.keys() & new.keys()):
         found += [f"entry {slug!r}, {line}" for line in _entry(old[slug], new[slug])]
     found += place_differences(published, fresh)
-    for name in ("schema_version", "title", "table", "settings", "references", "refused"):
+    for name in ("schema_version", "title", "table", "settings", "limits", "references", "refused"):
         parts = [_plain(getattr(board, name), UNDETERMINED.get(name, {})) for board in (published, fresh)]
         found += [_line((name, *place), *pair) for place, *pair in _unequal(parts[0], parts[1], ())]
     return sorted(found)
@@ -100,6 +100,8 @@ def choice_differences(published: Choices | None, fresh: Choices) -> list[str]:
     heads = [(each.table, each.split_digest, each.models) for each in (published, fresh)]
     if heads[0] != heads[1]:
         return [f"{CHOICES} is about another table, split or pool"]
+    if published.earlier != fresh.earlier:
+        return [f"{CHOICES}, the earlier versions are not those that a fresh run keeps"]
     slugs = sorted(published.entries.keys() | fresh.entries.keys())
     return [
         f"{CHOICES}, entry {slug!r} is not what a fresh run gives"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from mmr_leaderboard.board import Board
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, tier_of, unranked_because
 from mmr_leaderboard.ranking.ranks import EntryRank, Pair, compare_pairs, rank_entries
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
+from mmr_leaderboard.ranking.versions import Version, copies
 from mmr_leaderboard.schema import (
     Audit,
     Comparison,
     DatasetFacts,
     Entry,
     Leaderboard,
+    LimitFacts,
     PublishedFinding,
     Reference,
     Refused,
@@ -44,22 +46,30 @@ def assemble(
     scorer: BoardScorer,
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
+    *,
+    limits: LimitFacts | None = None,
+    versions: Sequence[Version] = (),
 ) -> Leaderboard:
     """Assembles the document of a board.
 
     :param judged: every submission that was run or scored; those without figures are listed as refused.
     :param refused: submissions that were refused before anything ran.
+    :param limits: what audits were read against; None if rows were not audited.
+    :param versions: the history of the board, by which copies are told from originals.
     """
     shown = [one for one in judged if one.verdict.figures is not None]
     failed = [_failed(one) for one in judged if one.verdict.figures is None]
     reasons = {one.slug: unranked_because(one) for one in shown}
     ranked = sorted((one for one in shown if not reasons[one.slug]), key=_rank_key)
     others = sorted((one for one in shown if reasons[one.slug]), key=_rank_key)
-    draws = np.array([_draws(one) for one in ranked], dtype=np.float64).reshape(len(ranked), board.settings.draws)
-    values = [_nauc(one) for one in ranked]
+    copied = copies(versions, *([(one.slug, one.digest) for one in part] for part in (ranked, others)))
+    originals = [one for one in ranked if one.slug not in copied]
+    draws = np.array([_draws(one) for one in originals], dtype=np.float64).reshape(len(originals), board.settings.draws)
+    values = [_nauc(one) for one in originals]
     pairs = compare_pairs(values, draws)
-    places = rank_entries(values, draws, pairs)
-    slugs = [one.slug for one in ranked]
+    slugs = [one.slug for one in originals]
+    places = dict(zip(slugs, rank_entries(values, draws, pairs), strict=True))
+    ranked.sort(key=lambda one: (slugs.index(copied.get(one.slug, one.slug)), one.slug in copied, one.slug))
     return Leaderboard(
         title=board.settings.title,
         table=_table(board, scorer),
@@ -71,9 +81,10 @@ def assemble(
             pinned=board.pinned,
             versions=library_versions(),
         ),
+        limits=limits,
         entries=(
-            *(_entry(one, place, slugs, "") for one, place in zip(ranked, places, strict=True)),
-            *(_entry(one, None, slugs, reasons[one.slug]) for one in others),
+            *(_entry(one, places[copied.get(one.slug, one.slug)], slugs, "", copied) for one in ranked),
+            *(_entry(one, None, slugs, reasons[one.slug], copied) for one in others),
         ),
         references=tuple(_reference(name, figures, board) for name, figures in scorer.references.items()),
         refused=tuple(sorted([*refused, *failed], key=lambda one: one.slug)),
@@ -125,7 +136,13 @@ def _table(board: Board, scorer: BoardScorer) -> TableFacts:
     )
 
 
-def _entry(one: JudgedSubmission, place: EntryRank | None, slugs: Sequence[str], unranked_because: str) -> Entry:
+def _entry(
+    one: JudgedSubmission,
+    place: EntryRank | None,
+    slugs: Sequence[str],
+    unranked_because: str,
+    copied: Mapping[str, str],
+) -> Entry:
     manifest, verdict = one.manifest, one.verdict
     figures = verdict.figures
     if figures is None:
@@ -157,6 +174,7 @@ def _entry(one: JudgedSubmission, place: EntryRank | None, slugs: Sequence[str],
         rank_low=None if place is None else place.low,
         rank_high=None if place is None else place.high,
         ties=() if place is None else tuple(slugs[at] for at in place.ties),
+        copy_of=copied.get(one.slug, ""),
         unranked_because=unranked_because,
         metrics=figures.metrics,
         chosen=figures.chosen,
@@ -171,6 +189,7 @@ def _entry(one: JudgedSubmission, place: EntryRank | None, slugs: Sequence[str],
             statistics=verdict.statistics,
             flags=verdict.flags,
             signed_off={code: why for code, why in one.signed_off.items() if code in verdict.flags},
+            revision_of=verdict.revision_of,
         ),
         findings=verdict.findings,
     )

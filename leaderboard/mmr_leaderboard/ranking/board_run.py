@@ -11,28 +11,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
+from mmr_core.runner.provenance import library_versions
 from mmr_core.runner.tasks import FINISHED
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
+from mmr_leaderboard.jobs.answers import ExpectedReply, largest_answer
 from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.publication import DOCUMENT, render
 from mmr_leaderboard.ranking.board_document import assemble
-from mmr_leaderboard.ranking.eligibility import JudgedSubmission, read_against_honest
-from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure
+from mmr_leaderboard.ranking.calibration import ROUTERS, calibrate, read_against
+from mmr_leaderboard.ranking.eligibility import JudgedSubmission
+from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure, features_digest
 from mmr_leaderboard.ranking.scoring import BoardScorer
-from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache
+from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
+from mmr_leaderboard.ranking.versions import Version, earlier_versions, forgotten, history, revised
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
 from mmr_leaderboard.sandbox.supervision import stop_all
-from mmr_leaderboard.schema import Leaderboard, PublishedFinding, Refused
+from mmr_leaderboard.schema import Leaderboard, LimitFacts, PublishedFinding, Refused
 from mmr_leaderboard.submission.folder import submission_folders
 from mmr_leaderboard.submission.pins import expected_of
 from mmr_leaderboard.submission.validation import Submission, judge_all
@@ -91,18 +96,25 @@ def run_board(
     )
     with _workspace() as workspace:
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
+        _demand_room(workspace, board, request.jobs)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
+        limits = _limits(referee, progress)
         verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
-    honest = {
-        one.slug: verdicts[one.slug] for one in valid if _is_home(one) and verdicts[one.slug].isolation != "unsafe"
-    }
+        if referee.unkept:
+            warn(f"{len(referee.unkept)} results were not kept for the next run: {referee.unkept[0]}")
+    standing = {(one.slug, one.digest): verdicts[one.slug].choices for one in valid if verdicts[one.slug].choices}
+    versions = history(log if board.pinned else Log(), _about_this(before, board), standing)
+    if board.pinned and (unknown := forgotten(log, versions)):
+        warn(f"the choices of {unknown} earlier versions are not published; nothing is compared with them")
+    utility = referee.scorer.tested.utility
     judged = []
     for one in valid:
-        others = [verdict for slug, verdict in honest.items() if slug != one.slug]
-        verdict = _or_unjudged(partial(read_against_honest, verdicts[one.slug], others))
+        verdict = _or_unjudged(partial(read_against, verdicts[one.slug], limits))
+        verdict = _or_unjudged(partial(revised, verdict, (one.slug, one.digest), versions, utility))
         judged.append(_judged(one, verdict, log, request.submissions))
-    judged, document = _document(board, referee.scorer, judged, [_refused(one) for one in submissions if one.refused])
+    refused = [_refused(one) for one in submissions if one.refused]
+    judged, document = _document(board, referee.scorer, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
     return RunResult(
         board=document,
@@ -119,8 +131,19 @@ def run_board(
                     if one.slug in shown
                 }
             ),
+            earlier=earlier_versions(versions, {(entry.slug, entry.digest): None for entry in document.entries}),
         ),
     )
+
+
+def _about_this(choices: Choices | None, board: Board) -> Choices | None:
+    """The published choices, if they are about this table, split and pool."""
+    facts: dict[str, Any] = {
+        "table": board.table.digest(),
+        "split_digest": board.column.split_digest,
+        "models": [model.name for model in board.table.models],
+    }
+    return choices if choices is not None and choices.is_about(**facts) else None
 
 
 def _referee(
@@ -129,14 +152,7 @@ def _referee(
     found, impossible = _isolation(request, warn)
     # Code without isolation could have written anywhere: nothing that it could reach is trusted later.
     kept = cache_root() / ("leaderboard-unsafe" if request.unsafe else "leaderboard")
-    scorer = BoardScorer(
-        board.column,
-        board.registry,
-        draws=board.settings.draws,
-        draw_seed=board.settings.draw_seed,
-        cache=kept / FINISHED,
-        progress=progress,
-    )
+    scorer, unkept = _scorer(board, kept / FINISHED, progress)
     return Referee(
         board=board,
         scorer=scorer,
@@ -152,7 +168,20 @@ def _referee(
             index=request.wheelhouse is None,
         ),
         cache=VerdictCache(kept / "verdicts"),
+        unkept=unkept,
     )
+
+
+def _scorer(board: Board, cells: Path, progress: Progress) -> tuple[BoardScorer, list[str]]:
+    """The scorer with the reference rows that `cells` keeps, and why nothing could be kept there."""
+    draws, draw_seed = board.settings.draws, board.settings.draw_seed
+    make = partial(BoardScorer, board.column, board.registry, draws=draws, draw_seed=draw_seed, progress=progress)
+    try:
+        return make(cache=cells), []
+    except DegenerateError:
+        raise
+    except MMRError as error:
+        return make(), [str(error)]
 
 
 def _isolation(request: RunRequest, warn: Callable[[str], None]) -> tuple[Sandbox | None, str]:
@@ -181,6 +210,31 @@ def _frame(board: Board, scorer: BoardScorer, warn: Callable[[str], None]) -> Au
     except DegenerateError as error:
         warn(f"rows are not audited: {error}")
         return None
+
+
+def _limits(referee: Referee, progress: Progress) -> LimitFacts | None:
+    """The limits of the board, from the cache if it has not changed; None if rows are not audited."""
+    at = key({"limits": ROUTERS, "features": features_digest(referee.board.column), **_about(referee.board)})
+    known = referee.cache.get(LimitFacts, at)
+    if known is not None or referee.frame is None:
+        return known
+    progress("calibrating the audit", 0, 1)
+    limits = calibrate(referee.board, referee.scorer, referee.frame)
+    progress("calibrating the audit", 1, 1)
+    referee.keep(limits, at)
+    return limits
+
+
+def _about(board: Board) -> dict[str, Any]:
+    """What figures of the runner's own making depend on."""
+    return {
+        "sources": sources_digest(),
+        "split": board.column.split_digest,
+        "versions": library_versions(),
+        "table": board.table.digest(),
+        "column": board.column.spec.name,
+        "draws": [board.settings.draws, board.settings.draw_seed],
+    }
 
 
 def _verdicts(
@@ -221,6 +275,22 @@ def _verdicts(
     return verdicts
 
 
+def _demand_room(workspace: Path, board: Board, jobs: int) -> None:
+    """Sees to it that the answers of all jobs that run at once fit on the disk, however large they make them.
+
+    :raises RunnerTrouble: if there is too little room.
+    """
+    queries = int(board.column.test.sum())
+    needed = jobs * largest_answer([ExpectedReply(queries=queries)], len(board.table.models))
+    free = shutil.disk_usage(workspace).free
+    if free < needed:
+        raise RunnerTrouble(
+            f"the temporary folder has {free >> 20} MiB free, and {jobs} jobs at once need {needed >> 20} MiB",
+            where=str(workspace.parent),
+            fix="make room there, set TMPDIR to another folder, or lower --jobs",
+        )
+
+
 def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
     """What `make` gives; whatever it raises is a finding of the entry."""
     try:
@@ -236,11 +306,13 @@ def _document(
     scorer: BoardScorer,
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
+    limits: LimitFacts | None,
+    versions: Sequence[Version],
 ) -> tuple[list[JudgedSubmission], Leaderboard]:
     """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
 
     def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
-        document = assemble(board, scorer, entries, refused)
+        document = assemble(board, scorer, entries, refused, limits=limits, versions=versions)
         Leaderboard.model_validate_json(render(document)[DOCUMENT])
         return document
 
@@ -287,11 +359,6 @@ def _judged(submission: Submission, verdict: Verdict, log: Log, submissions: Pat
         verdict=verdict,
         signed_off=log.signed_off(submission.slug, submission.digest),
     )
-
-
-def _is_home(submission: Submission) -> bool:
-    manifest = submission.manifest
-    return manifest is not None and manifest.router is not None and manifest.router.is_home
 
 
 def _refused(submission: Submission) -> Refused:

@@ -1,18 +1,14 @@
 """Decides whether an entry is ranked.
 
 An entry is ranked when the router was reproduced in isolation, it was not refused, and no audit code that blocks is
-open. Excess audits are read against the constants of `mmr_leaderboard.audit` and against what the honest entries of
-this very board reach: the built-in routers that were reproduced here are honest by construction. Where features say
-more than those that the limits were calibrated on, the built-in routers show it, and the limits rise to what they
-reach; they never fall.
+open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmr_leaderboard.audit.excess import SIGNIFICANT
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.ranking.verdicts import Verdict
 from mmr_leaderboard.schema import Tier
@@ -20,9 +16,6 @@ from mmr_leaderboard.submission.manifest import Manifest
 
 SELF_REPORTED = "self-reported decisions are shown and not ranked"
 UNVERIFIED = "it was run without isolation"
-
-EXCESSES = {"excess-residual": "residual", "excess-permutation": "permutation"}
-"""Flags that are read against the range of honest entries, with the statistic that each looks at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +50,3 @@ def tier_of(one: JudgedSubmission) -> Tier:
     if one.manifest.kind == "decisions":
         return "self-reported"
     return "unverified" if one.verdict.isolation == "unsafe" else "reproduced"
-
-
-def read_against_honest(verdict: Verdict, honest: Sequence[Verdict]) -> Verdict:
-    """The verdict with its limits raised to the range of honest entries, and the flags that remain.
-
-    :param honest: verdicts on built-in routers, without the one being read; those that a placebo blocks do not count.
-    """
-    statistics, flags = dict(verdict.statistics), list(verdict.flags)
-    for code, name in EXCESSES.items():
-        limit, share, error = (statistics.get(key) for key in (f"limits_{name}", f"{name}_share", f"{name}_error"))
-        if limit is None or share is None or error is None:
-            continue
-        reached = [one.statistics.get(f"{name}_share") for one in honest if "placebo-skill" not in one.flags]
-        raised = max([limit, *(value for value in reached if value is not None)])
-        statistics[f"limits_{name}"] = raised
-        if code in flags and share - SIGNIFICANT * error <= raised:
-            flags.remove(code)
-    return verdict.model_copy(update={"statistics": statistics, "flags": tuple(flags)})

@@ -6,7 +6,8 @@ wrong becomes findings of its verdict, so that other entries are not affected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -15,9 +16,10 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from mmr_core.contracts import Progress, no_progress
-from mmr_core.errors import DegenerateError
+from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Prepared
 from mmr_core.runner.provenance import library_versions
@@ -74,6 +76,7 @@ class Referee:
 
     :param make_material: makes the material of jobs.
     :param make_frame: makes the frame that rows are audited against; None if the board is too small to be audited.
+    :param unkept: why the cache could not keep something, once for each time.
     """
 
     board: Board
@@ -82,6 +85,7 @@ class Referee:
     make_frame: Callable[[], AuditFrame | None]
     host: HostSettings
     cache: VerdictCache
+    unkept: list[str] = field(default_factory=list)
     _table: str = field(init=False)
     _features: str = field(init=False)
     _versions: dict[str, str] = field(init=False)
@@ -200,15 +204,23 @@ class Referee:
 
     @cached_property
     def _material(self) -> Material:
-        return self.make_material()
+        with _of_the_board():
+            return self.make_material()
 
     @cached_property
     def _frame(self) -> AuditFrame | None:
-        return self.make_frame()
+        with _of_the_board():
+            return self.make_frame()
+
+    @property
+    def frame(self) -> AuditFrame | None:
+        """What rows are audited against; None if the board is too small."""
+        return self._frame
 
     @cached_property
     def _placebo_reference(self) -> PlaceboReference | None:
-        return None if self._frame is None else PlaceboReference.of(self._frame, self.scorer.whole.sample)
+        with _of_the_board():
+            return None if self._frame is None else PlaceboReference.of(self._frame, self.scorer.whole.sample)
 
     def _audited(self, verdict: Verdict, policy: Policy, placebo: PlaceboTest | None, previous: Choices) -> Verdict:
         """The verdict, with the audits of the policy."""
@@ -254,8 +266,27 @@ class Referee:
         )
 
     def _keep(self, verdict: Verdict, at: str) -> Verdict:
-        self.cache.put(verdict, at)
+        self.keep(verdict, at)
         return verdict
+
+    def keep(self, value: BaseModel, at: str) -> None:
+        """Keeps a value in the cache; a cache that is full or cannot be written costs time and no entry its row."""
+        try:
+            self.cache.put(value, at)
+        except MMRError as error:
+            self.unkept.append(str(error))
+
+
+@contextmanager
+def _of_the_board() -> Iterator[None]:
+    """What is made for all entries is no fault of the entry that needs it first.
+
+    :raises RunnerTrouble: in place of any other error.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise RunnerTrouble(reason_of(error)) from error
 
 
 def request_of(router: Router) -> RouterRequest:

@@ -49,6 +49,7 @@ class Verdict(StrictModel):
     :ivar statistics: those of the audit, by name.
     :ivar flags: codes that the audit raised.
     :ivar choices: the model chosen for each test instance at the audit's few operating points.
+    :ivar revision_of: slug and digest of the version that the flag "suspicious-revision" is about, if another entry's.
     """
 
     figures: Figures | None
@@ -60,6 +61,7 @@ class Verdict(StrictModel):
     statistics: dict[str, FiniteFloat | None] = Field(default_factory=dict)
     flags: tuple[str, ...] = ()
     choices: tuple[tuple[int, ...], ...] = ()
+    revision_of: str = ""
 
 
 Kept = TypeVar("Kept", bound=BaseModel)

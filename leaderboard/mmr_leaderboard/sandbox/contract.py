@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ _MACHINE = {
 def is_runner_trouble(error: BaseException | None) -> bool:
     """Whether an exception of this process, or one that it was raised from, is about the machine and no submission."""
     while error is not None:
-        if isinstance(error, RunnerTrouble | IsolationError | MemoryError | ImportError):
+        if isinstance(error, RunnerTrouble | IsolationError | MemoryError | ImportError | sqlite3.OperationalError):
             return True
         if isinstance(error, OSError) and error.errno in _MACHINE:
             return True
@@ -50,7 +51,7 @@ class Limits:
     :param memory: bytes of address space.
     :param cpu_seconds: processor time.
     :param wall_seconds: time by the clock, after which everything the run started is killed.
-    :param answer_bytes: the largest file it may write.
+    :param answer_bytes: the largest answer it may give.
     :param scratch_bytes: what fits into its temporary folder in all.
     :param open_files: file descriptors.
     """
@@ -101,6 +102,9 @@ class Sandbox(Protocol):
         """Runs the command to its end; nothing that it started is left afterwards.
 
         :param command: an absolute program and its arguments.
-        :param answer: a file that is made anew; the process finds it open for writing at descriptor 3, and can
-            write nowhere else but in its scratch folder.
+        :param answer: a file that is made anew, of at most `limits.answer_bytes`. The process finds a file in memory
+            open for writing at descriptor 3, of which this is a copy, and can write nowhere else but in its scratch
+            folder: nothing that it does takes room on the runner's disk.
+        :raises IsolationError: if the sandbox cannot be made.
+        :raises OSError: if the answer cannot be written.
         """

@@ -37,6 +37,7 @@ FILES = 1 << 16
 
 
 FIRST_DESCRIPTOR = 10
+_COPIED = 1 << 20
 
 
 class Descriptors(Protocol):
@@ -102,7 +103,7 @@ def run(
         raise IsolationError(f"submitted code runs on Linux only, and this is {sys.platform}", where=method)
     with ExitStack() as stack:
         descriptors = _KeptDescriptors(stack)
-        answered = descriptors.keep(_made_anew(answer))
+        answered = descriptors.keep(os.memfd_create("answer"))
         report_read, report_write = os.pipe()
         stack.callback(os.close, report_read)
         report = descriptors.keep(report_write)
@@ -119,10 +120,10 @@ def run(
         began = time.monotonic()
         until = began + limits.wall_seconds + GRACE_SECONDS
         watched = watch(script(LAUNCHER, ordered, report), descriptors.kept, report_read, until)
-        full = os.fstat(answered).st_size >= limits.answer_bytes
-        os.fchmod(answered, 0o600)
         seconds = time.monotonic() - began
-    return _judged(method, watched, limits, full, seconds)
+        size = os.fstat(answered).st_size
+        _copy(answered, min(size, limits.answer_bytes), answer)
+    return _judged(method, watched, limits, size, seconds)
 
 
 class _KeptDescriptors:
@@ -148,17 +149,20 @@ class _KeptDescriptors:
         return self.keep(descriptor)
 
 
-def _made_anew(answer: Path) -> int:
-    """Replaces whatever is at `answer` by a new file, and opens it; follows no link."""
+def _copy(descriptor: int, size: int, answer: Path) -> None:
+    """Replaces whatever is at `answer` by the first bytes of an open file; follows no link."""
     answer.unlink(missing_ok=True)
-    return os.open(answer, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    made = os.open(answer, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(made, "wb") as file:
+        for at in range(0, size, _COPIED):
+            file.write(os.pread(descriptor, min(_COPIED, size - at), at))
 
 
 def _told(command: Sequence[str], inside: Confinement, limits: Limits, answered: int) -> bytes:
     limited = {
         "AS": limits.memory,
         "CPU": limits.cpu_seconds,
-        "FSIZE": limits.answer_bytes,
+        "FSIZE": max(limits.answer_bytes, limits.scratch_bytes),
         "NOFILE": limits.open_files,
         "CORE": 1,  # 0 would still feed a core dump to a program of the host; 1 means none at all
         "MEMLOCK": 8 << 20,
@@ -181,7 +185,7 @@ def _told(command: Sequence[str], inside: Confinement, limits: Limits, answered:
     return json.dumps(told).encode()
 
 
-def _judged(method: Method, watched: WatchedProcess, limits: Limits, full: bool, seconds: float) -> ProcessEnd:
+def _judged(method: Method, watched: WatchedProcess, limits: Limits, size: int, seconds: float) -> ProcessEnd:
     """Turns the reports into how the run ended."""
     said = watched.said.decode(errors="replace")
     lines = watched.reported.decode(errors="replace").splitlines()
@@ -200,7 +204,7 @@ def _judged(method: Method, watched: WatchedProcess, limits: Limits, full: bool,
     elif ended.get("crowded"):
         end, said = "killed", f"{said}\n{ended['crowded']}\n"
     else:
-        end = _end_of(status, ended.get("processor", 0.0), limits, full)
+        end = _end_of(status, ended.get("processor", 0.0), limits, size)
     return ProcessEnd(end=end, status=status, said=said, seconds=seconds)
 
 
@@ -216,13 +220,15 @@ def _status(status: int, method: Method) -> int:
     return 128 - status if told else status
 
 
-def _end_of(status: int, processor: float, limits: Limits, full: bool) -> End:
+def _end_of(status: int, processor: float, limits: Limits, size: int) -> End:
+    if size > limits.answer_bytes:
+        return "output-too-large"
     if status == 0:
         return "done"
     if status == OUT_OF_MEMORY:
         return "memory-limit"
     if status == -signal.SIGXCPU or (status == -signal.SIGKILL and processor >= limits.cpu_seconds):
         return "cpu-limit"
-    if status == -signal.SIGXFSZ or full:
+    if status == -signal.SIGXFSZ or size >= limits.answer_bytes:
         return "output-too-large"
     return "killed" if status < 0 else "raised"

@@ -20,7 +20,7 @@ from mmr_core.errors import DataError
 from mmr_leaderboard.sandbox.contract import View
 
 LIBRARY_FOLDERS = (Path("/lib64"), Path("/lib"), Path("/usr/lib64"), Path("/usr/lib"))
-FACTS = ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/proc/cpuinfo", "/proc/meminfo")
+FACTS = ("/etc/ld.so.cache", "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/proc/cpuinfo")
 PROCESSORS = "/sys/devices/system/cpu"
 
 

@@ -1,7 +1,8 @@
 """The system-call filter of an isolated process, assembled as classic BPF.
 
 Everything is allowed except what starts processes, reaches other processes, opens sockets, holds memory that no limit
-counts, or talks to parts of the kernel that a router has no business with. Threads may be made. Numbers differ
+counts, shows or changes what the kernel keeps about files that other jobs see too, or talks to parts of the kernel that
+a router has no business with. Threads may be made. Numbers differ
 between architectures, so each call has one per machine; a machine that is not in the table has no filter, and
 isolation is refused there. `starter` installs the bytes.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 # Not pyseccomp: it needs libseccomp on the system, and Debian's 2.5.4 does not know five of the calls refused here.
 MACHINES = ("x86_64", "aarch64")
@@ -90,6 +91,13 @@ _NOT_PERMITTED: Mapping[str, tuple[int | None, int | None]] = {
     "file_setattr": (469, 469),
     "mknod": (133, None),
     "mknodat": (259, 33),
+    # what the whole machine counts, other jobs included; faults and blocks read tell what of a file is in memory
+    "getrusage": (98, 165),
+    "sysinfo": (99, 179),
+    "statfs": (137, 43),
+    "fstatfs": (138, 44),
+    "sendmsg": (46, 211),  # descriptors on their way count against a limit of the user, whom all jobs share
+    "sendmmsg": (307, 269),
     # the kernel's own business
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
@@ -144,6 +152,18 @@ _NOT_SUPPORTED: Mapping[str, tuple[int, int]] = {
 _NOT_THERE: Mapping[str, tuple[int, int]] = {
     # its flags lie in memory, where a filter cannot read them; the C library then takes clone
     "clone3": (435, 435),
+    # these say what of a shared file is in memory, and on which node
+    "mincore": (27, 232),
+    "cachestat": (451, 451),
+    "mbind": (237, 235),
+    "set_mempolicy": (238, 237),
+    "set_mempolicy_home_node": (450, 450),
+    "get_mempolicy": (239, 236),
+    # as futex, whose operations can be told apart
+    "futex_waitv": (449, 449),
+    "futex_wake": (454, 454),
+    "futex_wait": (455, 455),
+    "futex_requeue": (456, 456),
 }
 
 _PRETENDED: Mapping[str, tuple[int | None, int | None]] = {
@@ -164,6 +184,11 @@ _PRETENDED: Mapping[str, tuple[int | None, int | None]] = {
     # these would hold up the whole machine
     "sync": (162, 81),
     "syncfs": (306, 267),
+    # advice puts shared files into memory and out of it; locks on them are seen by other jobs, and nobody else is in
+    # the sandbox from whom a lock would protect anything
+    "fadvise64": (221, 223),
+    "readahead": (187, 213),
+    "flock": (73, 32),
 }
 """Calls that are answered as if they had been done, and are not."""
 
@@ -171,8 +196,48 @@ _CLONE = (56, 220)
 _SOCKETPAIR = (53, 199)
 _IOCTL = (16, 29)
 _FILE_CONTROL = (72, 25)
-_FILE_ORDERS = {"F_SETLEASE": 1024, "F_NOTIFY": 1026}
-"""A lease on a file that others read holds up everybody else who opens it."""
+_FILE_QUESTIONS = {
+    "F_DUPFD": 0,
+    "F_GETFD": 1,
+    "F_SETFD": 2,
+    "F_GETFL": 3,
+    "F_SETFL": 4,
+    "F_SETOWN": 8,
+    "F_GETOWN": 9,
+    "F_DUPFD_CLOEXEC": 1030,
+    "F_GETPIPE_SZ": 1032,
+}
+"""All that may be done by fcntl. Leases, watches, hints and locks are kept with the file, for all jobs."""
+_FILE_LOCKS = {"F_SETLK": 6, "F_SETLKW": 7, "F_OFD_SETLK": 37, "F_OFD_SETLKW": 38}
+"""Answered as if the lock had been taken."""
+_ADVISE = (28, 233)
+_ADVICE = {
+    "MADV_NORMAL": 0,
+    "MADV_RANDOM": 1,
+    "MADV_SEQUENTIAL": 2,
+    "MADV_DONTNEED": 4,
+    "MADV_FREE": 8,
+    "MADV_DONTFORK": 10,
+    "MADV_DOFORK": 11,
+    "MADV_HUGEPAGE": 14,
+    "MADV_NOHUGEPAGE": 15,
+    "MADV_DONTDUMP": 16,
+    "MADV_DODUMP": 17,
+    "MADV_WIPEONFORK": 18,
+    "MADV_KEEPONFORK": 19,
+}
+"""Advice about the caller's own memory, which allocators give; other advice reaches the files behind a mapping."""
+_WILL_NEED = 3  # answered as if it had been taken
+_READ_MANY = (327, 286)
+_WRITE_MANY = (328, 287)
+"""Flags such as RWF_NOWAIT, which reads only what is in memory, are answered as by a file that does not know them."""
+_MAP = (9, 222)
+_HUGE_PAGES = 0x40000  # from a pool of the machine; answered as if it were empty
+_PROCESS_CONTROL = (157, 167)
+_MERGE_MEMORY = 67  # PR_SET_MEMORY_MERGE: makes one page of equal ones, of all processes
+_FUTEX = (202, 98)
+_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_PRIVATE = 0, 9, 0x80
+"""Threads are joined by a wait that is not private. Nobody is woken so: a page of a shared file would be a bell."""
 _SET_LIMIT = (160, 164)
 _SET_LIMIT_OF = (302, 261)
 _CORE_LIMIT = 4  # stays at what makes the kernel dump nothing, neither to a file nor into a program of the host
@@ -219,6 +284,13 @@ def _argument(index: int) -> Instruction:
 def _when(number: int | None, *then: Instruction) -> list[Instruction]:
     """Runs `then`, which has to return, for one call number; nothing where the machine has no such call."""
     return [] if number is None else [(_IF_EQUAL, 0, len(then), number), *then]
+
+
+def _sort(index: int, *cases: tuple[Instruction, Collection[int]], otherwise: Instruction) -> list[Instruction]:
+    """Returns the answer of the case that an argument is in."""
+    values = [(value, place) for place, (_, found) in enumerate(cases) for value in found]
+    tests = [(_IF_EQUAL, len(values) - at + place, 0, value) for at, (value, place) in enumerate(values)]
+    return [_argument(index), *tests, otherwise, *(answer for answer, _ in cases)]
 
 
 def instructions(machine: str) -> list[Instruction]:
@@ -276,12 +348,34 @@ def instructions(machine: str) -> list[Instruction]:
         allow,
         forbid,
     )
+    pretend = _refuse(0)
+    by_argument = (
+        (_FILE_CONTROL, _sort(1, (allow, _FILE_QUESTIONS.values()), (pretend, _FILE_LOCKS.values()), otherwise=forbid)),
+        (_ADVISE, _sort(2, (allow, _ADVICE.values()), (pretend, [_WILL_NEED]), otherwise=_refuse(errno.EINVAL))),
+        (_READ_MANY, _sort(5, (allow, [0]), otherwise=_refuse(errno.EOPNOTSUPP))),
+        (_WRITE_MANY, _sort(5, (allow, [0]), otherwise=_refuse(errno.EOPNOTSUPP))),
+        (_PROCESS_CONTROL, _sort(0, (_refuse(errno.EINVAL), [_MERGE_MEMORY]), otherwise=allow)),
+    )
+    for numbers, then in by_argument:
+        program += _when(numbers[column], *then)
     program += _when(
-        _FILE_CONTROL[column],
-        _argument(1),
-        *((_IF_EQUAL, len(_FILE_ORDERS) - place, 0, order) for place, order in enumerate(_FILE_ORDERS.values())),
+        _MAP[column],
+        _argument(3),
+        (_AND, 0, 0, _HUGE_PAGES),
+        (_IF_EQUAL, 1, 0, _HUGE_PAGES),
         allow,
-        forbid,
+        _refuse(errno.ENOMEM),
+    )
+    program += _when(
+        _FUTEX[column],
+        _argument(1),
+        (_AND, 0, 0, 0xFF),
+        (_IF_EQUAL, 4, 0, _FUTEX_WAIT),
+        (_IF_EQUAL, 3, 0, _FUTEX_WAIT_BITSET),
+        (_AND, 0, 0, _FUTEX_PRIVATE),
+        (_IF_EQUAL, 1, 0, _FUTEX_PRIVATE),
+        _refuse(errno.ENOSYS),
+        allow,
     )
     tables = (
         (_PRETENDED, 0),
@@ -290,8 +384,8 @@ def instructions(machine: str) -> list[Instruction]:
         (_NOT_PERMITTED, errno.EPERM),
     )
     for table, answer in tables:
-        for numbers in table.values():
-            program += _when(numbers[column], _refuse(answer))
+        for each in table.values():
+            program += _when(each[column], _refuse(answer))
     return [*program, allow]
 
 

@@ -103,7 +103,7 @@ class Source(_Part):
     url: OneLine = Field(pattern=r"^https://[^\s]+$", max_length=500, description="where it is; https only")
     commit: str = Field("", pattern=r"^([0-9a-f]{7,64})?$", description="the commit that was submitted")
     license: OneLine = Field("", max_length=100, description="SPDX identifier")
-    open_source: bool = Field(False, description="claims the badge; needs license and commit")
+    open_source: bool = Field(False, description="claims the badge; needs a repository, commit and license")
 
 
 class Router(Requirement):

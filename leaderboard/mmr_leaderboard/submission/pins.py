@@ -49,7 +49,7 @@ class Expected:
 def expected_of(prepared: Prepared, table: OutcomeTable) -> Expected:
     """What submissions to a board must fit.
 
-    :param table: the whole table, of which `prepared` is the ranked column.
+    :param table: the whole table; `prepared` is its ranked column.
     """
     return _expected(table, prepared.table, prepared.test, prepared.split_digest)
 

@@ -20,7 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mmr_core.errors import DataError, UsageError
-from mmr_core.plugins import HOME
+from mmr_core.plugins import HOME, did_you_mean
+from mmr_core.registry import Registry
 from mmr_leaderboard.findings import printable
 from mmr_leaderboard.submission.decision_rows import INSTANCE, MODEL, POINT
 from mmr_leaderboard.submission.folder import CSV_GZ, LIMITS, NAME, WHEEL_COUNT, WHEELS
@@ -76,13 +77,30 @@ def write_skeleton(
         raise UsageError("a plugin's decisions are made by the runner", fix="leave out --template")
     if requirement is not None and not REQUIREMENT.fullmatch(requirement):
         raise UsageError(f"{requirement!r} is not pinned", where="--requirement", fix="write name==version")
-    packed = _wheels(wheels)
+    packed = packed_wheels(wheels)
     files: dict[str, bytes] = {f"{WHEELS}/{wheel.name}": wheel.content for wheel in packed}
     part = _decisions_part() if kind == "decisions" else _router_part(slug, router, requirement, packed)
     files[MANIFEST] = (_common_part(slug, kind) + part + _pins_part(expected.pins)).encode()
     if template:
         files[CSV_GZ] = _template(expected)
     return _written(submissions, slug, files)
+
+
+def requirement_of(router: str, requirement: str | None, registry: Registry) -> str | None:
+    """The requirement of a router that no wheel was given for: the benchmark itself where it is built in.
+
+    :raises UsageError: if it is neither built in nor said to be in another distribution.
+    """
+    if requirement is not None and requirement.partition("==")[0] != HOME:
+        return requirement
+    names = [item.name for item in registry.routers.specs() if item.provider.distribution == HOME]
+    if router.removeprefix(f"{HOME}/") not in names:
+        raise UsageError(
+            f"no built-in router is called {router!r}{did_you_mean(router, names)}",
+            where="--router",
+            fix="name its distribution with --requirement name==version, or give its --wheel",
+        )
+    return requirement or f"{HOME}=={version(HOME)}"
 
 
 def _written(submissions: Path, slug: str, files: Mapping[str, bytes]) -> list[Path]:
@@ -109,7 +127,12 @@ def _written(submissions: Path, slug: str, files: Mapping[str, bytes]) -> list[P
     return [target / name for name in sorted(files)]
 
 
-def _wheels(paths: Sequence[Path]) -> list[PackedWheel]:
+def packed_wheels(paths: Sequence[Path]) -> list[PackedWheel]:
+    """The wheels at these paths.
+
+    :raises UsageError: if they are too many or too large.
+    :raises DataError: if one cannot be read, or is not named like a wheel.
+    """
     if len(paths) > WHEEL_COUNT:
         raise UsageError(f"{len(paths)} wheels, and {WHEEL_COUNT} are allowed", where="--wheel")
     wheels = []
@@ -136,17 +159,17 @@ def _common_part(slug: str, kind: Kind) -> str:
 schema_version = {SCHEMA_VERSION}
 
 # The folder's name.
-slug = {_quoted(slug)}
+slug = {quoted(slug)}
 
 # What the leaderboard calls the entry, at most 80 characters, and who made it.
-display_name = {_quoted(title)}
+display_name = {quoted(title)}
 authors = ["Your Name"]
 
 # Where maintainers can reach you; it stands here, and on no page.
 contact = "you@example.org"
 
 # "plugin": the runner fits and asks your router; ranked. "decisions": you give decisions; shown, not ranked.
-kind = {_quoted(kind)}
+kind = {quoted(kind)}
 
 # What the router looks at: "multimodal", "text" or "image".
 track = "multimodal"
@@ -164,10 +187,10 @@ external_calls = []
 # What readers should know, at most 2000 characters.
 notes = ""
 
-# Where the code is. open_source = true claims the badge and needs license and commit.
+# Where the code is. open_source = true claims the badge and needs a repository, the whole commit and an SPDX license.
 # [source]
 # url = "https://example.org/you/your-router"
-# commit = "0123456789abcdef"
+# commit = "0123456789abcdef0123456789abcdef01234567"
 # license = "Apache-2.0"
 # open_source = true
 """
@@ -188,11 +211,11 @@ def _router_part(slug: str, name: str | None, requirement: str | None, wheels: S
     lines = f"""
 [router]
 # The distribution on the package index, or in wheels/, pinned by version and by the sha256 of its wheels ({hint}).
-requirement = {_quoted(pinned)}
-hashes = {_list(hashes.pop(pinned))}
+requirement = {quoted(pinned)}
+hashes = {listed(hashes.pop(pinned))}
 
 # The router's name in the registry: what 'mmr run --router' would say.
-name = {_quoted(name or slug)}
+name = {quoted(name or slug)}
 
 # What it is made with.
 seed = 0
@@ -203,8 +226,8 @@ seed = 0
         lines += f"""
 # What the runner does not bring.
 [[router.dependencies]]
-requirement = {_quoted(other_requirement)}
-hashes = {_list(known)}
+requirement = {quoted(other_requirement)}
+hashes = {listed(known)}
 """
     return lines
 
@@ -215,7 +238,7 @@ def _example_part() -> str:
 # To begin with, a built-in router, which runs as it stands. Put your own in its place: its distribution, pinned by
 # version and by the sha256 of its wheels ('pip hash FILE.whl' prints them; 'mmr leaderboard init --wheel' writes them).
 [router]
-requirement = {_quoted(f"{HOME}=={version(HOME)}")}
+requirement = {quoted(f"{HOME}=={version(HOME)}")}
 hashes = []
 
 # The router's name in the registry: what 'mmr run --router' would say.
@@ -239,9 +262,9 @@ def _pins_part(pins: Pins) -> str:
     return f"""
 # What this was made for; 'mmr leaderboard init' writes them.
 [pins]
-table = {_quoted(pins.table)}
-split = {_quoted(pins.split)}
-pool = {_quoted(pins.pool)}
+table = {quoted(pins.table)}
+split = {quoted(pins.split)}
+pool = {quoted(pins.pool)}
 """
 
 
@@ -253,10 +276,10 @@ def _template(expected: Expected) -> bytes:
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A TOML string: JSON's, except for one character that JSON does not escape."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _list(words: Sequence[str]) -> str:
-    return "[" + "".join(f"\n  {_quoted(word)}," for word in words) + "\n]" if words else "[]"
+def listed(words: Sequence[str]) -> str:
+    return "[" + "".join(f"\n  {quoted(word)}," for word in words) + "\n]" if words else "[]"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from typing import Any
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from mmr_core.errors import MMRError
 from mmr_core.plugins import HOME
@@ -16,7 +19,15 @@ from mmr_core.runner.references import is_reference
 from mmr_core.specs import UNIFORM
 from mmr_leaderboard.findings import Finding, finding
 from mmr_leaderboard.submission.folder import CSV_GZ, PARQUET, WHEELS, FolderContents
-from mmr_leaderboard.submission.manifest import MANIFEST, Manifest, Router
+from mmr_leaderboard.submission.manifest import MANIFEST, Manifest, Router, Source
+from mmr_leaderboard.submission.names import (
+    OWN_SLUGS,
+    REFERENCES,
+    claims_to_be_the_benchmark,
+    latin,
+    passes_for,
+    unreadable,
+)
 from mmr_leaderboard.submission.pins import Expected
 
 _TEST = re.compile(r"(tests?|test(set|split|data|part)s?|heldout|holdout|eval(set|split)s?)\d*")
@@ -34,6 +45,9 @@ _AFTER_HYPHEN = _PART | {"only", "train", "training", "val", "validation", "and"
 _ANYTHING = frozenset({"everything", "testmini", "minitest"})
 _WORD = re.compile(r"[^\W_]+")
 
+_REPOSITORY = re.compile(r"https://[^/\s@?#]+\.[^/\s@?#]+(/[^/\s?#]+){2,}/?")
+_EXAMPLE = re.compile(r"(?i)(^|[@/.])example\.(com|org|net|edu)\b|\.(example|invalid|test)\b")
+
 SCOPE, BATCH = "scope", "batch"
 
 
@@ -47,12 +61,9 @@ def statement_findings(
     if pinned or manifest.kind == "decisions":
         yield from _pins(manifest, expected)
     yield from _data(manifest)
-    source = manifest.source
-    if source is not None and source.open_source:
-        missing = [name for name, given in (("license", source.license), ("commit", source.commit)) if not given]
-        if missing:
-            told = f"open_source is true and {' and '.join(missing)} not given"
-            yield finding("badge-without-source", f"{MANIFEST}, source.{missing[0]}", told)
+    yield from _names(manifest, expected)
+    if manifest.source is not None and manifest.source.open_source:
+        yield from _badge(manifest.source)
     if manifest.router is not None:
         name = manifest.router.name
         if is_reference_row(name, expected):
@@ -86,6 +97,58 @@ def _pins(manifest: Manifest, expected: Expected) -> Iterator[Finding]:
             yield finding("stale-pins", f"{MANIFEST}, pins.{pin}", f"expected {due}, got {stated}")
 
 
+def _badge(source: Source) -> Iterator[Finding]:
+    """What the open-source badge lacks: readers must find this very code, and what they may do with it."""
+    known = ""
+    with suppress(InvalidLicenseExpression):
+        known = canonicalize_license_expression(source.license) if source.license else ""
+    wrong = {
+        "license": not known or "LicenseRef-" in known,
+        "commit": re.fullmatch(r"[0-9a-f]{40}", source.commit) is None,
+        "url": _REPOSITORY.fullmatch(source.url) is None,
+    }
+    due = {
+        "license": "an SPDX identifier",
+        "commit": "the 40 hexadecimal digits of a commit",
+        "url": "the address of a repository, https://host/owner/name",
+    }
+    for name, is_wrong in wrong.items():
+        if is_wrong:
+            given = getattr(source, name)
+            told = (
+                f"open_source is true; expected {due[name]}, got {given!r}"
+                if given
+                else (f"open_source is true and {name} not given")
+            )
+            yield finding("badge-without-source", f"{MANIFEST}, source.{name}", told)
+
+
+def _names(manifest: Manifest, expected: Expected) -> Iterator[Finding]:
+    """Names that cannot be read, or pass for somebody else's."""
+    given = {"display_name": manifest.display_name} | {f"authors[{i}]": said for i, said in enumerate(manifest.authors)}
+    for place, said in given.items():
+        if reason := unreadable(said):
+            yield finding("misleading-name", f"{MANIFEST}, {place}", reason)
+    name = manifest.display_name
+    if reserved := passes_for(name, (*expected.references, *expected.pool), REFERENCES):
+        yield finding("misleading-name", f"{MANIFEST}, display_name", f"{name!r} passes for {reserved!r}")
+    router = manifest.router
+    own = manifest.slug in OWN_SLUGS or (router is not None and router.is_home and not router.dependencies)
+    for place, said in given.items():
+        if claims_to_be_the_benchmark(said) and not own:
+            yield finding("misleading-name", f"{MANIFEST}, {place}", f"{said!r} passes for the benchmark's authors")
+
+
+def placeholder_findings(manifest: Manifest) -> Iterator[Finding]:
+    """Fields that still hold what the template says: nobody could be asked about such an entry."""
+    given = {f"authors[{i}]": said for i, said in enumerate(manifest.authors)} | {"contact": manifest.contact}
+    if manifest.source is not None:
+        given["source.url"] = manifest.source.url
+    for place, said in given.items():
+        if said.casefold() == "your name" or _EXAMPLE.search(said):
+            yield finding("placeholder", f"{MANIFEST}, {place}", f"{said!r} is an example")
+
+
 def _data(manifest: Manifest) -> Iterator[Finding]:
     for place in ("data_used", "selection_data"):
         for i, said in enumerate(getattr(manifest, place)):
@@ -96,7 +159,8 @@ def _data(manifest: Manifest) -> Iterator[Finding]:
 def names_test_split(said: str) -> bool:
     """Whether one entry of `data_used` or `selection_data` names the test split.
 
-    The rule looks at words, not letters: text is brought to NFKC without invisible characters and without case, and
+    The rule looks at words, not letters: text is brought to NFKC without invisible characters, marks and case, letters
+    of other scripts that look like Latin ones are read as those, words torn apart by white space are put together, and
     words end at anything that is neither letter nor digit. An entry names the test split
 
     1. if it has one of the words *test, tests, testset, testsplit, testdata, heldout, holdout, evalset, evalsplit*
@@ -110,8 +174,28 @@ def names_test_split(said: str) -> bool:
     "latest", "contest" and "attestation" are other words. A denial names it too ("not the test split"): data_used
     lists what was used, and nothing else.
     """
+    return any(_names_test_split(text) for text in {_without_marks(said), _joined(_without_marks(latin(said)))})
+
+
+def _without_marks(said: str) -> str:
     plain = unicodedata.normalize("NFKC", said).casefold()
-    text = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    return "".join(letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Mn", "Me"))
+
+
+def _joined(text: str) -> str:
+    """The text with words put together that only white space, or what looks like it, has torn apart.
+
+    "t e s t" and "te st" become one word where the pieces are one of the words that name the split.
+    """
+    words = re.split(r"[\s\u115f\u1160\u2800\u3164\uffa0]+", text)
+    for i in range(len(words)):
+        for j in range(i + 2, min(len(words), i + 10) + 1):
+            if all(words[i:j]) and _TEST.fullmatch("".join(words[i:j])):
+                return " ".join([*words[:i], "".join(words[i:j]), *words[j:]])
+    return " ".join(words)
+
+
+def _names_test_split(text: str) -> bool:
     found = list(_WORD.finditer(text))
     words = [match.group() for match in found]
     gaps = [text[a.end() : b.start()] for a, b in pairwise(found)] + [""]

@@ -6,7 +6,7 @@ A change that brings a submission is validated too: it may touch one submission 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mmr_leaderboard.sandbox.contract import RunnerTrouble, is_runner_trouble
 from mmr_leaderboard.submission.decisions import DecidedPoints, read_decisions
 from mmr_leaderboard.submission.folder import FolderContents, look
 from mmr_leaderboard.submission.manifest import MANIFEST, SLUG, Manifest, read_manifest
+from mmr_leaderboard.submission.names import skeleton
 from mmr_leaderboard.submission.pins import Expected
 from mmr_leaderboard.submission.statements import statement_findings
 
@@ -139,7 +140,32 @@ def beside_each_other(submissions: Sequence[Submission], scored: Mapping[str, st
                 where = MANIFEST if submissions[i].decisions is None else "decisions"
                 told = f"{submissions[i].slug} decides like {', '.join(others[:5])}"
                 more[i].append(finding("duplicate-entry", where, told, others))
+    for i, other in _namesakes(submissions, {i for i, found in more.items() if found}, scored):
+        told = f"{submissions[i].slug} has a name that looks like that of {other}"
+        more[i].append(finding("misleading-name", f"{MANIFEST}, display_name", told))
     return [replace(one, findings=(*one.findings, *more[i])) for i, one in enumerate(submissions)]
+
+
+def _namesakes(
+    submissions: Sequence[Submission], out: Collection[int], scored: Mapping[str, str]
+) -> Iterator[tuple[int, str]]:
+    """Submissions whose display name looks like another's, and that other: a published or built-in one, else the first.
+
+    :param out: positions of submissions that are refused for other reasons.
+    :return: pairs of a position and the slug of the entry that keeps the name.
+    """
+    alike: dict[str, list[int]] = {}
+    for i, one in enumerate(submissions):
+        if one.manifest is not None and not one.refused and i not in out:
+            alike.setdefault(skeleton(one.manifest.display_name), []).append(i)
+    for group in alike.values():
+        keeper = min(group, key=lambda i: (submissions[i].slug not in scored, not _built_in(submissions[i]), i))
+        yield from ((i, submissions[keeper].slug) for i in group if i != keeper)
+
+
+def _built_in(submission: Submission) -> bool:
+    router = None if submission.manifest is None else submission.manifest.router
+    return router is not None and router.is_home and not router.dependencies
 
 
 def _content(submission: Submission) -> object | None:

@@ -82,7 +82,7 @@ class AxisScale:
         *,
         least: float = LEAST,
     ) -> AxisScale:
-        """The axis of utility, or of what else lines rise to.
+        """The axis of utility, or of whatever else the lines show.
 
         :param lines: the heights of what is shown in any case, such as routers.
         :param points: shown in place unless they lie far below.

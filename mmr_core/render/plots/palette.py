@@ -159,7 +159,7 @@ def _apart(style: Style, others: Sequence[Style]) -> Style:
 
 
 def _places(first: Sequence[str], meetings: Sequence[Collection[str]]) -> dict[str, int]:
-    """The lowest place for each name that no name which it meets has; `first` choose first, the others by name."""
+    """For each name, the lowest place that no name it meets has; `first` choose first, the others by name."""
     others = sorted({name for names in meetings for name in names} - set(first))
     places: dict[str, int] = {}
     for name in [*first, *others]:

@@ -85,7 +85,7 @@ def demand_weights(model: str, pretrained: str) -> None:
 
 
 def unfetched(what: str, error: Exception) -> FeatureError:
-    """The one line for everything of clip that a network should have brought."""
+    """The one-line error for files of clip that can neither be found nor fetched."""
     return unfetchable(what, error, encoder="clip", parameter="pretrained")
 
 
@@ -246,6 +246,6 @@ class ClipEncoder:
             raise FeatureError(
                 f"open_clip could not load {self.model} ({type(error).__name__}: {reason})",
                 where=str(file or "random weights"),
-                fix="see that the weights belong to this model and are whole",
+                fix="check that the weights are complete and belong to this model",
             ) from error
         return network.eval(), preprocess

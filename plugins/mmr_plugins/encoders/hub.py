@@ -64,7 +64,7 @@ def hub_folder(repository: str, mark: str, *, without: Sequence[str], fetch: boo
 
 
 def unfetchable(what: str, error: Exception, *, encoder: str, parameter: str) -> FeatureError:
-    """The one line for everything that a network should have brought.
+    """The one-line error for files that can neither be found nor fetched.
 
     :param encoder: whose it is.
     :param parameter: of the encoder, by which a file or folder can be named instead.
@@ -81,7 +81,7 @@ def unfetchable(what: str, error: Exception, *, encoder: str, parameter: str) ->
 
 
 def not_at_hand(what: str, *, encoder: str, parameter: str) -> FeatureError:
-    """The one line for weights that are not on this machine, where nothing is to be fetched."""
+    """The one-line error for weights that are not on this machine and must not be fetched."""
     return FeatureError(
         f"{what} are not on this machine",
         where=f"encoder {encoder!r}",

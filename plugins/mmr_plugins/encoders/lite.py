@@ -38,7 +38,7 @@ class LiteEncoder:
     """Hand-made features of texts and images; implements `mmr_core.contracts.Encoder`.
 
     :param dimensions: width of both sorts of rows, at least 64.
-    :raises UsageError: if `dimensions` is too small or no whole number.
+    :raises UsageError: if `dimensions` is too small or not a whole number.
     """
 
     modalities: ClassVar[tuple[str, ...]] = ("text", "image")
@@ -75,7 +75,7 @@ class LiteEncoder:
     def encode_image(self, paths: Sequence[Path]) -> NDArray[np.float32]:
         """float32 [n, dimensions], from the first frame of each file on a white ground.
 
-        :raises FeatureError: if a file is absent, truncated or no image; it names the file.
+        :raises FeatureError: if a file is absent, truncated or not an image; it names the file.
         """
         rows = np.zeros((len(paths), self.dimensions))
         own = slice(SHARED + self._text_width, self.dimensions)

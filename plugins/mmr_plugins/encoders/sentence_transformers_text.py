@@ -139,7 +139,7 @@ class SentenceTransformersEncoder:
             raise FeatureError(
                 f"sentence-transformers could not load the model ({type(error).__name__}: {reason})",
                 where=str(self._folder),
-                fix="see that the folder is whole, and that the model needs no code of its own",
+                fix="check that the folder is complete, and that the model needs no code of its own",
             ) from error
         for name, layer in list(network.named_children()):
             if type(layer).__name__ == "Normalize":

@@ -39,7 +39,7 @@ class TfidfEncoder:
 
     def __init__(self, *, dimensions: int = 512) -> None:
         if dimensions < 1:
-            raise UsageError(f"tfidf cannot have {dimensions} dimensions", fix="use 1 or more")
+            raise UsageError(f"dimensions is {dimensions}", fix="use 1 or more")
         self.dimensions = dimensions
         self._vectorizer: TfidfVectorizer | None = None
         self._training_digest = "unfitted"
@@ -89,7 +89,8 @@ class TfidfEncoder:
         digest = reader.text("training")
         reader.finish()
         if len(set(words)) < len(words) or not 0 < len(words) <= self.dimensions:
-            raise reader.refuse(f"{len(words)} words, {len(set(words))} of them distinct, are no vocabulary")
+            got = f"{len(words)}, {len(set(words))} of them distinct"
+            raise reader.refuse(f"'vocabulary': expected 1 to {self.dimensions} distinct words, got {got}")
         self._vectorizer = _vectorizer(vocabulary=words)
         self._vectorizer.idf_ = rarity
         self._training_digest = digest

@@ -142,7 +142,7 @@ class TimmEncoder:
             raise unfetchable(what, error, encoder=ENCODER, parameter="checkpoint") from error
 
     def _weights_in(self, file: Path) -> dict[str, Any]:
-        """The weights without a classifier's, said to be all there are, for timm is strict with such alone."""
+        """The weights without those of a classifier, declared complete: only then is timm strict."""
         if self._source.custom_load:
             return {"file": str(file)}
         state = load_state_dict(str(file))
@@ -181,7 +181,7 @@ class TimmEncoder:
             raise FeatureError(
                 f"timm could not load {self.model} ({type(error).__name__}: {reason})",
                 where=str(file or "random weights"),
-                fix="see that the weights belong to this model and are whole, and that it takes images of this size",
+                fix="check that the weights are complete and fit this model, and that it takes images of this size",
             ) from error
         data = resolve_data_config({"input_size": (3, self.image_size, self.image_size)}, model=network)
         network = network.to(device=self.device, dtype=PRECISIONS[self.precision]).eval()

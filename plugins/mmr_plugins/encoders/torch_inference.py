@@ -17,7 +17,7 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 def demand_usable(encoder: str, *, precision: str, batch_size: int) -> None:
     """:raises UsageError: if there is no such precision, or the batch size is below 1."""
     if precision not in PRECISIONS:
-        raise UsageError(f"{encoder} knows no precision {precision!r}", fix=f"use one of {', '.join(PRECISIONS)}")
+        raise UsageError(f"unknown precision {precision!r} for {encoder}", fix=f"use one of {', '.join(PRECISIONS)}")
     if batch_size < 1:
         raise UsageError(f"{encoder} cannot take batches of {batch_size}", fix="use a batch size of 1 or more")
 
@@ -63,5 +63,5 @@ def opened(path: Path) -> Image.Image:
 
 
 def valid_text(text: str) -> str:
-    """The text with lone surrogates replaced, which UTF-8 and so every tokenizer has no place for."""
+    """The text with lone surrogates replaced, which UTF-8, and so every tokenizer, cannot represent."""
     return text.encode("utf-8", "replace").decode()

@@ -45,7 +45,7 @@ def demand_one_width(text: NDArray[np.float64], image: NDArray[np.float64]) -> N
 
 
 def demand_any(text: NDArray[np.float64] | None, image: NDArray[np.float64] | None) -> list[NDArray[np.float64]]:
-    """Those of the two that are there.
+    """The embeddings that there are: text, image, or both.
 
     :raises UsageError: if none is.
     """

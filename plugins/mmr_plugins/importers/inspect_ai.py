@@ -162,8 +162,8 @@ class InspectAIImporter(LogImporter):
 
     A task is a dataset, without the package that it comes from; a run is the date and id of an evaluation; epochs
     are attempts; where a scorer gives several values, each is a metric. Only logs with status `success` count.
-    Tokens and costs are those of the model under evaluation; where a grader of the same name spent some too, nobody
-    can part them, and they are unknown.
+    Tokens and costs are those of the model under evaluation; where a grader of the same name spent some too, the two
+    cannot be separated, and they are unknown.
     """
 
     kit = "inspect_ai"

@@ -18,7 +18,7 @@ from mmr_plugins.studies import paper
 from mmr_plugins.studies.lineup import REFERENCES, learners, over_seeds, routers_with_random
 from mmr_plugins.studies.measured import Measured, figure, joined, protocol_note
 
-POOLED = "A mixture is one fit on all its datasets, scored pooled; it is no mean of the columns."
+POOLED = "A mixture is one fit on all its datasets, scored pooled; it is not the mean of the columns."
 SKILL = "Skill is 0 for the training means of utility and cost, whatever the query, and 1 for the cost-aware oracle."
 NEVER_REPRODUCED = (
     "The paper prints an nAUC of 1.0000 for the best single model, which its own Eq. 7 cannot give; "

@@ -162,7 +162,7 @@ def test_unequal_widths_need_an_alignment(rows: OutcomeTable, tmp_path: Path) ->
     with pytest.raises(UsageError, match=r"4 dimensions and image embeddings 7; .*--align"):
         read(path, rows)
     assert read(path, rows, align="pad").embeddings.text.shape == (6, 7)
-    with pytest.raises(UsageError, match="no alignment 'stretch'"):
+    with pytest.raises(UsageError, match="unknown alignment 'stretch'"):
         PrecomputedFeatures.from_file(path, align="stretch")  # type: ignore[arg-type]
 
 

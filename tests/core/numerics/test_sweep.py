@@ -318,7 +318,7 @@ def test_more_models_than_sixteen_bits_count_are_refused(sweep):
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
 def test_no_instance_or_no_model_is_a_named_error(shape):
-    with pytest.raises(DegenerateError, match="no operating point"):
+    with pytest.raises(DegenerateError, match=r"expected at least one instance and one model, got shape \("):
         lambda_sweep(*[np.ones(shape)] * 4)
 
 

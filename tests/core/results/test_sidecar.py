@@ -110,7 +110,7 @@ def test_a_run_whose_arrays_are_of_another_run_is_refused(result: Make, tmp_path
     result().to_disk(tmp_path)
     result(routers=("other", "random")).to_disk(tmp_path / "other")
     (tmp_path / "other" / "draws.parquet").rename(tmp_path / "draws.parquet")
-    with pytest.raises(DataError, match=r"draws\.parquet or curves\.parquet beside it is of another run"):
+    with pytest.raises(DataError, match=r"draws\.parquet or curves\.parquet beside it belongs to another run"):
         RunResult.from_disk(tmp_path)
 
 

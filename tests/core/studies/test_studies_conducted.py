@@ -174,10 +174,10 @@ def test_a_study_that_cannot_be_made_is_set_aside_with_its_reason(found, setting
     [
         ("raiseslate", "SystemExit: giving up on two lines"),
         ("raisesinreport", "ZeroDivisionError: by nothing"),
-        ("nocells", "its cells() gave a str where a Cell is due"),
-        ("noreport", "its report() gave a dict where a StudyReport is due"),
-        ("nostudy", "a NoStudy is no study; give it a title, cells() and report()"),
-        ("upwards", "'../report' is no name for an exhibit"),
+        ("nocells", "its cells(): expected Cell, got str"),
+        ("noreport", "its report(): expected StudyReport, got dict"),
+        ("nostudy", "expected a Study, got NoStudy; give it a title, cells() and report()"),
+        ("upwards", "'../report' is not a valid exhibit name"),
         ("twice", "exhibit 'one' is already one of study 'twice'"),
         ("bare", "study 'mmr-studies/bare' cannot be made: AttributeError"),
     ],
@@ -222,4 +222,4 @@ def test_a_claim_is_no_report_where_nothing_else_was_made(found, setting):
 
 def test_a_claim_that_is_no_finding_is_a_failure_of_its_study(found, setting):
     (failure,) = plan(["claimsnonsense"], found, setting).failures
-    assert "its claims have a str where a Finding is due" in failure.reason
+    assert "its claims: expected Finding, got str" in failure.reason

@@ -230,7 +230,7 @@ def test_an_address_that_does_not_answer_is_told(run, monkeypatch):
     with pytest.raises(UsageError, match=r"tcp://127.0.0.1:1: no Dask scheduler answers"):
         run(GRID, cluster="tcp://127.0.0.1:1")
     for address in ("nonsense", "nonsense://x", "nonsense://x:1", "127.0.0.1", "tcp://", ""):
-        with pytest.raises(UsageError, match=r"no address of a Dask scheduler.*start one with 'dask scheduler'"):
+        with pytest.raises(UsageError, match=r"not the address of a Dask scheduler.*start one with 'dask scheduler'"):
             run(GRID, cluster=address)
 
 

@@ -39,6 +39,7 @@ class World:
     """Everything that is there before a run: what attackers look for, and what they must leave as it is.
 
     :param rows: the table, as it was written; :param test: its test rows.
+    :param band_of: the submission that stands for an attacker, where several share one.
     :param listening: sockets that nobody may ever reach.
     """
 
@@ -52,6 +53,7 @@ class World:
     published: Path
     told: dict[str, Any]
     strange: tuple[str, ...] = ()
+    band_of: dict[str, str] = field(default_factory=dict)
     listening: list[socket.socket] = field(default_factory=list)
 
     def run(self, method: Method | None, submissions: Path, **more: Any) -> RunResult:
@@ -103,8 +105,9 @@ class Arena:
         return self.result.board
 
     def row(self, slug: str) -> Entry | Refused:
-        """The row of a submission; there is exactly one."""
-        (row,) = [each for each in (*self.board.entries, *self.board.refused) if each.slug == slug]
+        """The row of a submission, which may be that of a band; there is exactly one."""
+        shared = self.world.band_of.get(slug, slug)
+        (row,) = [each for each in (*self.board.entries, *self.board.refused) if each.slug == shared]
         return row
 
     def entry(self, slug: str) -> Entry:

@@ -43,7 +43,8 @@ hostile: Any = _sibling("hostile")
 meeting: Any = _sibling("arena")
 World, Arena, digests, processes = meeting.World, meeting.Arena, meeting.digests, meeting.processes
 SECRET, ANSWER_BYTES = meeting.SECRET, meeting.ANSWER_BYTES
-ROUTERS: dict[str, str] = _sibling("attackers/roll").ROUTERS
+roll: Any = _sibling("attackers/roll")
+ROUTERS: dict[str, str] = roll.ROUTERS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -167,7 +168,8 @@ def _honest(world: World, folder: Path) -> Path:
 def _submit_all(world: World) -> None:
     _honest(world, world.submissions)
     wheel = ground.attackers(world.wheelhouse, world.told, ground.remembered(world.rows, world.data))
-    for name in ROUTERS:
+    world.band_of = {name: band for band, members in roll.BANDS.items() for name in members}
+    for name in (*(each for each in ROUTERS if each not in world.band_of), *roll.BANDS):
         ground.submit(world.submissions, name, ground.router_of(wheel, name))
     for make in hostile.SUBMISSIONS.values():
         make(ground, world.submissions, world.test)
@@ -221,6 +223,13 @@ def digests_of() -> Callable[[Path], dict[str, str]]:
 def routers() -> dict[str, str]:
     """Every attacker of the wheel: its slug and where it is."""
     return ROUTERS
+
+
+@pytest.fixture(scope="session")
+def bands() -> dict[str, tuple[str, ...]]:
+    """The attackers that share one submission."""
+    found: dict[str, tuple[str, ...]] = roll.BANDS
+    return found
 
 
 @pytest.fixture(scope="session")

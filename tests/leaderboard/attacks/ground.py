@@ -156,6 +156,8 @@ def _toml(value: object) -> str:
     """A value as TOML writes it."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name} = {_toml(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value)
 
 

@@ -69,6 +69,17 @@ def wheel_with_an_engine(ground: Any, submissions: Path, rows: Any) -> None:
 
 
 @hostile
+def wheel_with_an_extra(ground: Any, submissions: Path, rows: Any) -> None:
+    """A built-in router with a built-in encoder, whose library the submission brings itself."""
+    slug = "wheel-with-an-extra"
+    files = {"sentence_transformers/__init__.py": b"class SentenceTransformer: pass\n"}
+    wheel = ground.write_wheel(submissions / slug / "wheels", f"x-{slug}", files)
+    dependency = {"requirement": f"x-{slug}==1.0", "hashes": [ground.digest(wheel)]}
+    router = ground.built_in("knn", encoder="sentence-transformers", dependencies=[dependency])
+    (submissions / slug / "submission.toml").write_text(ground.manifest(slug, router))
+
+
+@hostile
 def wheel_with_a_json(ground: Any, submissions: Path, rows: Any) -> None:
     files = {**ground.plugin("wheel_with_a_json"), "json.py": b"dumps = str\n"}
     with_wheel(ground, submissions, "wheel-with-a-json", files=files)
@@ -183,6 +194,13 @@ def fusion_of_somebody_else(ground: Any, submissions: Path, rows: Any) -> None:
     )  # fmt: skip
     router = ground.router_of(wheel, "topics", fusion="somebody/average")
     (submissions / slug / "submission.toml").write_text(ground.manifest(slug, router))
+
+
+@hostile
+def topics_by_another_name(ground: Any, submissions: Path, rows: Any) -> None:
+    """The honest router of somebody else in a wheel of another name, twice."""
+    with_wheel(ground, submissions, "topics-by-another-name")
+    with_wheel(ground, submissions, "topics-by-a-third-name")
 
 
 # Folders and files

@@ -48,6 +48,11 @@ def test_no_scale_and_no_narrow_interval_hides_on_what_an_answer_depends(arena, 
     assert arena.refused_for(slug) == HIDING[slug]
 
 
+def test_a_router_may_hash_strings(arena):
+    checks = {check.code: check for check in arena.entry("hashes-questions").checks}
+    assert [code for code, check in checks.items() if not check.passed] == ["whitespace-flips"]
+
+
 @pytest.mark.parametrize("slug", CARRIED_IN)
 def test_a_wheel_that_remembers_the_outcomes_is_shown_without_a_rank(arena, slug):
     entry = arena.entry(slug)
@@ -67,6 +72,13 @@ def test_a_table_of_hashes_shows_in_the_rate_of_flips(arena, slug, code):
 
 def test_honest_rows_are_not_flagged(arena, honest_slugs):
     assert {slug: arena.entry(slug).audit.flags for slug in honest_slugs} == dict.fromkeys(honest_slugs, ())
+
+
+def test_nobody_on_the_board_moves_the_limits(arena):
+    assert arena.board.limits is not None
+    assert arena.board.limits == arena.alone.limits
+    raised = {entry.audit.statistics.get("limits_residual") for entry in arena.board.entries}
+    assert raised == {arena.board.limits.residual}
 
 
 def test_decisions_copied_from_the_outcomes_are_flagged_and_unranked(arena):

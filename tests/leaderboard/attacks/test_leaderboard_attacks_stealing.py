@@ -1,13 +1,17 @@
 """Plugins that look for what is not theirs, reach out, or change what they can: nothing comes of it.
 
 Each of them predicts the training means, unless it got anything at all: then it predicts something else. To be scored
-exactly as the constant row is to have had no effect.
+exactly as the constant row is to have had no effect. They share one submission per band, which has to be scored so too.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
+import zipfile
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 THIEVES = (
@@ -48,6 +52,13 @@ CALLERS = (
     "types-into-the-terminal",
     "starts-a-shell",
 )
+SIGNALLERS = (
+    "signals-by-the-page-cache",
+    "signals-by-hints-on-files",
+    "signals-by-locks",
+    "signals-by-waking",
+    "signals-by-what-all-share",
+)
 VANDALS = (
     "writes-what-is-published",
     "writes-submissions",
@@ -61,6 +72,7 @@ VANDALS = (
     "turns-the-answer-into-a-link",
 )
 WITHOUT_WALLS = {
+    **dict.fromkeys(SIGNALLERS, "something"),
     "reads-the-table": "outcomes",
     "reads-the-folder-of-the-table": "outcomes",
     "climbs-to-the-table": "outcomes",
@@ -100,9 +112,54 @@ def test_nobody_is_reached(arena, slug):
     assert arena.is_constant(slug)
 
 
+@pytest.mark.parametrize("slug", SIGNALLERS)
+def test_no_job_sees_what_another_did_to_what_they_share(arena, slug):
+    assert arena.is_constant(slug)
+
+
 @pytest.mark.parametrize("slug", VANDALS)
 def test_nothing_is_written_outside(arena, slug):
     assert arena.is_constant(slug)
+
+
+def test_every_member_of_a_band_is_judged_here(bands):
+    assert {band: sorted(members) for band, members in bands.items()} == {
+        "thieves-together": sorted(THIEVES),
+        "callers-together": sorted(CALLERS),
+        "vandals-together": sorted(VANDALS),
+    }
+
+
+def test_whatever_one_member_of_a_band_gets_shows_in_the_answer_of_the_band(world, bands, monkeypatch, tmp_path):
+    (wheel,) = world.wheelhouse.glob("mmr_router_attackers-*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    together, means = importlib.import_module("attackers.together"), importlib.import_module("attackers.means")
+    training = SimpleNamespace(utility=np.array([[0.2, 0.8], [0.4, 0.6]]), cost=np.array([[1.0, 2.0], [3.0, 4.0]]))
+
+    class Queries(SimpleNamespace):
+        questions = ("one", "two", "three")
+
+        def __len__(self):
+            return 3
+
+    def answer(fitted, finder=None, **got):
+        for number, one in enumerate(fitted.band):
+            vars(one).update(got if number == finder else {})
+        return fitted.predict(Queries())
+
+    monkeypatch.setattr(together, "router_at", lambda target: means.Means)
+    for name in bands:
+        members = len(bands[name])
+        made = getattr(together, name.removesuffix("-together").capitalize())
+        nothing = answer(made().fit(training))
+        assert nothing.utility.tolist() == [training.utility.mean(axis=0).tolist()] * 3
+        for finder in range(members):
+            found = answer(made().fit(training), finder, found=True)
+            assert found.utility.tolist() == (-nothing.utility).tolist()
+            known = answer(made().fit(training), finder, known={"two": ([0.0, 1.0], [5.0, 6.0])})
+            assert known.utility[1].tolist() == [0.0, 1.0]
+            assert known.cost[1].tolist() == [5.0, 6.0]
 
 
 def test_nothing_arrived_at_any_socket(arena):

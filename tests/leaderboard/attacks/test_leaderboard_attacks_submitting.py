@@ -15,6 +15,7 @@ CODES = {
     "wheel-that-starts-by-itself": "hostile-wheel",
     "wheel-with-a-numpy": "hostile-wheel",
     "wheel-with-an-engine": "hostile-wheel",
+    "wheel-with-an-extra": "hostile-wheel",
     "wheel-with-a-json": "hostile-wheel",
     "wheel-that-escapes": "hostile-wheel",
     "wheel-with-a-link": "hostile-wheel",
@@ -55,13 +56,24 @@ CODES = {
     "manifest-of-somebody-else": "bad-slug",
     "manifest-of-a-reference": "reference-row",
 }
-SHOWN = ("manifest-with-a-script", "decisions-of-the-oracle")
+SHOWN = ("manifest-with-a-script", "decisions-of-the-oracle", "topics-by-another-name")
 """Valid as submissions; what becomes of them is tested below, and in `behaving`."""
 
 
 @pytest.mark.parametrize("slug", CODES)
 def test_a_hostile_submission_is_refused_by_name(arena, slug):
     assert arena.refused_for(slug)[0] == CODES[slug]
+
+
+def test_one_router_in_three_wheels_has_one_place_and_pushes_nobody_down(arena):
+    names = ("topics-by-a-third-name", "topics-by-another-name")
+    rows = [arena.entry(name) for name in ("honest-topics", *names)]
+    assert {row.rank for row in rows} == {rows[0].rank}
+    assert [row.copy_of for row in rows] == ["", "honest-topics", "honest-topics"]
+    copied = {row.slug for row in arena.board.entries if row.copy_of}
+    assert not copied & {each for pair in arena.board.comparisons for each in (pair.better, pair.worse)}
+    ranks = [row.rank for row in arena.board.entries if row.rank is not None and not row.copy_of]
+    assert max(ranks) <= len(ranks)
 
 
 def test_every_hostile_submission_is_judged_here(hostile_slugs):

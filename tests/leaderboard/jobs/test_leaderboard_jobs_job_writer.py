@@ -253,7 +253,7 @@ def test_every_folder_is_gone_whatever_happens_to_its_process(stuff, runtime_wit
         def run(self, command, view, limits, answer):
             job = Path(command[-1])
             seen.append((job, job.is_dir(), view.scratch.is_dir(), list(view.scratch.iterdir()), answer.exists()))
-            assert command[1:3] == ["-I", "-S"]
+            assert command[1:3] == ["-sP", "-S"]
             assert view.readable == (job,)
             return ProcessEnd(end="timeout", status=-9, said="", seconds=1.0)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,20 +15,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import mmr_leaderboard
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.plugins import HOME
 from mmr_core.registry import Registry
-from mmr_core.runner.policies import Decided, Policy
+from mmr_core.runner.policies import GRID, Decided, Policy
 from mmr_core.store import OutcomeStore
 from mmr_leaderboard import board as board_module
 from mmr_leaderboard.audit import audit
 from mmr_leaderboard.board import Board, BoardSettings, open_board, own_registry
+from mmr_leaderboard.child.driver import archive
 from mmr_leaderboard.jobs.behaviour import BehaviourCheck
 from mmr_leaderboard.jobs.entry_run import EntryRun
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.ranking import board_run as run_module
 from mmr_leaderboard.ranking import referee
 from mmr_leaderboard.ranking.board_run import RunRequest, RunResult, run_board
+from mmr_leaderboard.sandbox.contract import ProcessEnd
 from mmr_leaderboard.submission.pins import Expected, expected_of
 from mmr_leaderboard.submission.skeleton import write_skeleton
 from mmr_leaderboard.submission.validation import judge
@@ -142,9 +146,9 @@ class Ground:
         write_skeleton(slug, self.submissions, self.expected, kind, router=router, requirement=pinned)
         file = folder / "submission.toml"
         text = file.read_text()
-        for field, line in lines.items():
-            old = next(each for each in text.splitlines() if each.startswith(f"{field} = "))
-            text = text.replace(old, f"{field} = {line}")
+        for name, line in lines.items():
+            old = next(each for each in text.splitlines() if each.startswith(f"{name} = "))
+            text = text.replace(old, f"{name} = {line}")
         if supersedes:
             comment = next(each for each in text.splitlines() if each.startswith("# supersedes = "))
             text = text.replace(comment, f'supersedes = "{supersedes}"')
@@ -250,4 +254,84 @@ def stage(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(run_module, "way_of_isolation", sandbox)
     monkeypatch.setattr(referee, "prepare", runtime)
     monkeypatch.setattr(referee, "run_entry", run)
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One kind of answer to every ask: the same for each query, so that all behaviour checks pass.
+
+    :param words: which arrays it consists of.
+    :param utility, cost: [K] predictions for every query.
+    :param chances: [K] what stands in a decision.
+    :param seconds: what every time is.
+    :param changed: by member, an array in place of the one that is expected.
+    """
+
+    words: str = "scores"
+    utility: Any = (0.4, 0.5, 0.6, 0.7)
+    cost: Any = (1e-4, 2e-4, 3e-4, 4e-4)
+    chances: Any = (0.25, 0.25, 0.25, 0.25)
+    choice: Any = 0
+    seconds: Any = 1e-4
+    stated: Any = field(default_factory=dict)
+    changed: Any = field(default_factory=dict)
+    end: Any = field(default_factory=dict)
+
+    def arrays(self, asks: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+        given: dict[str, np.ndarray] = {}
+        for number, ask in enumerate(asks):
+            n = len(ask["rows"])
+            if self.words == "scores":
+                given[f"{number}-utility"] = np.tile(np.array(self.utility, dtype=np.float64), (n, 1))
+                given[f"{number}-cost"] = np.tile(np.array(self.cost, dtype=np.float64), (n, 1))
+            elif self.words == "choice":
+                given[f"{number}-choice"] = np.full((len(GRID), n), self.choice)
+            else:
+                given[f"{number}-probabilities"] = np.tile(np.array(self.chances), (len(GRID), n, 1))
+            given[f"{number}-seconds"] = np.full(n if ask["each"] else 1, self.seconds, dtype=np.float64)
+        given["stated"] = np.frombuffer(json.dumps(self.stated).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+        return {**given, **{name: array for name, array in self.changed.items() if name in given}}
+
+
+@dataclass(kw_only=True)
+class Liar:
+    """Answers with the message in place of running anything."""
+
+    message: Message = field(default_factory=Message)
+    method: str = "bubblewrap"
+    failing: list[Exception] = field(default_factory=list)
+    asked: int = 0
+
+    def run(self, command: Any, view: Any, limits: Any, answer: Path) -> ProcessEnd:
+        self.asked += 1
+        if self.failing:
+            raise self.failing.pop(0)
+        job = json.loads((Path(command[-1]) / "job.json").read_text())
+        answer.write_bytes(archive(self.message.arrays(job["asks"])))
+        facts = {"end": "done", "status": 0, "said": "", "seconds": 60.0, **self.message.end}
+        return ProcessEnd(**facts)
+
+
+@pytest.fixture(scope="session")
+def stuff(opened: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return run_module.material(opened.column, opened.source, workspace=tmp_path_factory.mktemp("material"), seed=0)
+
+
+@pytest.fixture
+def liar(ground: Any, stuff: Any, monkeypatch: pytest.MonkeyPatch) -> Liar:
+    """The sandbox of every run on the ground, which has an honest entry and the liar's."""
+    made = Liar()
+    root = Path(mmr_leaderboard.__file__).parents[1]
+
+    def runtime(*_: Any) -> Runtime:
+        return Runtime(
+            python=Path("/nowhere/bin/python"), path=(root,), readable=(), digest="of the runtime", packages={}
+        )
+
+    monkeypatch.setattr(run_module, "way_of_isolation", lambda method: made)
+    monkeypatch.setattr(run_module, "material", lambda *_, **__: stuff)
+    monkeypatch.setattr(referee, "prepare", runtime)
+    ground.decide("honest")
+    ground.plug("liar", "knn")
     return made

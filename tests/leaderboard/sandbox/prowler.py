@@ -525,6 +525,132 @@ _refused("watch_file_systems", 300, 262, 0, 0)
 _refused("call_what_is_not_yet_invented", 500, 500, 0)
 
 
+# What jobs share though none can write it: what the kernel keeps about files, users and the machine
+
+
+def _mapped():
+    """The address of the first page of a readable file."""
+    library.mmap.restype = ctypes.c_void_p
+    readable, shared = 1, 1
+    descriptor = os.open(READABLE / "file", os.O_RDONLY)
+    return library.mmap(None, ctypes.c_size_t(4096), readable, shared, descriptor, ctypes.c_long(0))
+
+
+@attempt
+def ask_which_pages_of_a_file_are_in_memory():
+    return call(27, 232, _mapped(), 4096, _page)
+
+
+@attempt
+def count_the_pages_of_a_file_in_memory():
+    return call(451, 451, os.open(READABLE / "file", os.O_RDONLY), struct.pack("=QQ", 0, 0), _page, 0)
+
+
+@attempt
+def read_what_is_in_memory_only():
+    flag = 8  # RWF_NOWAIT
+    return os.preadv(os.open(READABLE / "file", os.O_RDONLY), [bytearray(4)], 0, flag)
+
+
+@attempt
+def count_faults_and_blocks():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+
+
+@attempt
+def ask_for_the_load_and_memory_of_the_machine():
+    return call(99, 179, _page)
+
+
+@attempt
+def read_the_memory_figures_of_the_machine():
+    return Path("/proc/meminfo").read_text()
+
+
+@attempt
+def ask_how_full_a_disk_is():
+    return os.statvfs(READABLE).f_bfree
+
+
+@attempt
+def ask_how_full_the_disk_of_the_answer_is():
+    return os.statvfs(3).f_bfree
+
+
+@attempt
+def page_out_a_file():
+    return call(28, 233, _mapped(), 4096, 21)
+
+
+@attempt
+def page_in_a_file():
+    return call(28, 233, _mapped(), 4096, 22)
+
+
+@attempt
+def leave_a_hint_on_a_file():
+    import fcntl
+
+    with open(READABLE / "file") as file:
+        return fcntl.fcntl(file, 1036, struct.pack("=Q", 3))
+
+
+@attempt
+def read_the_hint_on_a_file():
+    import fcntl
+
+    with open(READABLE / "file") as file:
+        return fcntl.fcntl(file, 1035, struct.pack("=Q", 0))
+
+
+@attempt
+def ask_who_locks_a_file():
+    import fcntl
+
+    with open(READABLE / "file") as file:
+        return fcntl.fcntl(file, fcntl.F_GETLK, struct.pack("=hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+
+
+@attempt
+def wake_who_waits_at_a_page_of_a_file():
+    return call(202, 98, _mapped(), 1, 1, 0, 0, 0)
+
+
+@attempt
+def send_descriptors_that_count_for_the_user():
+    first, _second = socket.socketpair()
+    return socket.send_fds(first, [b"x"], [1])
+
+
+@attempt
+def ask_on_which_node_a_page_of_a_file_is():
+    return call(239, 236, _page, None, 0, _mapped(), 3)
+
+
+@attempt
+def move_pages_to_a_node():
+    return call(237, 235, _mapped(), 4096, 1, ctypes.byref(ctypes.c_ulong(1)), 8, 2)
+
+
+@attempt
+def take_huge_pages_of_the_machine():
+    import mmap
+
+    return mmap.mmap(-1, 2 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
+
+
+@attempt
+def share_equal_pages_with_others():
+    return call(157, 167, 67, 1, 0, 0, 0)
+
+
+@attempt
+def grow_a_pipe_that_counts_for_the_user():
+    import fcntl
+
+    return fcntl.fcntl(os.pipe()[0], 1031, 1 << 18)
+
+
 @attempt
 def become_root():
     return os.setuid(0) or "root"

@@ -123,7 +123,7 @@ except OSError as error:
 
 
 def test_the_temporary_folder_holds_only_so_many_files(cell, monkeypatch):
-    for module in ("running", "landlock"):
+    for module in ("execution", "methods"):
         monkeypatch.setattr(f"mmr_leaderboard.sandbox.{module}.FILES", 500)
     program = """
 import os, time

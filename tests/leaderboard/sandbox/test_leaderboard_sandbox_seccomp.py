@@ -26,6 +26,12 @@ SINGLE = {
     "fcntl": seccomp._FILE_CONTROL,
     "setrlimit": seccomp._SET_LIMIT,
     "prlimit64": seccomp._SET_LIMIT_OF,
+    "madvise": seccomp._ADVISE,
+    "preadv2": seccomp._READ_MANY,
+    "pwritev2": seccomp._WRITE_MANY,
+    "mmap": seccomp._MAP,
+    "prctl": seccomp._PROCESS_CONTROL,
+    "futex": seccomp._FUTEX,
 }
 
 
@@ -120,6 +126,55 @@ def test_nobody_is_made_to_wait_by_a_lease_or_watched(machine):
     assert answer(machine, control, 3, duplicate) == ALLOWED
     assert answer(machine, control, 3, lease) == "EPERM"
     assert answer(machine, control, 3, notify) == "EPERM"
+
+
+def test_files_are_neither_hinted_at_nor_asked_who_locks_them(machine):
+    control = numbered(machine, 72, 25)
+    for command in (5, 36, 1031, 1035, 1036, 1037, 1038):  # locks held, size of a pipe, hints
+        assert answer(machine, control, 3, command) == "EPERM"
+    for command in (6, 7, 37, 38):
+        assert answer(machine, control, 3, command) == PRETENDED
+    for command in (1, 2, 3, 4, 1030):
+        assert answer(machine, control, 3, command) == ALLOWED
+
+
+def test_memory_of_its_own_is_advised_on_and_files_are_not(machine):
+    advise = numbered(machine, 28, 233)
+    dont_need, free, huge, will_need = 4, 8, 14, 3
+    for advice in (dont_need, free, huge):
+        assert answer(machine, advise, 0, 4096, advice) == ALLOWED
+    assert answer(machine, advise, 0, 4096, will_need) == PRETENDED
+    for advice in (9, 12, 20, 21, 22, 23, 25):  # remove, merge, cold, page out, populate, collapse
+        assert answer(machine, advise, 0, 4096, advice) == "EINVAL"
+
+
+def test_many_buffers_are_read_without_flags_alone(machine):
+    unsupported = errno.errorcode[errno.EOPNOTSUPP]
+    for call in (numbered(machine, 327, 286), numbered(machine, 328, 287)):
+        assert answer(machine, call, 3, 0, 1, 0, 0, 0) == ALLOWED
+        for flag in (1, 8, 0x80):
+            assert answer(machine, call, 3, 0, 1, 0, 0, flag) == unsupported
+
+
+def test_no_page_comes_from_the_pool_of_the_machine(machine):
+    mapping, private, huge = numbered(machine, 9, 222), 0x22, 0x40000
+    assert answer(machine, mapping, 0, 4096, 3, private) == ALLOWED
+    assert answer(machine, mapping, 0, 4096, 3, private | huge) == "ENOMEM"
+
+
+def test_pages_are_not_merged_with_those_of_others(machine):
+    control, name, merge = numbered(machine, 157, 167), 15, 67
+    assert answer(machine, control, name) == ALLOWED
+    assert answer(machine, control, merge, 1) == "EINVAL"
+
+
+def test_threads_wait_for_one_another_and_wake_nobody_else(machine):
+    futex, private, clock = numbered(machine, 202, 98), 128, 256
+    wait, wake, requeue, wait_bitset, wake_bitset = 0, 1, 3, 9, 10
+    for operation in (wait, wait_bitset, wait_bitset | clock, *(each | private for each in (wait, wake, requeue))):
+        assert answer(machine, futex, 0, operation) == ALLOWED
+    for operation in (wake, requeue, 4, 5, 6, 7, wake_bitset):
+        assert answer(machine, futex, 0, operation) == "ENOSYS"
 
 
 def test_the_limit_on_core_dumps_can_be_read_and_not_set(machine):

@@ -59,6 +59,21 @@ POSSIBLE_OUTSIDE = (
     "make_shared_memory",
     "make_semaphores",
     "make_a_message_queue",
+    "ask_which_pages_of_a_file_are_in_memory",
+    "count_faults_and_blocks",
+    "ask_for_the_load_and_memory_of_the_machine",
+    "read_the_memory_figures_of_the_machine",
+    "ask_how_full_a_disk_is",
+    "ask_how_full_the_disk_of_the_answer_is",
+    "page_out_a_file",
+    "page_in_a_file",
+    "leave_a_hint_on_a_file",
+    "read_the_hint_on_a_file",
+    "ask_who_locks_a_file",
+    "wake_who_waits_at_a_page_of_a_file",
+    "send_descriptors_that_count_for_the_user",
+    "ask_on_which_node_a_page_of_a_file_is",
+    "grow_a_pipe_that_counts_for_the_user",
 )
 """What an ordinary process can do: if one of these fails outside, the attempt itself is wrong."""
 
@@ -172,7 +187,7 @@ def test_the_attempts_succeed_where_nothing_is_isolated(make_cell, surroundings,
     cell = make_cell("unsafe", tmp_path / "cell")
     own = tmp_path / "readable"
     own.mkdir()
-    (own / "file").write_text("")
+    (own / "file").write_text("may be read")
     (tmp_path / "witness").write_text(SECRET)
     told = {**surroundings, "readable": str(own), "written": str(own / "new"), "witness": str(tmp_path / "witness")}
     managed = prowl(cell, told, POSSIBLE_OUTSIDE)

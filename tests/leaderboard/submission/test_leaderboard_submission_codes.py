@@ -17,6 +17,7 @@ from mmr_leaderboard.findings import CODES, EXAMPLES, Finding
 from mmr_leaderboard.submission.manifest import Pins
 from mmr_leaderboard.submission.pins import Expected
 from mmr_leaderboard.submission.skeleton import write_skeleton
+from mmr_leaderboard.submission.statements import placeholder_findings
 from mmr_leaderboard.submission.validation import judge, judge_all, judge_change
 
 COVERED = ("folder", "manifest", "decisions", "change")
@@ -135,9 +136,21 @@ def _(folder: Path) -> tuple[Finding, ...]:
     return judged(edited(plugin(folder), '["mmr-v1 training split"]', '["mmr-v1 Test  Split"]'))
 
 
+@example("misleading-name", "submission.toml, display_name")
+def _(folder: Path) -> tuple[Finding, ...]:
+    return judged(edited(plugin(folder), '"My entry"', '"Oracle, cost-aware"'))
+
+
+@example("placeholder", "submission.toml, authors[0]")
+def _(folder: Path) -> tuple[Finding, ...]:
+    manifest = judge(plugin(folder), EXPECTED, pinned=True).manifest
+    assert manifest is not None
+    return tuple(placeholder_findings(manifest))[:1]
+
+
 @example("badge-without-source", "submission.toml, source.license")
 def _(folder: Path) -> tuple[Finding, ...]:
-    source = '[source]\nurl = "https://example.org/x"\nopen_source = true\n[pins]'
+    source = f'[source]\nurl = "https://example.org/x/y"\ncommit = "{"a" * 40}"\nopen_source = true\n[pins]'
     return judged(edited(plugin(folder), "[pins]", source))
 
 

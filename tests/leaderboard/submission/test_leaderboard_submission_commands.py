@@ -8,6 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mmr_core.store import OutcomeStore
 from mmr_leaderboard.submission.documentation import page
 from mmr_leaderboard.submission.manifest import Manifest, Pins, read_manifest
 from mmr_leaderboard.submission.pins import Expected
+from mmr_leaderboard.submission.renewal import renew
 from mmr_leaderboard.submission.skeleton import write_skeleton
 from mmr_leaderboard.submission.validation import judge
 
@@ -61,11 +63,22 @@ def manifest_of(folder: Path) -> Manifest:
     return manifest
 
 
+def filled_in(folder: Path) -> None:
+    """Replaces the examples of the template."""
+    manifest = folder / "submission.toml"
+    text = manifest.read_text().replace("Your Name", "Ada Lovelace").replace("you@example.org", "ada@analytical.engine")
+    manifest.write_text(text)
+
+
 @pytest.mark.parametrize("kind", ["plugin", "decisions"])
 def test_what_init_writes_is_valid_but_for_absent_decisions(mmr: Call, store: Path, tmp_path: Path, kind: str) -> None:
     code, _, said = mmr("init", "my-entry", "--kind", kind, "--data", store)
     assert code == 0
     assert "my-entry/submission.toml" in said
+    code, out, _ = mmr("validate", "my-entry", "--data", store)
+    assert code == 1
+    assert [line.split(":")[1].strip() for line in out.splitlines()][-2:] == ["placeholder", "placeholder"]
+    filled_in(tmp_path / "submissions" / "my-entry")
     code, out, _ = mmr("validate", "my-entry", "--data", store)
     if kind == "plugin":
         assert code == 0
@@ -78,6 +91,7 @@ def test_what_init_writes_is_valid_but_for_absent_decisions(mmr: Call, store: Pa
 
 def test_a_template_names_every_test_instance_and_no_model(mmr: Call, store: Path, tmp_path: Path) -> None:
     assert mmr("init", "my-entry", "--kind", "decisions", "--template", "--data", store)[0] == 0
+    filled_in(tmp_path / "submissions" / "my-entry")
     path = tmp_path / "submissions" / "my-entry" / "decisions.csv.gz"
     code, out, _ = mmr("validate", "--data", store, "--json")
     found = json.loads(out)["submissions"][0]
@@ -116,6 +130,10 @@ def test_wheels_are_copied_and_their_hashes_written(tmp_path: Path) -> None:
         (("init", "my-entry", "--requirement", "x>=1"), "not pinned"),
         (("init", "my-entry", "--kind", "decisions", "--router", "x"), "no router"),
         (("init", "my-entry", "--template"), "by the runner"),
+        (("init", "my-entry", "--router", "nope"), "no built-in router is called 'nope'"),
+        (("init", "my-entry", "--router", "nope", "--requirement", "mmr-bench==0.1.0"), "no built-in router"),
+        (("init", "my-entry", "--update"), "there is no such submission"),
+        (("init", "my-entry", "--update", "--router", "knn"), "changes only hashes"),
         (("validate", "nobody"), "no submission 'nobody'"),
     ],
 )
@@ -135,6 +153,40 @@ def test_what_is_no_wheel_is_not_taken(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(DataError, match="not named like a wheel"):
         write_skeleton("my-entry", tmp_path / "submissions", EXPECTED, "plugin", wheels=[tmp_path / name])
+
+
+def test_an_update_renews_hashes_versions_and_pins_and_keeps_the_rest(tmp_path: Path) -> None:
+    first, second = (tmp_path / f"my_router-{number}-py3-none-any.whl" for number in ("0.1.2", "0.1.3"))
+    other = tmp_path / "more-2.0-py3-none-any.whl"
+    for path in (first, second, other):
+        path.write_bytes(path.name.encode())
+    write_skeleton("my-entry", tmp_path, EXPECTED, "plugin", router="mine", wheels=[first, other])
+    filled_in(tmp_path / "my-entry")
+    manifest = tmp_path / "my-entry" / "submission.toml"
+    manifest.write_text(manifest.read_text().replace("seed = 0", "seed = 7  # my lucky number"))
+    before = manifest.read_text()
+    pins = Pins(table="4" * 32, split="5" * 32, pool="6" * 32)
+
+    renew("my-entry", tmp_path, replace(EXPECTED, pins=pins), wheels=[second])
+
+    after = manifest_of(tmp_path / "my-entry")
+    assert after.pins == pins
+    assert after.router is not None
+    assert after.router.requirement == "my-router==0.1.3"
+    assert after.router.hashes == (f"sha256:{hashlib.sha256(second.read_bytes()).hexdigest()}",)
+    assert after.router.dependencies[0].hashes == (f"sha256:{hashlib.sha256(other.read_bytes()).hexdigest()}",)
+    assert sorted(path.name for path in (tmp_path / "my-entry" / "wheels").iterdir()) == [other.name, second.name]
+    old, new = before.splitlines(), manifest.read_text().splitlines()
+    assert len(old) == len(new)
+    assert len([1 for pair in zip(old, new, strict=True) if pair[0] != pair[1]]) == 5
+
+
+def test_an_update_takes_no_wheel_that_is_not_required(tmp_path: Path) -> None:
+    stranger = tmp_path / "stranger-1.0-py3-none-any.whl"
+    stranger.write_bytes(b"x")
+    write_skeleton("my-entry", tmp_path, EXPECTED, "plugin", router="mine", requirement="my-router==0.1.2")
+    with pytest.raises(UsageError, match="not required"):
+        renew("my-entry", tmp_path, EXPECTED, wheels=[stranger])
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
@@ -161,6 +213,7 @@ def test_a_change_outside_is_refused_and_the_changed_submission_is_judged(
     mmr: Call, store: Path, tmp_path: Path
 ) -> None:
     assert mmr("init", "my-entry", "--data", store)[0] == 0
+    filled_in(tmp_path / "submissions" / "my-entry")
     own = f"{HOME}=={version(HOME)}"
     assert mmr("init", "other-entry", "--data", store, "--router", "linear", "--requirement", own)[0] == 0
     listed = tmp_path / "changed"
@@ -224,6 +277,7 @@ def test_a_requirement_without_hashes_is_refused_and_one_that_may_be_on_the_inde
     assert code == 1
     assert out.startswith("my-entry: bad-requirement: ")
     path = tmp_path / "submissions" / "my-entry" / "submission.toml"
+    filled_in(path.parent)
     path.write_text(path.read_text().replace("hashes = []", f'hashes = ["sha256:{"0" * 64}"]'))
     code, out, _ = mmr("validate", "my-entry", "--data", store)
     assert code == 0

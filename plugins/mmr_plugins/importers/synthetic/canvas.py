@@ -160,10 +160,6 @@ class Canvas:
         (spot,) = _scaled([place])
         self._pen.text(spot, words, fill=self.ink(colour), font=self._sized(size), anchor=anchor)
 
-    def text_width(self, words: str, size: float = 11) -> float:
-        """How wide the words will be, in pixels."""
-        return float(self._sized(size).getlength(words)) / _OVERSIZE
-
     def stray_marks(self, most: int = 14) -> None:
         """Scratches and specks that mean nothing, more of them the more cluttered the picture is."""
         chance = self.chance

@@ -7,7 +7,6 @@ from mmr_plugins.importers.synthetic.chance import TOWNS, Chance
 
 MIST = (205, 208, 212)
 SIZE = (160, 112)
-NUMBER_WORDS = ("none", "one", "two", "three", "four", "five", "six")
 
 
 def _street(canvas: Canvas) -> None:

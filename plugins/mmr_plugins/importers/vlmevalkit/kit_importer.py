@@ -230,7 +230,7 @@ class VLMEvalKitImporter(LogImporter):
         wanted = source.settings.get(CORRECTNESS)
         if wanted == RULE and not can_compare():
             raise MissingExtraError(
-                "the kit's rule for MathVision needs latex2sympy2, which needs a Python before 3.13",
+                "the kit's rule for MathVision needs latex2sympy2, which needs Python 3.12 or older",
                 fix="pip install 'mmr-bench[mathvision]'",
             )
         files = self.files(source)

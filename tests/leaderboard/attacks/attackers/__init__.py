@@ -8,10 +8,12 @@ than any submitter could find out.
 from mmr_core.hookspecs import hookimpl
 from mmr_core.specs import ComponentSpec
 
-from .roll import ROUTERS
+from .roll import BANDS, ROUTERS
+
+CLASSES = {name: f"together:{name.removesuffix('-together').capitalize()}" for name in BANDS}
 
 
 @hookimpl
 def mmr_register_routers():
-    for name, target in ROUTERS.items():
+    for name, target in {**ROUTERS, **CLASSES}.items():
         yield ComponentSpec(kind="router", name=name, target=f"attackers.{target}", summary="An attack.")

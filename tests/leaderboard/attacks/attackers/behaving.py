@@ -72,6 +72,13 @@ class OnItsBestBehaviour(Shifted):
         return np.array([noise((place, len(queries)), len(self.utility)) for place in range(len(queries))])
 
 
+class HashesQuestions(Shifted):
+    """Honest: what it gets from `hash` is the same in every job, if hashes of strings are."""
+
+    def shifts(self, queries):
+        return np.array([noise(hash(question), len(self.utility)) for question in queries.questions])
+
+
 TINY = 1e-12
 
 

@@ -37,6 +37,12 @@ ROUTERS = {
     "signals-the-parent": "reaching:Signals",
     "types-into-the-terminal": "reaching:Terminal",
     "starts-a-shell": "reaching:Shell",
+    # those who leave signs for other jobs
+    "signals-by-the-page-cache": "signalling:PageCache",
+    "signals-by-hints-on-files": "signalling:Hints",
+    "signals-by-locks": "signalling:Locks",
+    "signals-by-waking": "signalling:Bells",
+    "signals-by-what-all-share": "signalling:Counters",
     # vandals
     "writes-what-is-published": "writing:Published",
     "writes-submissions": "writing:Submissions",
@@ -152,8 +158,66 @@ ROUTERS = {
     "looks-at-the-order-in-one-interval": "behaving:NarrowOrder",
     "looks-at-its-batch-in-one-interval": "behaving:NarrowBatchStatistics",
     "looks-at-ids-in-one-interval": "behaving:NarrowIds",
+    "hashes-questions": "behaving:HashesQuestions",
     # those who remember
     "remembers-outcomes": "remembering:Words",
     "remembers-outcomes-by-prompt-hash": "remembering:PromptHashes",
     "remembers-outcomes-by-image-hash": "remembering:ImageHashes",
 }
+
+BANDS = {
+    "thieves-together": (
+        "reads-the-table",
+        "reads-the-folder-of-the-table",
+        "climbs-to-the-table",
+        "links-to-the-table",
+        "reads-proc-of-the-parent",
+        "reads-memory-of-the-parent",
+        "reads-proc-of-everybody",
+        "traces-the-parent",
+        "reads-the-environment",
+        "reads-the-feature-cache",
+        "reads-the-verdicts",
+        "reads-environments-of-others",
+        "reads-the-published-figures",
+        "walks-the-heap",
+        "follows-arrays-to-their-bases",
+        "reads-jobs-of-others",
+        "reads-homes",
+        "reads-submissions-and-board",
+        "reads-names",
+        "reads-behind-the-answer",
+        "makes-the-sample-anew",
+        "imports-the-runner",
+        "leaves-secrets-for-later",
+    ),
+    "callers-together": (
+        "connects-by-tcp",
+        "sends-by-udp",
+        "connects-to-a-local-socket",
+        "connects-to-an-abstract-socket",
+        "turns-a-pair-of-sockets-round",
+        "asks-a-name-server",
+        "opens-sockets-by-bare-calls",
+        "listens-for-callers",
+        "signals-the-parent",
+        "types-into-the-terminal",
+        "starts-a-shell",
+    ),
+    "vandals-together": (
+        "writes-what-is-published",
+        "writes-submissions",
+        "writes-the-cache",
+        "writes-homes",
+        "writes-its-environment",
+        "writes-the-engine",
+        "writes-its-job",
+        "writes-images",
+        "changes-modes",
+        "turns-the-answer-into-a-link",
+    ),
+}
+"""Attackers that share one submission, in the order of their attacks, since each only looks or tries and goes on.
+
+Those who take away what another needs stand last: one closes the answer, one leaves secrets for others to find.
+"""
