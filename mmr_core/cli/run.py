@@ -189,6 +189,8 @@ def _reject_for_authors(given: Mapping[str, bool]) -> None:
 
 def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
+    from mmr_core.features import cache_root
+    from mmr_core.render.plots.kept_plots import PLOTS_FOLDER
     from mmr_core.render.run_files import write_run
     from mmr_core.render.run_tables import run_tables
     from mmr_core.render.terminal import show_tables
@@ -200,7 +202,7 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
     else:
         show_tables(console(), run_tables(result))
     if out is not None:
-        for path in write_run(result, out, log_cost=log_cost, warn=warn):
+        for path in write_run(result, out, log_cost=log_cost, kept_plots=cache_root() / PLOTS_FOLDER, warn=warn):
             note(f"wrote {path}")
     if result.failures:
         raise typer.Exit(WORK_FAILED)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from mmr_core.errors import MissingExtraError
 from mmr_core.render.latex import latex_file, latex_table
 from mmr_core.render.plots.chart import figure_bytes
-from mmr_core.render.plots.frontier import frontier_figure
+from mmr_core.render.plots.frontier import frontier_figure, run_frontiers
+from mmr_core.render.plots.kept_plots import drawn_once
 from mmr_core.render.run_tables import headline_table, long_table, run_tables
 from mmr_core.render.table import SYNTHETIC, Table, TableColumn, plain_table, titled, words
 from mmr_core.render.together import write_together
@@ -32,6 +33,7 @@ def write_run(
     out: Path,
     *,
     log_cost: bool | None = None,
+    kept_plots: Path | None = None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes the files of a run into a folder, which is made, and returns their paths, `results.json` last.
@@ -39,6 +41,7 @@ def write_run(
     Files of an earlier run are replaced; if anything fails before all are written, they are unchanged.
 
     :param log_cost: the cost axis of the plot, as `frontier_figure` takes it.
+    :param kept_plots: a folder in which plots are kept; one that is there with the same content is not drawn again.
     :param warn: called with one line if matplotlib is not installed; then there is no plot.
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.
@@ -50,12 +53,17 @@ def write_run(
         "table.csv": csv_text(long_table(run)),
         "table.tex": run_latex(run),
     }
+    synthetic = run.data.synthetic
+
+    def draw() -> dict[str, bytes]:
+        figure = frontier_figure(run.headline, log_cost=log_cost, synthetic=synthetic)
+        return {plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS}
+
     try:
-        figure = frontier_figure(run.headline, log_cost=log_cost, synthetic=run.data.synthetic)
+        shown = None if kept_plots is None else (run_frontiers(run.headline, synthetic=synthetic), log_cost, synthetic)
+        contents.update(drawn_once(shown, draw, folder=kept_plots))
     except MissingExtraError as error:
         warn(f"no {' and '.join(PLOTS)}: {error}")
-    else:
-        contents.update({plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS})
     contents[RESULTS] = run.to_json()
     return write_together(out, contents, last=RESULTS, stale=FILES)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from mmr_core.errors import MissingExtraError
 from mmr_core.render.numbers import SHORT_UNIT, UNIT, name, number, share, share_interval, signed, usd, usd_interval
 from mmr_core.render.plots.chart import figure_bytes
-from mmr_core.render.plots.frontier import savings_figure
+from mmr_core.render.plots.frontier import savings_figure, savings_frontiers
+from mmr_core.render.plots.kept_plots import drawn_once
 from mmr_core.render.savings_summary import left_out, summary
 from mmr_core.render.table import (
     SYNTHETIC,
@@ -196,12 +197,18 @@ def savings_markdown(savings: Savings) -> str:
 
 
 def write_savings(
-    savings: Savings, out: Path, *, log_cost: bool | None = None, warn: Callable[[str], None] = lambda line: None
+    savings: Savings,
+    out: Path,
+    *,
+    log_cost: bool | None = None,
+    kept_plots: Path | None = None,
+    warn: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes all files into a folder, which is created if needed; the plot shows the first column.
 
     Without matplotlib the plots are left out, and `warn` is called with one line.
 
+    :param kept_plots: a folder in which plots are kept; one that is there with the same content is not drawn again.
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.
     """
@@ -209,12 +216,17 @@ def write_savings(
         "savings.md": savings_markdown(savings),
         "savings.csv": csv_text(long_savings_table(savings)),
     }
+    column, synthetic = savings.columns[0], savings.data.synthetic
+
+    def draw() -> dict[str, bytes]:
+        figure = savings_figure(column, synthetic=synthetic, log_cost=log_cost)
+        return {plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS}
+
     try:
-        drawing = savings_figure(savings.columns[0], synthetic=savings.data.synthetic, log_cost=log_cost)
+        shown = None if kept_plots is None else (savings_frontiers(column, synthetic=synthetic), log_cost, synthetic)
+        contents.update(drawn_once(shown, draw, folder=kept_plots))
     except MissingExtraError as error:
         warn(f"no plot is written: {error}")
-    else:
-        contents.update({plot: figure_bytes(drawing, plot.rpartition(".")[2]) for plot in PLOTS})
     contents[DOCUMENT] = with_summaries(savings).to_json()
     return write_together(out, contents, last=DOCUMENT, stale=FILES)
 

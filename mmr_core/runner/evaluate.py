@@ -26,7 +26,7 @@ from mmr_core.runner.measurement import Failure, Measurement
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.prepare import Parted, Prepared, prepare
 from mmr_core.runner.summary import macro_averages, paired_differences
-from mmr_core.runner.tasks import Bench, Runner, demand_no_reference, runner
+from mmr_core.runner.tasks import Runner, demand_no_reference, runner
 from mmr_core.specs import DatasetSpec
 
 
@@ -176,29 +176,6 @@ def run_paper(
     )
 
 
-def measured_references(
-    running: Runner,
-    bench: Bench,
-    yardsticks: Yardsticks,
-    progress: Progress,
-    what: str,
-    *,
-    reading: type[RowReading] = RowReading,
-) -> tuple[list[ReferenceRows], Yardsticks]:
-    """The reference rows of every slice, and the yardsticks with the scale of skill that these rows give.
-
-    :param bench: of a column and these yardsticks.
-    :param what: what is being done, for messages.
-    """
-    references: list[ReferenceRows] = []
-    asked = [Measurement(router=None, reading=reading(place=at)) for at, _ in enumerate(yardsticks)]
-    for outcome in running.measure(bench, asked, progress, what):
-        if isinstance(outcome, Failure):
-            raise RuntimeError(outcome.details)  # no plugin has a part in them, so this is a defect of ours
-        references.append(outcome)
-    return references, yardsticks.scaled([Scale.of(each.rows) for each in references])
-
-
 def _column(
     table: OutcomeTable,
     dataset: DatasetSpec,
@@ -214,7 +191,9 @@ def _column(
     )
     name = column.spec.name
     bench = running.bench(Parcel(column), Parcel(yardsticks))
-    references, scaled = measured_references(running, bench, yardsticks, progress, f"{name}: measuring references")
+    readings = [RowReading(place=at) for at, _ in enumerate(yardsticks)]
+    references: list[ReferenceRows] = running.references(bench, readings, progress, f"{name}: measuring references")
+    scaled = yardsticks.scaled([Scale.of(each.rows) for each in references])
     asked = [Measurement.of(entrant, RowReading(), options) for entrant in entrants]
     bench = replace(bench, yardsticks=Parcel(scaled))
     found = running.measure(bench, asked, progress, f"{name}: fitting and measuring routers")

@@ -25,7 +25,7 @@ from mmr_core.runner.executor import Call, Executor, Parcel, executor
 from mmr_core.runner.fingerprint import Digests, Fingerprints
 from mmr_core.runner.fit import answer, pooled
 from mmr_core.runner.measure import Yardsticks
-from mmr_core.runner.measurement import Failure, Measurement
+from mmr_core.runner.measurement import Failure, Measurement, Reading
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.prepare import Parted, Prepared
 from mmr_core.runner.references import is_reference
@@ -118,6 +118,18 @@ class Runner:
             found[key] = outcome
             progress(what, len(found), len(tasks))
         return [found[str(at)] for at in range(len(tasks))]
+
+    def references(self, bench: Bench, readings: Sequence[Reading], progress: Progress, what: str) -> list[Any]:
+        """What each reading gives of the reference rows of a column, in their order.
+
+        :raises RuntimeError: if one fails; no plugin has a part in them, so this is a defect of ours.
+        """
+        asked = [Measurement(router=None, reading=reading) for reading in readings]
+        found = self.measure(bench, asked, progress, what)
+        for outcome in found:
+            if isinstance(outcome, Failure):
+                raise RuntimeError(outcome.details)
+        return found
 
     def known(self, fingerprint: str | None) -> Any:
         """What an earlier run kept; None where there is nothing."""

@@ -44,6 +44,7 @@ TITLES = {
 def assemble(
     board: Board,
     scorer: BoardScorer,
+    references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
     *,
@@ -52,6 +53,7 @@ def assemble(
 ) -> Leaderboard:
     """Assembles the document of a board.
 
+    :param references: figures of every reference row, by name, in the order of display.
     :param judged: every submission that was run or scored; those without figures are listed as refused.
     :param refused: submissions that were refused before anything ran.
     :param limits: what audits were read against; None if rows were not audited.
@@ -86,7 +88,7 @@ def assemble(
             *(_entry(one, places[copied.get(one.slug, one.slug)], slugs, "", copied) for one in ranked),
             *(_entry(one, None, slugs, reasons[one.slug], copied) for one in others),
         ),
-        references=tuple(_reference(name, figures, board) for name, figures in scorer.references.items()),
+        references=tuple(_reference(name, figures, board) for name, figures in references.items()),
         refused=tuple(sorted([*refused, *failed], key=lambda one: one.slug)),
         comparisons=tuple(_comparison(pair, slugs) for pair in pairs),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from mmr_core.contracts import Progress, no_progress
@@ -21,18 +21,19 @@ from mmr_core.runner.tasks import FINISHED
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
-from mmr_leaderboard.jobs.answers import ExpectedReply, largest_answer
 from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.publication import DOCUMENT, render
+from mmr_leaderboard.ranking.board_check import verdict_differences
 from mmr_leaderboard.ranking.board_document import assemble
 from mmr_leaderboard.ranking.calibration import ROUTERS, calibrate, read_against
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission
 from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_features, failure, features_digest
-from mmr_leaderboard.ranking.scoring import BoardScorer
+from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.ranking.versions import Version, earlier_versions, forgotten, history, revised
+from mmr_leaderboard.ranking.workspace import demand_room, workspace_folder
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
@@ -58,6 +59,8 @@ class RunRequest:
     :param jobs: how many submissions are run at once.
     :param method: a way of isolation; None takes the best that works.
     :param unsafe: run without isolation; such entries are not ranked.
+    :param anew: trust nothing that was kept, and compute everything.
+    :param verified: the share of what was kept that is computed anew all the same, drawn at random.
     """
 
     data: str | None
@@ -67,15 +70,23 @@ class RunRequest:
     wheelhouse: Path | None = None
     method: Method | None = None
     unsafe: bool = False
+    anew: bool = False
+    verified: float = 0.1
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """The document of a run, and the choices to publish beside it."""
+    """The document of a run, and the choices to publish beside it.
+
+    :ivar kept: how many verdicts were taken from the cache.
+    :ivar verified: how many of these were computed anew.
+    """
 
     board: Leaderboard
     choices: Choices
+    kept: int = 0
+    verified: int = 0
 
 
 def run_board(
@@ -94,13 +105,28 @@ def run_board(
     submissions = judge_all(
         folders, expected_of(board.column, board.table), log.entries if board.pinned else {}, pinned=board.pinned
     )
-    with _workspace() as workspace:
+    with workspace_folder() as workspace:
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
-        _demand_room(workspace, board, request.jobs)
+        demand_room(workspace, board, request.jobs)
+        references = _references(referee, progress, anew=request.anew)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
-        limits = _limits(referee, progress)
-        verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
+        limits = _limits(referee, progress, anew=request.anew)
+        verdicts = _verdicts(referee, valid, superseded, request.jobs, progress, anew=request.anew)
+        kept = [one for one in valid if one.slug in referee.taken]
+        drawn = SystemRandom().sample(kept, ceil(len(kept) * request.verified))
+        fresh = _verdicts(referee, drawn, superseded, request.jobs, progress, anew=True)
+        wrong = {slug: found for slug in fresh if (found := verdict_differences(verdicts[slug], fresh[slug]))}
+        wrong_references = [] if request.anew else _wrong_references(referee, references, request.verified)
+        if wrong or wrong_references:
+            for slug, found in wrong.items():
+                warn(f"the verdict on {slug} that was kept is not what a run gives: {found[0]}")
+            for name in wrong_references:
+                warn(f"the figures of {name} that were kept are not what a run gives")
+            warn("nothing that was kept is trusted: everything is computed anew")
+            references = _references(referee, progress, anew=True)
+            limits = _limits(referee, progress, anew=True)
+            verdicts |= _verdicts(referee, kept, superseded, request.jobs, progress, anew=True)
         if referee.unkept:
             warn(f"{len(referee.unkept)} results were not kept for the next run: {referee.unkept[0]}")
     standing = {(one.slug, one.digest): verdicts[one.slug].choices for one in valid if verdicts[one.slug].choices}
@@ -114,9 +140,11 @@ def run_board(
         verdict = _or_unjudged(partial(revised, verdict, (one.slug, one.digest), versions, utility))
         judged.append(_judged(one, verdict, log, request.submissions))
     refused = [_refused(one) for one in submissions if one.refused]
-    judged, document = _document(board, referee.scorer, judged, refused, limits, versions)
+    judged, document = _document(board, referee.scorer, references, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
     return RunResult(
+        kept=len(kept),
+        verified=len(drawn),
         board=document,
         choices=Choices(
             table=document.table.digest,
@@ -149,10 +177,10 @@ def _about_this(choices: Choices | None, board: Board) -> Choices | None:
 def _referee(
     board: Board, request: RunRequest, workspace: Path, *, warn: Callable[[str], None], progress: Progress
 ) -> Referee:
+    scorer = BoardScorer(board.column, draws=board.settings.draws, draw_seed=board.settings.draw_seed)
     found, impossible = _isolation(request, warn)
     # Code without isolation could have written anywhere: nothing that it could reach is trusted later.
     kept = cache_root() / ("leaderboard-unsafe" if request.unsafe else "leaderboard")
-    scorer, unkept = _scorer(board, kept / FINISHED, progress)
     return Referee(
         board=board,
         scorer=scorer,
@@ -168,20 +196,7 @@ def _referee(
             index=request.wheelhouse is None,
         ),
         cache=VerdictCache(kept / "verdicts"),
-        unkept=unkept,
     )
-
-
-def _scorer(board: Board, cells: Path, progress: Progress) -> tuple[BoardScorer, list[str]]:
-    """The scorer with the reference rows that `cells` keeps, and why nothing could be kept there."""
-    draws, draw_seed = board.settings.draws, board.settings.draw_seed
-    make = partial(BoardScorer, board.column, board.registry, draws=draws, draw_seed=draw_seed, progress=progress)
-    try:
-        return make(cache=cells), []
-    except DegenerateError:
-        raise
-    except MMRError as error:
-        return make(), [str(error)]
 
 
 def _isolation(request: RunRequest, warn: Callable[[str], None]) -> tuple[Sandbox | None, str]:
@@ -212,10 +227,29 @@ def _frame(board: Board, scorer: BoardScorer, warn: Callable[[str], None]) -> Au
         return None
 
 
-def _limits(referee: Referee, progress: Progress) -> LimitFacts | None:
+def _wrong_references(referee: Referee, references: Mapping[str, Figures], share: float) -> list[str]:
+    """The reference rows, among some drawn at random, that are not what measuring them gives."""
+    drawn = SystemRandom().sample(sorted(references), ceil(len(references) * share))
+    measured = {name: Verdict(figures=referee.scorer.reference(name)) for name in drawn}
+    return [name for name in drawn if verdict_differences(Verdict(figures=references[name]), measured[name])]
+
+
+def _references(referee: Referee, progress: Progress, *, anew: bool) -> dict[str, Figures]:
+    """The figures of every reference row, those that were kept if the board has not changed."""
+    scorer = referee.scorer
+    # Apart from the cells of `mmr run`, whose routers run without isolation and could write there.
+    cells = referee.host.environments / FINISHED
+    try:
+        return scorer.known_references(referee.board.registry, cells, fresh=anew, progress=progress)
+    except MMRError as error:
+        referee.unkept.append(str(error))
+        return {name: scorer.reference(name) for name in scorer.references}
+
+
+def _limits(referee: Referee, progress: Progress, *, anew: bool) -> LimitFacts | None:
     """The limits of the board, from the cache if it has not changed; None if rows are not audited."""
     at = key({"limits": ROUTERS, "features": features_digest(referee.board.column), **_about(referee.board)})
-    known = referee.cache.get(LimitFacts, at)
+    known = None if anew else referee.cache.get(LimitFacts, at)
     if known is not None or referee.frame is None:
         return known
     progress("calibrating the audit", 0, 1)
@@ -238,19 +272,27 @@ def _about(board: Board) -> dict[str, Any]:
 
 
 def _verdicts(
-    referee: Referee, submissions: Sequence[Submission], superseded: Mapping[str, Points], jobs: int, progress: Progress
+    referee: Referee,
+    submissions: Sequence[Submission],
+    superseded: Mapping[str, Points],
+    jobs: int,
+    progress: Progress,
+    *,
+    anew: bool,
 ) -> dict[str, Verdict]:
     """The verdict on each submission, by slug; an interruption stops everything that was started.
 
     :raises RunnerTrouble: after all others were judged, if this machine failed while it judged some.
     """
+    if not submissions:
+        return {}
     progress(TASK, 0, len(submissions))
     verdicts: dict[str, Verdict] = {}
     troubles: list[RunnerTrouble] = []
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
         running: dict[Future[Verdict], str] = {
-            pool.submit(referee.judge, one, superseded[one.slug], progress): one.slug for one in submissions
+            pool.submit(referee.judge, one, superseded[one.slug], progress, anew=anew): one.slug for one in submissions
         }
         for done, future in enumerate(as_completed(running), start=1):
             try:
@@ -275,22 +317,6 @@ def _verdicts(
     return verdicts
 
 
-def _demand_room(workspace: Path, board: Board, jobs: int) -> None:
-    """Sees to it that the answers of all jobs that run at once fit on the disk, however large they make them.
-
-    :raises RunnerTrouble: if there is too little room.
-    """
-    queries = int(board.column.test.sum())
-    needed = jobs * largest_answer([ExpectedReply(queries=queries)], len(board.table.models))
-    free = shutil.disk_usage(workspace).free
-    if free < needed:
-        raise RunnerTrouble(
-            f"the temporary folder has {free >> 20} MiB free, and {jobs} jobs at once need {needed >> 20} MiB",
-            where=str(workspace.parent),
-            fix="make room there, set TMPDIR to another folder, or lower --jobs",
-        )
-
-
 def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
     """What `make` gives; whatever it raises is a finding of the entry."""
     try:
@@ -304,6 +330,7 @@ def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
 def _document(
     board: Board,
     scorer: BoardScorer,
+    references: Mapping[str, Figures],
     judged: Sequence[JudgedSubmission],
     refused: Sequence[Refused],
     limits: LimitFacts | None,
@@ -312,7 +339,7 @@ def _document(
     """The document, and what it was made of: an entry that breaks the document or a page of it is left out by name."""
 
     def made(entries: Sequence[JudgedSubmission]) -> Leaderboard:
-        document = assemble(board, scorer, entries, refused, limits=limits, versions=versions)
+        document = assemble(board, scorer, references, entries, refused, limits=limits, versions=versions)
         Leaderboard.model_validate_json(render(document)[DOCUMENT])
         return document
 
@@ -384,10 +411,3 @@ def commit_of(folder: Path) -> str:
     if any(answer.returncode for answer in answers) or answers[1].stdout.strip():
         return ""
     return answers[0].stdout.strip()
-
-
-@contextmanager
-def _workspace() -> Iterator[Path]:
-    """A folder for job folders, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mmr-jobs-", ignore_cleanup_errors=True) as name:
-        yield Path(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ from mmr_core.numerics.metrics import CostRange, frontier
 from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.registry import Registry
 from mmr_core.results import Estimate, Metrics, OperatingPoint, Row, SingleModel
-from mmr_core.runner.evaluate import ReferenceRows, RowReading, measured_references
 from mmr_core.runner.executor import Parcel
+from mmr_core.runner.fit import Answer
 from mmr_core.runner.measure import Answers, Yardstick, Yardsticks
 from mmr_core.runner.policies import Decided, Policy
 from mmr_core.runner.prepare import Parted, Prepared
@@ -57,52 +58,45 @@ class Figures(StrictModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardReading(RowReading):
-    """Reads the reference rows of a board: on every slice the single models and the uniform draw are among them."""
+class BoardReading:
+    """Reads one reference row on every slice of a board; `UNIFORM` is among them."""
 
-    def of_references(self, column: Parted, yardsticks: Yardsticks) -> ReferenceRows:
-        """The reference rows of one slice, in the order of display."""
-        yardstick = list(yardsticks)[self.place]
-        rows = list(yardstick.reference_rows(every_model=True))
-        rows.insert(len(SHORT_LIST), yardstick.reference(UNIFORM, uniform_policy(*yardstick.tested.utility.shape)))
-        return ReferenceRows(rows=tuple(rows), draws_left_out=yardstick.sample.left_out)
+    name: str
+    validates: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def of_router(self, name: str, answers: Sequence[Answer], column: Prepared, yardsticks: Yardsticks) -> None:
+        """:raises TypeError: always; routers are fitted in isolation, and their answers go to `BoardScorer.entry`."""
+        raise TypeError("the leaderboard fits no router in this process")
+
+    def of_references(self, column: Parted, yardsticks: Yardsticks) -> tuple[Row, ...]:
+        """The row on the whole column, then on each slice."""
+        shapes = (each.tested.utility.shape for each in yardsticks)
+        own = [uniform_policy(*shape) if self.name == UNIFORM else None for shape in shapes]
+        return tuple(each.reference(self.name, policy) for each, policy in zip(yardsticks, own, strict=True))
 
 
 class BoardScorer:
-    """Scores rows of one board by the runner's path; the reference rows are measured when it is made, or known.
+    """Scores rows of one board by the runner's path; what they are scored against is made once.
 
-    Routers are fitted in isolation, so this differs from `mmr run` in where answers come from, and in nothing else.
-
-    Attributes: `references` are the figures of every reference row, by name, in the order of display.
+    Routers are fitted in isolation, so this differs from `mmr run` in where answers come from, and in nothing else. No
+    entry is scored against anything that was kept: the scale of skill is measured in each run that needs it.
 
     :param column: the board's column.
     :param draws: bootstrap draws for every interval.
-    :param cache: a folder for finished reference rows; None measures them anew.
     :raises DegenerateError: if nothing can be measured on the column.
     """
 
-    def __init__(
-        self,
-        column: Prepared,
-        registry: Registry,
-        *,
-        draws: int,
-        draw_seed: int,
-        cache: Path | None = None,
-        progress: Progress = no_progress,
-    ) -> None:
+    def __init__(self, column: Prepared, *, draws: int, draw_seed: int) -> None:
+        self._column = column.without_features()
         if column.spec.members:
-            made = Yardsticks.of(column, draws=draws, category_draws=draws, draw_seed=draw_seed)
+            self._yardsticks = Yardsticks.of(column, draws=draws, category_draws=draws, draw_seed=draw_seed)
         else:
-            made = Yardsticks.of_whole(column, draws=draws, draw_seed=draw_seed)
-        with runner(registry, {}, cache=cache) as running:
-            bench = running.bench(Parcel(column.without_features()), Parcel(made))
-            known, self._yardsticks = measured_references(
-                running, bench, made, progress, "measuring references", reading=BoardReading
-            )
+            self._yardsticks = Yardsticks.of_whole(column, draws=draws, draw_seed=draw_seed)
         self._scenarios = [column.table.spec_of(name).scenario for name in self.datasets]
-        by_name = zip(*(each.rows for each in known), strict=True)
-        self.references: dict[str, Figures] = {rows[0].name: self._figures(rows) for rows in by_name}
 
     @property
     def whole(self) -> Yardstick:
@@ -136,6 +130,32 @@ class BoardScorer:
         with threadpool_limits(limits=1):  # as in `runner.tasks`: sums have one order
             rows = self._yardsticks.router(answers)
         return self._figures(rows, chosen=validated)
+
+    def reference(self, name: str) -> Figures:
+        """The figures of a reference row, measured now: one of the engine's, or `UNIFORM`."""
+        with threadpool_limits(limits=1):
+            return self._figures(BoardReading(name=name).of_references(self._column, self._yardsticks))
+
+    def known_references(
+        self, registry: Registry, cache: Path, *, fresh: bool = False, progress: Progress = no_progress
+    ) -> dict[str, Figures]:
+        """The figures of every reference row, by name, in the order of display.
+
+        :param cache: a folder for finished rows; what it has is not measured again.
+        :param fresh: measure all of them, and keep them.
+        :raises MMRError: if the cache cannot be read or written.
+        """
+        asked = [BoardReading(name=name) for name in self.references]
+        with runner(registry, {}, cache=cache, fresh=fresh) as running:
+            bench = running.bench(Parcel(self._column), Parcel(self._yardsticks))
+            found = running.references(bench, asked, progress, "measuring references")
+        return {name: self._figures(rows) for name, rows in zip(self.references, found, strict=True)}
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names of all reference rows, in the order of display."""
+        names = tuple(self.whole.references)
+        return (*SHORT_LIST, UNIFORM, *names[len(SHORT_LIST) :])
 
     def _figures(self, rows: Sequence[Row], *, chosen: bool = False) -> Figures:
         whole, *parts = rows

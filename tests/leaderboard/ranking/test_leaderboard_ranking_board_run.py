@@ -14,7 +14,7 @@ from mmr_leaderboard.publish.choices import FILE as CHOICES
 from mmr_leaderboard.publish.choices import choices_text
 from mmr_leaderboard.publish.log import append, news, read_log, sign_off
 from mmr_leaderboard.ranking import board_run as run_module
-from mmr_leaderboard.ranking import referee, scoring
+from mmr_leaderboard.ranking import referee
 from mmr_leaderboard.ranking.board_check import choice_differences, differences
 from mmr_leaderboard.sandbox.contract import Limits
 from mmr_leaderboard.sandbox.selection import IsolationError
@@ -91,7 +91,6 @@ def test_a_second_run_measures_nothing_again(ground, stage, monkeypatch):
 
     monkeypatch.setattr(referee.Referee, "_audited", refuse)
     monkeypatch.setattr(run_module.BoardScorer, "entry", refuse)
-    monkeypatch.setattr(scoring.BoardReading, "of_references", refuse)
     second = ground.run()
     assert ground.asked == ["knn"]
     assert document(second) == document(first)

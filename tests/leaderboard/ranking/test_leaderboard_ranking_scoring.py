@@ -18,14 +18,14 @@ from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
-from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, BoardScorer, corners, uniform_policy
+from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, BoardReading, BoardScorer, corners, uniform_policy
 
 DRAWS = 25
 
 
 @pytest.fixture(scope="module")
 def scorer(opened):
-    return BoardScorer(opened.column, opened.registry, draws=DRAWS, draw_seed=0)
+    return BoardScorer(opened.column, draws=DRAWS, draw_seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def row_of(part, name):
     "name", ["oracle", "oracle-cost-unaware", "constant", "best-single", "random", "model:model-2"]
 )
 def test_every_reference_has_the_figures_that_the_engine_gives_it(scorer, evaluated, name):
-    figures = scorer.references[name]
+    figures = scorer.reference(name)
     theirs = row_of(evaluated.whole, name)
     assert figures.metrics == theirs.metrics
     assert figures.chosen is None
@@ -55,8 +55,23 @@ def test_every_reference_has_the_figures_that_the_engine_gives_it(scorer, evalua
             assert figures.datasets[part.name] == row_of(part, name).metrics
 
 
+def test_reference_rows_that_are_known_are_those_that_are_measured(scorer, opened, tmp_path, monkeypatch):
+    measured = {name: scorer.reference(name) for name in scorer.references}
+    assert scorer.known_references(opened.registry, tmp_path) == measured
+
+    def refuse(*_, **__):
+        raise AssertionError("a reference row was measured again")
+
+    monkeypatch.setattr(BoardReading, "of_references", refuse)
+    again = scorer.known_references(opened.registry, tmp_path)
+    assert again == measured
+    assert list(again) == list(scorer.references)
+    with pytest.raises(RuntimeError, match="measured again"):
+        scorer.known_references(opened.registry, tmp_path, fresh=True)
+
+
 def test_the_uniform_reference_is_the_built_in_random_router(scorer, evaluated):
-    figures = scorer.references[UNIFORM]
+    figures = scorer.reference(UNIFORM)
     assert figures.metrics["nauc"].value == row_of(evaluated.whole, "random").metrics["nauc"].value
 
 
@@ -78,9 +93,7 @@ def test_a_macro_average_is_the_mean_over_the_datasets_of_a_scenario(opened, sha
     table = opened.column.table
     names = ("math", "math" if shared else "ocr")
     specs = tuple(replace(spec, scenario=name) for spec, name in zip(table.datasets, names, strict=True))
-    scorer = BoardScorer(
-        replace(opened.column, table=replace(table, datasets=specs)), opened.registry, draws=DRAWS, draw_seed=0
-    )
+    scorer = BoardScorer(replace(opened.column, table=replace(table, datasets=specs)), draws=DRAWS, draw_seed=0)
     figures = scorer.entry("mine", choices(*scorer.tested.utility.shape, seed=0), None, validated=False)
     assert figures.scenarios.keys() == set(names)
     for scenario in set(names):
@@ -133,11 +146,9 @@ def test_operating_points_that_are_published_rise_in_cost_and_utility(scorer):
 def test_a_dataset_on_which_nothing_can_be_measured_is_left_out(opened):
     table = opened.column.table
     flat = np.where((table.dataset == "mmstar")[:, None], 1e-3, table.cost)  # all models cost the same there
-    scorer = BoardScorer(
-        replace(opened.column, table=replace(table, cost=flat)), opened.registry, draws=DRAWS, draw_seed=0
-    )
+    scorer = BoardScorer(replace(opened.column, table=replace(table, cost=flat)), draws=DRAWS, draw_seed=0)
     assert scorer.datasets == ("mathvista",)
-    figures = scorer.references["oracle"]
+    figures = scorer.reference("oracle")
     assert figures.datasets.keys() == figures.dataset_frontiers.keys() == {"mathvista"}
     assert figures.scenarios.keys() == {"math"}
     assert len(scorer.models_of("mmstar")) == 4
@@ -147,7 +158,7 @@ def test_a_column_on_which_nothing_can_be_measured_is_told(opened):
     table = opened.column.table
     column = replace(opened.column, table=replace(table, cost=np.full(table.cost.shape, 1e-3)))
     with pytest.raises(DegenerateError):
-        BoardScorer(column, opened.registry, draws=DRAWS, draw_seed=0)
+        BoardScorer(column, draws=DRAWS, draw_seed=0)
 
 
 def test_the_point_chosen_on_validation_is_given_for_those_that_could_choose(scorer):
