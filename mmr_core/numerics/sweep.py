@@ -10,7 +10,6 @@ Pure numpy. `metrics` reads the curves, `bootstrap` reweights the events, and `r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,20 +19,17 @@ from numpy.typing import NDArray
 from mmr_core.errors import DataError, DegenerateError
 from mmr_core.numerics.envelope import pareto_rows
 from mmr_core.numerics.reweighting import Beside, Corners, step_corners
-from mmr_core.numerics.summation import running_sum, two_product, two_sum
+from mmr_core.numerics.summation import running_sum, two_product
+from mmr_core.numerics.walks import as_lines, cheapest, dearest, next_better, next_cheaper, steps, walk
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.complex128]
-Step = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, NDArray[np.int16]]]
 
 TOGETHER = 1e-12
 """Relative difference up to which two trade-off weights are one: k-means and k-nn means tie up to rounding."""
 
 MOST_MODELS = np.iinfo(np.int16).max
 """Models are counted in 16 bits."""
-
-_CHUNK = 8192
-"""Instances walked at a time; their K lines then stay in the processor's cache."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,12 +93,22 @@ class Events:
         :param weights: [n] >= 0, not all zero; one per instance; equal weights where None.
         :raises DataError: if the weights are not of that kind.
         """
-        n, at = len(self.base), len(self.base) - 1 + np.append(0, self.ends)
+        return self._means(weights, self._places())
+
+    def curve(self, weights: Floats | None = None) -> OperatingCurve:
+        """`points` with their trade-off weights, from lambda = 0 upwards; for events of `lambda_events`."""
+        mean_cost, mean_utility = self._means(weights, self._places()[::-1])
+        return OperatingCurve(trade_off=self.level[::-1].copy(), cost=mean_cost, utility=mean_utility)
+
+    def _places(self) -> NDArray[np.intp]:
+        """[m] where each point stands among the instances' base outcomes followed by all events."""
+        return len(self.base) - 1 + np.append(0, self.ends)
+
+    def _means(self, weights: Floats | None, places: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        n = len(self.base)
         # The instances' base outcomes come first, so that the first point stands after the last of them.
-        cost, utility = (
-            np.concatenate([self.base.real, self.change.real]),
-            np.append(self.base.imag, self.change.imag),
-        )
+        cost = np.concatenate([self.base.real, self.change.real])
+        utility = np.concatenate([self.base.imag, self.change.imag])
         errors = np.append(np.zeros(n), self.rest)
         total = float(n)
         if weights is not None:
@@ -112,15 +118,11 @@ class Events:
             cost, lost = two_product(cost, of_event)
             errors = errors * of_event + lost
             utility *= of_event
-        utility.cumsum(out=utility)
-        return running_sum(cost, errors)[at] / total, utility[at] / total
-
-    def curve(self, weights: Floats | None = None) -> OperatingCurve:
-        """`points` with their trade-off weights, from lambda = 0 upwards; for events of `lambda_events`."""
-        mean_cost, mean_utility = self.points(weights)
-        return OperatingCurve(
-            trade_off=self.level[::-1].copy(), cost=mean_cost[::-1].copy(), utility=mean_utility[::-1].copy()
-        )
+        mean_cost = running_sum(cost, errors)[places]
+        mean_utility = utility.cumsum(out=utility)[places]
+        mean_cost /= total
+        mean_utility /= total
+        return mean_cost, mean_utility
 
     def corners(self, weights: NDArray[Any], beside: Beside) -> Corners:
         """The concave envelope of the points and of one more, in each of B draws.
@@ -209,10 +211,10 @@ def choice_paths(pred_utility: NDArray[Any], pred_cost: NDArray[Any]) -> tuple[F
 
     Returns [n, m] where each choice begins, ascending from 0 and infinite behind the last one, and [n, m] the models.
     """
-    lines = _columns(pred_utility), _columns(pred_cost)
-    models = [_dearest(*lines)]
+    lines = as_lines(pred_utility, pred_cost)
+    models = [dearest(*lines).astype(np.int16)]
     levels = [np.zeros(len(models[0]))]
-    for level, walkers, after in _steps(*lines, models[0], _next_cheaper):
+    for level, walkers, after in steps(lines, models[0], next_cheaper):
         levels.append(np.full(len(models[0]), np.inf))
         models.append(models[-1].copy())
         levels[-1][walkers], models[-1][walkers] = level, after
@@ -224,22 +226,22 @@ def lambda_events(
 ) -> Events:
     """The events behind `lambda_sweep`, from the same [n, K]; `level` descends from the largest breakpoint to 0."""
     arrays = _checked(pred_utility, pred_cost, utility, cost)
-    walks = _walk(arrays, start=_dearest, step=_next_cheaper)
-    order = _ascending(walks.level)[::-1]
-    level = walks.level[order]
+    walks = walk(arrays, start=dearest, step=next_cheaper)
+    order, level = _ascending(walks.level)
+    order, level = order[::-1].copy(), level[::-1].copy()
     ends = _group_ends(level[1:] < level[:-1] * (1 - TOGETHER), len(level))
     heads = level[np.append(0, ends[:-1])] if len(ends) else level
     # A breakpoint that underflows to 0 has already happened at lambda = 0.
-    ends, heads = ends[heads > 0], heads[heads > 0]
+    positive = np.count_nonzero(heads > 0)
+    ends, heads = ends[:positive], heads[:positive]
     # Adding up runs from lambda = infinity to 0, so every event is taken back: the walk's end is the base.
-    change = walks.change[order]
-    np.negative(change, out=change)
+    change, rest = walks.change.take(order), walks.rest.take(order)
     return Events(
         level=np.append(heads, 0.0),
         ends=ends,
-        instance=walks.instance[order],
-        change=change,
-        rest=-walks.rest[order],
+        instance=walks.instance.take(order),
+        change=np.negative(change, out=change),
+        rest=np.negative(rest, out=rest),
         base=walks.last,
     )
 
@@ -249,7 +251,7 @@ def budget_events(
 ) -> Events:
     """The events behind `budget_sweep`, from the same [n, K]; `level` ascends from minus infinity."""
     arrays = _checked(pred_utility, pred_cost, utility, cost)
-    walks = _walk(arrays, start=_cheapest, step=_next_better)
+    walks = walk(arrays, start=cheapest, step=next_better)
     order = np.argsort(walks.level, kind="stable")
     level = walks.level[order]
     ends = _group_ends(level[1:] > level[:-1], len(level))
@@ -263,164 +265,35 @@ def budget_events(
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Walks:
-    """All steps of all instances in no particular order, and where each walk began and ended."""
-
-    level: Floats
-    instance: NDArray[np.int32]
-    change: Pairs
-    rest: Floats
-    first: Pairs
-    last: Pairs
-
-
-def _walk(
-    arrays: tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]],
-    *,
-    start: Callable[[Floats, Floats], NDArray[np.int16]],
-    step: Step,
-) -> _Walks:
-    pred_utility, pred_cost, utility, cost = arrays
-    n = len(pred_utility)
-    first, last = np.empty(n, dtype=np.complex128), np.empty(n, dtype=np.complex128)
-    levels: list[Floats] = []
-    instances: list[NDArray[np.int32]] = []
-    changes: list[Pairs] = []
-    rests: list[Floats] = []
-    for begin in range(0, n, _CHUNK):
-        rows = slice(begin, min(begin + _CHUNK, n))
-        lines = _columns(pred_utility[rows]), _columns(pred_cost[rows])
-        outcomes = cost[rows], utility[rows]
-        chosen = start(*lines)
-        now = _pairs(outcomes, np.arange(len(chosen)), chosen)
-        first[rows] = now
-        for level, walkers, after in _steps(*lines, chosen, step):
-            then = _pairs(outcomes, walkers, after)
-            levels.append(level)
-            instances.append((walkers + begin).astype(np.int32))
-            changes.append(then - now[walkers])
-            rests.append(two_sum(then.real, -now.real[walkers])[1])
-            now[walkers] = then
-        last[rows] = now
-    return _Walks(
-        level=np.concatenate(levels) if levels else np.empty(0),
-        instance=np.concatenate(instances) if instances else np.empty(0, dtype=np.int32),
-        change=np.concatenate(changes) if changes else np.empty(0, dtype=np.complex128),
-        rest=np.concatenate(rests) if rests else np.empty(0),
-        first=first,
-        last=last,
-    )
-
-
-def _pairs(outcomes: tuple[NDArray[Any], NDArray[Any]], rows: NDArray[np.intp], models: NDArray[np.int16]) -> Pairs:
-    """True cost and true utility of one model for each of some rows."""
-    pairs = np.empty(len(rows), dtype=np.complex128)
-    pairs.real = outcomes[0][rows, models]
-    pairs.imag = outcomes[1][rows, models]
-    return pairs
-
-
-def _steps(
-    utility: Floats, cost: Floats, chosen: NDArray[np.int16], step: Step
-) -> Iterator[tuple[Floats, NDArray[np.intp], NDArray[np.int16]]]:
-    """The steps of one chunk, all instances abreast: (level, who steps, to which model).
-
-    :param utility: [K, m] predicted, model by model so that each comparison runs over contiguous memory.
-    :param chosen: [m] where the walks begin; the caller moves it on, we keep our own.
-    """
-    walkers = np.arange(utility.shape[1])
-    now = chosen.astype(np.intp)
-    reached = np.full(len(walkers), -np.inf)
-    while True:
-        here = np.arange(len(walkers))
-        level, after = step(utility, cost, utility[now, here], cost[now, here])
-        moving = after >= 0
-        if not moving.any():
-            return
-        if not moving.all():
-            walkers, reached, level, after = walkers[moving], reached[moving], level[moving], after[moving]
-            utility, cost = np.compress(moving, utility, axis=1), np.compress(moving, cost, axis=1)
-        reached = np.maximum(reached, level)
-        now = after.astype(np.intp)
-        yield reached, walkers, after
-
-
-def _dearest(utility: Floats, cost: Floats) -> NDArray[np.int16]:
-    """[m] argmax of utility; ties: lower cost, then lower index."""
-    return _least(-utility, cost)[1]
-
-
-def _cheapest(utility: Floats, cost: Floats) -> NDArray[np.int16]:
-    """[m] argmin of cost; ties: higher utility, then lower index."""
-    return _least(cost, -utility)[1]
-
-
-def _next_cheaper(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
-    """The next corner of each upper envelope: ([m] its lambda, [m] the model that takes over, or -1)."""
-    saved = c - cost  # [K, m]
-    crossing = u - utility
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        np.divide(crossing, saved, out=crossing)
-    np.copyto(crossing, np.inf, where=saved <= 0)
-    return _least(crossing, cost, -utility)
-
-
-def _next_better(utility: Floats, cost: Floats, u: Floats, c: Floats) -> tuple[Floats, NDArray[np.int16]]:
-    """The cheapest model that beats the present one: ([m] its predicted cost, [m] the model, or -1)."""
-    return _least(np.where(utility > u, cost, np.inf), -utility)
-
-
-def _least(keys: Floats, *tie_breaks: Floats) -> tuple[Floats, NDArray[np.int16]]:
-    """For each column the least key and the model that has it, -1 where it is infinite.
-
-    Ties go to the least of each of `tie_breaks` in turn, then to the lower index. Ties are rare, so only their columns
-    are looked at twice.
-    """
-    least = keys.min(axis=0)
-    hits = (keys == least) & np.isfinite(least)  # [K, m]
-    model = np.full(len(least), -1, dtype=np.int16)
-    for j in range(len(keys) - 1, -1, -1):
-        np.copyto(model, j, where=hits[j])
-    if np.count_nonzero(hits) > np.count_nonzero(model >= 0):
-        tied = np.flatnonzero(np.count_nonzero(hits, axis=0) > 1)
-        left = hits[:, tied]
-        for tie_break in tie_breaks:
-            values = np.where(left, tie_break[:, tied], np.inf)
-            left &= values == values.min(axis=0)
-        model[tied] = left.argmax(axis=0)
-    return least, model
-
-
-def _ascending(level: Floats) -> NDArray[np.intp]:
-    """[e] the order of levels; of equal ones the first comes first.
+def _ascending(level: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """[e] the stable order of the levels, and [e] the levels in that order.
 
     The bits of floats >= 0 are in the order of the floats. With the place of an event in the last bits, one sort of
     whole numbers does instead of `argsort`, which takes longer; levels that differ in those bits only are sorted again.
     """
     bits = max(len(level) - 1, 0).bit_length()
     if bits > 26 or len(level) == 0 or level.min() < 0:
-        return np.asarray(np.argsort(level, kind="stable"))
-    keys = (level + 0.0).view(np.int64) >> bits << bits  # -0.0 becomes 0.0
+        order = np.argsort(level, kind="stable")
+        return order, level[order]
+    keys = (level + 0.0).view(np.int64)  # -0.0 becomes 0.0
+    keys >>= bits
+    keys <<= bits
     keys |= np.arange(len(level))
     keys.sort()
     order = keys & ((1 << bits) - 1)
-    keys >>= bits
-    sorted_level = level[order]
-    wrong = sorted_level[1:] < sorted_level[:-1]
+    ascending = level.take(order)
+    wrong = ascending[1:] < ascending[:-1]
     if wrong.any():
+        keys >>= bits
         again = np.flatnonzero(np.isin(keys, keys[1:][wrong]))
-        order[again] = order[again][np.lexsort((sorted_level[again], keys[again]))]
-    return order
+        order[again] = order[again][np.lexsort((ascending[again], keys[again]))]
+        ascending[again] = level[order[again]]
+    return order, ascending
 
 
 def _group_ends(begins_anew: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
     """How many of n sorted events have happened at the end of each group; [n - 1] marks where a group begins."""
     return np.append(np.flatnonzero(begins_anew) + 1, n) if n else np.empty(0, dtype=np.intp)
-
-
-def _columns(rows: NDArray[Any]) -> Floats:
-    return np.ascontiguousarray(rows.T, dtype=np.float64)  # [K, m]
 
 
 def _checked(*arrays: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +59,11 @@ def run(
         bool, typer.Option("--unsafe", help="Run submissions without isolation; none of them is ranked.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if what is published is not what a run gives.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Write nothing; compute everything anew, and fail if what is published is not what a run gives.",
+        ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print leaderboard.json and nothing else.")] = False,
 ) -> None:
@@ -81,15 +88,24 @@ def run(
         wheelhouse=wheelhouse,
         method=None if isolation is None else isolation.value,
         unsafe=unsafe,
+        anew=check,
     )
     (_check if check else _publish)(request, json=json)
 
 
 def _publish(request: RunRequest, *, json: bool) -> None:
     """Runs, prints and publishes; ends with exit code 1 if a submission has no row."""
+    from mmr_core.render.console import note
+
     result = _run(request, json=json)
     _demand_isolation(result.board, request.published)
+    if result.kept:
+        note(
+            f"{result.kept} verdicts were kept from earlier runs; {result.verified} of them, drawn at random, "
+            "were computed anew"
+        )
     write_publication(result.board, result.choices, request.published)
+    note(f"the site begins at {request.published / 'site' / 'index.html'}")
     if result.board.refused:
         raise typer.Exit(WORK_FAILED)
 
@@ -142,17 +158,35 @@ def _check(request: RunRequest, *, json: bool) -> None:
 
 
 def _run(request: RunRequest, *, json: bool) -> RunResult:
-    from mmr_core.render.console import progress, warn
+    from mmr_core.render.console import note, progress, warn
     from mmr_leaderboard.ranking.board_run import run_board
 
     try:
         with progress(shown=not json) as watch:
-            result = run_board(request, warn=warn, progress=watch)
+            steps = watch if json or sys.stderr.isatty() else lines_of_steps(note)
+            result = run_board(request, warn=warn, progress=steps)
     except KeyboardInterrupt:
         warn("interrupted: everything that was running was stopped, and what is published is unchanged")
         raise
     _show(result.board, json=json)
     return result
+
+
+def lines_of_steps(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Progress for where there is no terminal: one line when a step begins and one when it ends."""
+    begun: set[str] = set()
+    told = Lock()
+
+    def step(what: str, done: int, total: int) -> None:
+        with told:
+            if what not in begun:
+                begun.add(what)
+                say(f"{what} ({total})")
+            if done >= total:
+                begun.discard(what)
+                say(f"{what}: done")
+
+    return step
 
 
 def _show(board: Leaderboard, *, json: bool) -> None:

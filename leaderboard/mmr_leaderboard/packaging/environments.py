@@ -133,15 +133,16 @@ def finished_folder(target: Path, fill: Callable[[Path], None]) -> Path:
 def _remove_left_behind(parent: Path) -> None:
     for left in parent.glob(f"{_UNFINISHED}-*"):
         maker = left.name.split("-")[1]
-        if not _alive(int(maker)):
+        if not (maker.isdecimal() and is_alive(int(maker))):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether there is a process of this number."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
-    return True
+    return process > 0

@@ -24,6 +24,7 @@ from mmr_leaderboard.publish.choices import FILE as CHOICES
 from mmr_leaderboard.publish.choices import Choices
 from mmr_leaderboard.publish.publication import SITE
 from mmr_leaderboard.ranking.ranks import LEVEL, holm
+from mmr_leaderboard.ranking.verdicts import Verdict
 from mmr_leaderboard.schema import Comparison, Entry, Leaderboard
 
 TOLERANCE = 1e-3
@@ -125,6 +126,19 @@ def _close(old: Sequence[Sequence[int]], new: Sequence[Sequence[int]]) -> bool:
         sum(one != other for one, other in zip(*pair, strict=True)) <= TOLERANCE * len(pair[1])
         for pair in zip(old, new, strict=True)
     )
+
+
+def verdict_differences(kept: Verdict, fresh: Verdict) -> list[str]:
+    """The differences between a verdict that was kept and one that was computed anew, one line each."""
+    old, new = (
+        {
+            **one.model_dump(mode="json", include={"figures", "flags", "statistics", "isolation", "router"}),
+            "findings": [found.code for found in one.findings],
+        }
+        for one in (kept, fresh)
+    )
+    found = [_line(place, *pair) for place, *pair in _unequal(old, new, ())]
+    return found if _close(kept.choices, fresh.choices) else [*found, "its choices are others"]
 
 
 def _entry(published: Entry, fresh: Entry) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from mmr_core.contracts import Progress, no_progress
@@ -20,11 +20,11 @@ from mmr_core.runner.provenance import library_versions
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
-from mmr_leaderboard.jobs.answers import ExpectedReply, largest_answer
 from mmr_leaderboard.jobs.material import material
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.publication import DOCUMENT, render
+from mmr_leaderboard.ranking.board_check import verdict_differences
 from mmr_leaderboard.ranking.board_document import assemble
 from mmr_leaderboard.ranking.calibration import ROUTERS, calibrate, read_against
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission
@@ -32,6 +32,7 @@ from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_feature
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.ranking.versions import Version, earlier_versions, forgotten, history, revised
+from mmr_leaderboard.ranking.workspace import demand_room, workspace_folder
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
@@ -57,6 +58,8 @@ class RunRequest:
     :param jobs: how many submissions are run at once.
     :param method: a way of isolation; None takes the best that works.
     :param unsafe: run without isolation; such entries are not ranked.
+    :param anew: trust nothing that was kept, and compute everything.
+    :param verified: the share of what was kept that is computed anew all the same, drawn at random.
     """
 
     data: str | None
@@ -66,15 +69,23 @@ class RunRequest:
     wheelhouse: Path | None = None
     method: Method | None = None
     unsafe: bool = False
+    anew: bool = False
+    verified: float = 0.1
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """The document of a run, and the choices to publish beside it."""
+    """The document of a run, and the choices to publish beside it.
+
+    :ivar kept: how many verdicts were taken from the cache.
+    :ivar verified: how many of these were computed anew.
+    """
 
     board: Leaderboard
     choices: Choices
+    kept: int = 0
+    verified: int = 0
 
 
 def run_board(
@@ -93,14 +104,28 @@ def run_board(
     submissions = judge_all(
         folders, expected_of(board.column, board.table), log.entries if board.pinned else {}, pinned=board.pinned
     )
-    with _workspace() as workspace:
+    with workspace_folder() as workspace:
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
-        _demand_room(workspace, board, request.jobs)
-        references = _references(referee, progress)
+        demand_room(workspace, board, request.jobs)
+        references = _references(referee, progress, anew=request.anew)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
-        limits = _limits(referee, progress)
-        verdicts = _verdicts(referee, valid, superseded, request.jobs, progress)
+        limits = _limits(referee, progress, anew=request.anew)
+        verdicts = _verdicts(referee, valid, superseded, request.jobs, progress, anew=request.anew)
+        kept = [one for one in valid if one.slug in referee.taken]
+        drawn = SystemRandom().sample(kept, ceil(len(kept) * request.verified))
+        fresh = _verdicts(referee, drawn, superseded, request.jobs, progress, anew=True)
+        wrong = {slug: found for slug in fresh if (found := verdict_differences(verdicts[slug], fresh[slug]))}
+        wrong_references = [] if request.anew else _wrong_references(referee, references, request.verified)
+        if wrong or wrong_references:
+            for slug, found in wrong.items():
+                warn(f"the verdict on {slug} that was kept is not what a run gives: {found[0]}")
+            for name in wrong_references:
+                warn(f"the figures of {name} that were kept are not what a run gives")
+            warn("nothing that was kept is trusted: everything is computed anew")
+            references = _references(referee, progress, anew=True)
+            limits = _limits(referee, progress, anew=True)
+            verdicts |= _verdicts(referee, kept, superseded, request.jobs, progress, anew=True)
         if referee.unkept:
             warn(f"{len(referee.unkept)} results were not kept for the next run: {referee.unkept[0]}")
     standing = {(one.slug, one.digest): verdicts[one.slug].choices for one in valid if verdicts[one.slug].choices}
@@ -117,6 +142,8 @@ def run_board(
     judged, document = _document(board, referee.scorer, references, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
     return RunResult(
+        kept=len(kept),
+        verified=len(drawn),
         board=document,
         choices=Choices(
             table=document.table.digest,
@@ -199,7 +226,14 @@ def _frame(board: Board, scorer: BoardScorer, warn: Callable[[str], None]) -> Au
         return None
 
 
-def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
+def _wrong_references(referee: Referee, references: Mapping[str, Figures], share: float) -> list[str]:
+    """The reference rows, among some drawn at random, that are not what measuring them gives."""
+    drawn = SystemRandom().sample(sorted(references), ceil(len(references) * share))
+    measured = {name: Verdict(figures=referee.scorer.reference(name)) for name in drawn}
+    return [name for name in drawn if verdict_differences(Verdict(figures=references[name]), measured[name])]
+
+
+def _references(referee: Referee, progress: Progress, *, anew: bool) -> dict[str, Figures]:
     """The figures of every reference row, from the cache if the board has not changed."""
     board, scorer = referee.board, referee.scorer
     what = "measuring references"
@@ -208,7 +242,7 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
     for done, name in enumerate(scorer.references):
         progress(what, done, len(scorer.references))
         at = key({"reference": name, **about})
-        figures = referee.cache.get(Figures, at)
+        figures = None if anew else referee.cache.get(Figures, at)
         if figures is None:
             figures = scorer.reference(name)
             referee.keep(figures, at)
@@ -217,10 +251,10 @@ def _references(referee: Referee, progress: Progress) -> dict[str, Figures]:
     return found
 
 
-def _limits(referee: Referee, progress: Progress) -> LimitFacts | None:
+def _limits(referee: Referee, progress: Progress, *, anew: bool) -> LimitFacts | None:
     """The limits of the board, from the cache if it has not changed; None if rows are not audited."""
     at = key({"limits": ROUTERS, "features": features_digest(referee.board.column), **_about(referee.board)})
-    known = referee.cache.get(LimitFacts, at)
+    known = None if anew else referee.cache.get(LimitFacts, at)
     if known is not None or referee.frame is None:
         return known
     progress("calibrating the audit", 0, 1)
@@ -243,19 +277,27 @@ def _about(board: Board) -> dict[str, Any]:
 
 
 def _verdicts(
-    referee: Referee, submissions: Sequence[Submission], superseded: Mapping[str, Points], jobs: int, progress: Progress
+    referee: Referee,
+    submissions: Sequence[Submission],
+    superseded: Mapping[str, Points],
+    jobs: int,
+    progress: Progress,
+    *,
+    anew: bool,
 ) -> dict[str, Verdict]:
     """The verdict on each submission, by slug; an interruption stops everything that was started.
 
     :raises RunnerTrouble: after all others were judged, if this machine failed while it judged some.
     """
+    if not submissions:
+        return {}
     progress(TASK, 0, len(submissions))
     verdicts: dict[str, Verdict] = {}
     troubles: list[RunnerTrouble] = []
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
         running: dict[Future[Verdict], str] = {
-            pool.submit(referee.judge, one, superseded[one.slug], progress): one.slug for one in submissions
+            pool.submit(referee.judge, one, superseded[one.slug], progress, anew=anew): one.slug for one in submissions
         }
         for done, future in enumerate(as_completed(running), start=1):
             try:
@@ -278,22 +320,6 @@ def _verdicts(
             fix="mend it and run again; nothing was published, and the verdicts on the others are kept",
         )
     return verdicts
-
-
-def _demand_room(workspace: Path, board: Board, jobs: int) -> None:
-    """Sees to it that the answers of all jobs that run at once fit on the disk, however large they make them.
-
-    :raises RunnerTrouble: if there is too little room.
-    """
-    queries = int(board.column.test.sum())
-    needed = jobs * largest_answer([ExpectedReply(queries=queries)], len(board.table.models))
-    free = shutil.disk_usage(workspace).free
-    if free < needed:
-        raise RunnerTrouble(
-            f"the temporary folder has {free >> 20} MiB free, and {jobs} jobs at once need {needed >> 20} MiB",
-            where=str(workspace.parent),
-            fix="make room there, set TMPDIR to another folder, or lower --jobs",
-        )
 
 
 def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
@@ -390,10 +416,3 @@ def commit_of(folder: Path) -> str:
     if any(answer.returncode for answer in answers) or answers[1].stdout.strip():
         return ""
     return answers[0].stdout.strip()
-
-
-@contextmanager
-def _workspace() -> Iterator[Path]:
-    """A folder for job folders, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mmr-jobs-", ignore_cleanup_errors=True) as name:
-        yield Path(name)

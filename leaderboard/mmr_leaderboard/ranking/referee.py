@@ -76,6 +76,7 @@ class Referee:
 
     :param make_material: makes the material of jobs.
     :param make_frame: makes the frame that rows are audited against; None if the board is too small to be audited.
+    :param taken: the entries whose verdicts were taken from the cache.
     :param unkept: why the cache could not keep something, once for each time.
     """
 
@@ -86,6 +87,7 @@ class Referee:
     host: HostSettings
     cache: VerdictCache
     unkept: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
     _table: str = field(init=False)
     _features: str = field(init=False)
     _versions: dict[str, str] = field(init=False)
@@ -98,28 +100,31 @@ class Referee:
         self._features = features_digest(self.board.column)
         self._versions = library_versions()
 
-    def judge(self, submission: Submission, previous: Choices, progress: Progress = no_progress) -> Verdict:
+    def judge(
+        self, submission: Submission, previous: Choices, progress: Progress = no_progress, *, anew: bool = False
+    ) -> Verdict:
         """The verdict on a submission that passed validation, from the cache if nothing has changed.
 
         Whatever its run, its scores or its audits raise becomes the finding `unjudged`, which is not cached.
 
         :param previous: the published choices of the version that it supersedes; empty if there is none.
+        :param anew: whether to compute it even if the cache has one.
         :raises RunnerTrouble: if this machine fails; nothing is cached then.
         """
         try:
-            return self._judge(submission, previous, progress)
+            return self._judge(submission, previous, progress, anew=anew)
         except Exception as error:
             if is_runner_trouble(error):
                 raise RunnerTrouble(reason_of(error), where=submission.slug) from error
             return failure([unjudged(error)])
 
-    def _judge(self, submission: Submission, previous: Choices, progress: Progress) -> Verdict:
+    def _judge(self, submission: Submission, previous: Choices, progress: Progress, *, anew: bool) -> Verdict:
         manifest = submission.manifest
         if manifest is None:
             raise ValueError(f"{submission.slug} was refused in validation and cannot be judged")
         if manifest.router is None:
             at = self._key(submission, "decisions", previous)
-            known = self.cache.get(Verdict, at)
+            known = None if anew else self._known(submission.slug, at)
             if known is not None:
                 return known
             with self._scoring:  # one at a time: scoring holds the interpreter, and what it needs is made once
@@ -132,7 +137,7 @@ class Referee:
         if sandbox is None:
             return failure([Finding(code="isolation-impossible", where="this machine", message=self.host.impossible)])
         at = self._key(submission, f"{sandbox.method} {runtime.digest}", previous)
-        known = self.cache.get(Verdict, at)
+        known = None if anew else self._known(submission.slug, at)
         if known is not None:
             return known
         with self._preparing:
@@ -264,6 +269,12 @@ class Referee:
                 "previous": [list(point) for point in previous],
             }
         )
+
+    def _known(self, slug: str, at: str) -> Verdict | None:
+        known = self.cache.get(Verdict, at)
+        if known is not None:
+            self.taken.add(slug)
+        return known
 
     def _keep(self, verdict: Verdict, at: str) -> Verdict:
         self.keep(verdict, at)

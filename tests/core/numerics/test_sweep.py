@@ -180,7 +180,9 @@ def test_events_that_differ_by_rounding_happen_together():
 )
 def test_levels_are_sorted_as_argsort_sorts_them(levels):
     level = np.array(levels)
-    np.testing.assert_array_equal(_ascending(level), np.argsort(level, kind="stable"))
+    order, ascending = _ascending(level)
+    np.testing.assert_array_equal(order, np.argsort(level, kind="stable"))
+    np.testing.assert_array_equal(ascending, np.sort(level))
 
 
 def test_many_levels_that_differ_in_their_last_bits_are_sorted():
@@ -189,7 +191,9 @@ def test_many_levels_that_differ_in_their_last_bits_are_sorted():
     for _ in range(3):
         level = np.where(rng.random(len(level)) < 0.5, level, np.nextafter(level, 1))
     rng.shuffle(level)
-    np.testing.assert_array_equal(_ascending(level), np.argsort(level, kind="stable"))
+    order, ascending = _ascending(level)
+    np.testing.assert_array_equal(order, np.argsort(level, kind="stable"))
+    np.testing.assert_array_equal(ascending, np.sort(level))
 
 
 def test_at_a_breakpoint_the_cheaper_model_wins():

@@ -139,7 +139,7 @@ def test_an_outcome_that_was_never_known_does_not_count_as_calibration(table):
 
 
 def test_more_calibration_than_there_are_training_outcomes_is_refused(setting):
-    with pytest.raises(UsageError, match="training outcomes are known"):
+    with pytest.raises(UsageError, match=r"expected at least .* known training outcomes of model"):
         parted(setting.table, own(setting, "alpha"), Options(), Learning(newcomer="model-0", calibration=10_000))
 
 

@@ -24,7 +24,7 @@ from mmr_core.runner.agreement import (
 )
 from mmr_core.runner.policies import GRID, Decided, Scored
 from mmr_leaderboard.findings import CODES
-from mmr_leaderboard.jobs.behaviour import FLIP_SHARE, FLIPS, STRICT, judge
+from mmr_leaderboard.jobs.behaviour import COST_FACTOR, FLIP_SHARE, FLIPS, STRICT, judge, judge_costs
 
 NUMBERS = st.one_of(st.sampled_from([0.0, 0.5, 1.0, 0.5 + 1e-7, 0.5 + 3e-6]), st.floats(-2, 2, width=32))
 
@@ -245,3 +245,21 @@ def test_what_several_pairs_show_is_added_up():
     (check,), _ = judge({"not-deterministic": [same, other]}, "router")
     assert check.compared == compare(*same).compared + compare(*other).compared
     assert check.changed == compare(*other).changed
+
+
+@pytest.mark.parametrize(
+    ("factor", "codes"), [(1.0, 0), (900.0, 0), (1 / 900, 0), (1100.0, 1), (1 / 1100, 1), (0.0, 1), (-1.0, 1)]
+)
+def test_mean_costs_more_than_a_thousand_times_off_are_found(factor, codes):
+    learned = np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = judge_costs(Scored(np.zeros((1, 2)), np.array([[2.0, 3.0 * factor]])), learned, ("A", "B"), "router")
+    assert [each.code for each in found] == ["cost-not-in-usd"] * codes
+    assert all(each.examples == (f"B: {factor:.3g} times",) for each in found)
+    assert COST_FACTOR == 1000
+
+
+def test_costs_of_free_and_of_unseen_models_are_not_judged():
+    learned = np.array([[0.0, np.nan], [0.0, np.nan]])
+    assert judge_costs(Scored(np.zeros((1, 2)), np.ones((1, 2))), learned, ("A", "B"), "router") == ()
+    decides = Decided(np.array([0.0]), (np.full((1, 2), 0.5),))
+    assert judge_costs(decides, np.ones((2, 2)), ("A", "B"), "router") == ()

@@ -132,7 +132,8 @@ class Ground:
 
     def run(self, **request: Any) -> RunResult:
         """A run of the board, the submissions and what is published here."""
-        asked = {"data": None, "submissions": self.submissions, "published": self.published, "jobs": 1, **request}
+        asked = {"data": None, "submissions": self.submissions, "published": self.published, "jobs": 1, "verified": 0.0}
+        asked |= request
         told = asked.pop("warn", lambda line: None)
         return run_board(RunRequest(**asked), warn=told)
 
