@@ -78,7 +78,6 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print results.json on stdout and nothing else.")] = False,
 ) -> None:
     """Evaluate routers and compare them with the oracle, the single models and ignoring the query."""
-    from mmr_core.authors.authors_run import run_authors
     from mmr_core.cli.inputs import (
         check_out_folder,
         chosen_datasets,
@@ -140,6 +139,8 @@ def run(
         )
         columns = chosen_datasets(dataset, table, found)
         if protocol is ProtocolName.AUTHORS:
+            from mmr_core.authors.authors_run import run_authors
+
             theirs = run_authors(
                 table,
                 columns,
@@ -190,7 +191,7 @@ def _reject_for_authors(given: Mapping[str, bool]) -> None:
 def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
     from mmr_core.features import cache_root
-    from mmr_core.render.plots.kept_plots import PLOTS_FOLDER
+    from mmr_core.render.kept_files import MADE
     from mmr_core.render.run_files import write_run
     from mmr_core.render.run_tables import run_tables
     from mmr_core.render.terminal import show_tables
@@ -202,7 +203,7 @@ def _report_paper(result: RunResult, out: Path | None, *, log_cost: bool | None,
     else:
         show_tables(console(), run_tables(result))
     if out is not None:
-        for path in write_run(result, out, log_cost=log_cost, kept_plots=cache_root() / PLOTS_FOLDER, warn=warn):
+        for path in write_run(result, out, log_cost=log_cost, kept=cache_root() / MADE, warn=warn):
             note(f"wrote {path}")
     if result.failures:
         raise typer.Exit(WORK_FAILED)

@@ -131,7 +131,7 @@ def _columns(datasets: str | None, table: OutcomeTable, found: Registry) -> list
 def _report(result: Savings, out: Path | None, *, log_cost: bool | None, json: bool) -> None:
     """Prints and writes; ends with exit code 1 if a router failed."""
     from mmr_core.features import cache_root
-    from mmr_core.render.plots.kept_plots import PLOTS_FOLDER
+    from mmr_core.render.kept_files import MADE
     from mmr_core.render.savings_page import savings_tables, with_summaries, write_savings
     from mmr_core.render.savings_summary import left_out, summary
     from mmr_core.render.terminal import show_tables
@@ -150,7 +150,7 @@ def _report(result: Savings, out: Path | None, *, log_cost: bool | None, json: b
                 screen.print(line, markup=False, highlight=False)
             screen.print()
     if out is not None:
-        for path in write_savings(result, out, log_cost=log_cost, kept_plots=cache_root() / PLOTS_FOLDER, warn=warn):
+        for path in write_savings(result, out, log_cost=log_cost, kept=cache_root() / MADE, warn=warn):
             note(f"wrote {path}")
     if result.failures:
         raise typer.Exit(WORK_FAILED)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mmr_core.errors import MissingExtraError
+from mmr_core.render.kept_files import made_once
 from mmr_core.render.latex import latex_file, latex_table
 from mmr_core.render.plots.chart import figure_bytes
-from mmr_core.render.plots.frontier import frontier_figure, run_frontiers
-from mmr_core.render.plots.kept_plots import drawn_once
+from mmr_core.render.plots.frontier import frontier_figure
 from mmr_core.render.run_tables import headline_table, long_table, run_tables
 from mmr_core.render.table import SYNTHETIC, Table, TableColumn, plain_table, titled, words
 from mmr_core.render.together import write_together
@@ -33,7 +33,7 @@ def write_run(
     out: Path,
     *,
     log_cost: bool | None = None,
-    kept_plots: Path | None = None,
+    kept: Path | None = None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes the files of a run into a folder, which is made, and returns their paths, `results.json` last.
@@ -41,31 +41,33 @@ def write_run(
     Files of an earlier run are replaced; if anything fails before all are written, they are unchanged.
 
     :param log_cost: the cost axis of the plot, as `frontier_figure` takes it.
-    :param kept_plots: a folder in which plots are kept; one that is there with the same content is not drawn again.
+    :param kept: a folder in which the content of files is kept; files of the same run are not made again.
     :param warn: called with one line if matplotlib is not installed; then there is no plot.
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.
     """
-    contents: dict[str, bytes | str] = {
+
+    def make() -> dict[str, bytes | str]:
+        figure = frontier_figure(run.headline, log_cost=log_cost, synthetic=run.data.synthetic)
+        plots = {plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS}
+        return {**_tables(run), **plots, RESULTS: run.to_json()}
+
+    try:
+        contents = made_once((run, log_cost), make, folder=kept)
+    except MissingExtraError as error:
+        warn(f"no {' and '.join(PLOTS)}: {error}")
+        contents = {**_tables(run), RESULTS: run.to_json()}
+    return write_together(out, contents, last=RESULTS, stale=FILES)
+
+
+def _tables(run: RunResult) -> dict[str, bytes | str]:
+    return {
         DRAWS: draws_parquet(run.columns, synthetic=run.data.synthetic),
         CURVES: curves_parquet(run.columns, run.seeds, synthetic=run.data.synthetic),
         "table.md": run_page(run),
         "table.csv": csv_text(long_table(run)),
         "table.tex": run_latex(run),
     }
-    synthetic = run.data.synthetic
-
-    def draw() -> dict[str, bytes]:
-        figure = frontier_figure(run.headline, log_cost=log_cost, synthetic=synthetic)
-        return {plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS}
-
-    try:
-        shown = None if kept_plots is None else (run_frontiers(run.headline, synthetic=synthetic), log_cost, synthetic)
-        contents.update(drawn_once(shown, draw, folder=kept_plots))
-    except MissingExtraError as error:
-        warn(f"no {' and '.join(PLOTS)}: {error}")
-    contents[RESULTS] = run.to_json()
-    return write_together(out, contents, last=RESULTS, stale=FILES)
 
 
 def run_page(run: RunResult) -> str:

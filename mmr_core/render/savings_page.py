@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmr_core.errors import MissingExtraError
+from mmr_core.render.kept_files import made_once
 from mmr_core.render.numbers import SHORT_UNIT, UNIT, name, number, share, share_interval, signed, usd, usd_interval
 from mmr_core.render.plots.chart import figure_bytes
 from mmr_core.render.plots.frontier import savings_figure, savings_frontiers
-from mmr_core.render.plots.kept_plots import drawn_once
 from mmr_core.render.savings_summary import left_out, summary
 from mmr_core.render.table import (
     SYNTHETIC,
@@ -201,14 +201,14 @@ def write_savings(
     out: Path,
     *,
     log_cost: bool | None = None,
-    kept_plots: Path | None = None,
+    kept: Path | None = None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes all files into a folder, which is created if needed; the plot shows the first column.
 
     Without matplotlib the plots are left out, and `warn` is called with one line.
 
-    :param kept_plots: a folder in which plots are kept; one that is there with the same content is not drawn again.
+    :param kept: a folder in which plots are kept; one that is there with the same content is not drawn again.
     :raises UsageError: if `out` is a file.
     :raises MMRError: if a file cannot be written.
     """
@@ -223,8 +223,8 @@ def write_savings(
         return {plot: figure_bytes(figure, plot.rpartition(".")[2]) for plot in PLOTS}
 
     try:
-        shown = None if kept_plots is None else (savings_frontiers(column, synthetic=synthetic), log_cost, synthetic)
-        contents.update(drawn_once(shown, draw, folder=kept_plots))
+        shown = None if kept is None else (savings_frontiers(column, synthetic=synthetic), log_cost, synthetic)
+        contents.update(made_once(shown, draw, folder=kept))
     except MissingExtraError as error:
         warn(f"no plot is written: {error}")
     contents[DOCUMENT] = with_summaries(savings).to_json()

@@ -8,7 +8,7 @@ learned from may differ from the column's own training split (`Learning`); what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,10 @@ class Prepared(Parted):
     features_train: Features
     features_test: Features
     description: dict[str, object]
+
+    def without_features(self) -> Parted:
+        """The same rows for what looks at no features, reference rows for one, so that none is digested."""
+        return Parted(**{field.name: getattr(self, field.name) for field in fields(Parted)})
 
 
 IN_DOMAIN = Learning()

@@ -18,12 +18,14 @@ from mmr_core.numerics.metrics import METRICS, CostRange, Frontier, frontier, me
 from mmr_core.results import Estimate, Metrics, SingleModel
 from mmr_leaderboard.schema import (
     Audit,
+    CalibrationFit,
     Check,
     Comparison,
     DatasetFacts,
     Entry,
     Latency,
     Leaderboard,
+    LimitFacts,
     PublishedFinding,
     Reference,
     Refused,
@@ -387,6 +389,8 @@ def leaderboard(**changes: Any) -> Leaderboard:
         ),
         "comparisons": _comparisons(entries),
     }
+    fit = CalibrationFit(router="kmeans", seed=0, residual_share=0.06, permutation_share=0.01)
+    parts["limits"] = LimitFacts(version=2, residual=0.06, permutation=0.02, placebo=0.01, revision=0.75, fits=(fit,))
     return Leaderboard(**{**parts, **changes})
 
 

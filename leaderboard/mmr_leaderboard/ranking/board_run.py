@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -20,12 +17,11 @@ from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
 from mmr_core.runner.provenance import library_versions
+from mmr_core.runner.tasks import FINISHED
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
-from mmr_leaderboard.jobs.answers import ExpectedReply, largest_answer
 from mmr_leaderboard.jobs.material import material
-from mmr_leaderboard.packaging.environments import is_alive
 from mmr_leaderboard.publish.choices import Choices, EntryChoices, kept_choices, read_choices
 from mmr_leaderboard.publish.log import Log, read_log
 from mmr_leaderboard.publish.publication import DOCUMENT, render
@@ -37,6 +33,7 @@ from mmr_leaderboard.ranking.referee import HostSettings, Referee, audit_feature
 from mmr_leaderboard.ranking.scoring import BoardScorer, Figures
 from mmr_leaderboard.ranking.verdicts import Verdict, VerdictCache, key, sources_digest
 from mmr_leaderboard.ranking.versions import Version, earlier_versions, forgotten, history, revised
+from mmr_leaderboard.ranking.workspace import demand_room, workspace_folder
 from mmr_leaderboard.sandbox.contract import Limits, Method, RunnerTrouble, Sandbox, is_runner_trouble
 from mmr_leaderboard.sandbox.methods import Unsafe
 from mmr_leaderboard.sandbox.selection import sandbox as way_of_isolation
@@ -108,9 +105,9 @@ def run_board(
     submissions = judge_all(
         folders, expected_of(board.column, board.table), log.entries if board.pinned else {}, pinned=board.pinned
     )
-    with _workspace() as workspace:
+    with workspace_folder() as workspace:
         referee = _referee(board, request, workspace, warn=warn, progress=progress)
-        _demand_room(workspace, board, request.jobs)
+        demand_room(workspace, board, request.jobs)
         references = _references(referee, progress, anew=request.anew)
         valid = [one for one in submissions if not one.refused]
         superseded = {one.slug: _superseded(one, board, before, warn) for one in valid}
@@ -238,21 +235,15 @@ def _wrong_references(referee: Referee, references: Mapping[str, Figures], share
 
 
 def _references(referee: Referee, progress: Progress, *, anew: bool) -> dict[str, Figures]:
-    """The figures of every reference row, from the cache if the board has not changed."""
-    board, scorer = referee.board, referee.scorer
-    what = "measuring references"
-    found = {}
-    about = _about(board)
-    for done, name in enumerate(scorer.references):
-        progress(what, done, len(scorer.references))
-        at = key({"reference": name, **about})
-        figures = None if anew else referee.cache.get(Figures, at)
-        if figures is None:
-            figures = scorer.reference(name)
-            referee.keep(figures, at)
-        found[name] = figures
-    progress(what, len(scorer.references), len(scorer.references))
-    return found
+    """The figures of every reference row, those that were kept if the board has not changed."""
+    scorer = referee.scorer
+    # Apart from the cells of `mmr run`, whose routers run without isolation and could write there.
+    cells = referee.host.environments / FINISHED
+    try:
+        return scorer.known_references(referee.board.registry, cells, fresh=anew, progress=progress)
+    except MMRError as error:
+        referee.unkept.append(str(error))
+        return {name: scorer.reference(name) for name in scorer.references}
 
 
 def _limits(referee: Referee, progress: Progress, *, anew: bool) -> LimitFacts | None:
@@ -324,22 +315,6 @@ def _verdicts(
             fix="mend it and run again; nothing was published, and the verdicts on the others are kept",
         )
     return verdicts
-
-
-def _demand_room(workspace: Path, board: Board, jobs: int) -> None:
-    """Sees to it that the answers of all jobs that run at once fit on the disk, however large they make them.
-
-    :raises RunnerTrouble: if there is too little room.
-    """
-    queries = int(board.column.test.sum())
-    needed = jobs * largest_answer([ExpectedReply(queries=queries)], len(board.table.models))
-    free = shutil.disk_usage(workspace).free
-    if free < needed:
-        raise RunnerTrouble(
-            f"the temporary folder has {free >> 20} MiB free, and {jobs} jobs at once need {needed >> 20} MiB",
-            where=str(workspace.parent),
-            fix="make room there, set TMPDIR to another folder, or lower --jobs",
-        )
 
 
 def _or_unjudged(make: Callable[[], Verdict]) -> Verdict:
@@ -436,17 +411,3 @@ def commit_of(folder: Path) -> str:
     if any(answer.returncode for answer in answers) or answers[1].stdout.strip():
         return ""
     return answers[0].stdout.strip()
-
-
-_WORKSPACE = "mmr-jobs-"
-
-
-@contextmanager
-def _workspace() -> Iterator[Path]:
-    """A folder for job folders, removed afterwards; those of killed runs of the same user are removed before."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_WORKSPACE}*"):
-        maker = left.name.removeprefix(_WORKSPACE).split("-")[0]
-        if maker.isdecimal() and not is_alive(int(maker)) and left.lstat().st_uid == os.getuid():
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{_WORKSPACE}{os.getpid()}-", ignore_cleanup_errors=True) as name:
-        yield Path(name)

@@ -11,7 +11,7 @@ import pytest
 from mmr_leaderboard.child.driver import NOT_STARTED
 from mmr_leaderboard.jobs import entry_run
 from mmr_leaderboard.packaging import wheel_sources
-from mmr_leaderboard.ranking import board_run, referee
+from mmr_leaderboard.ranking import board_run, referee, workspace
 from mmr_leaderboard.ranking import verdicts as verdict_cache
 from mmr_leaderboard.sandbox.contract import IsolationError, ProcessEnd, RunnerTrouble, is_runner_trouble
 from mmr_leaderboard.schema import Entry, Refused
@@ -91,7 +91,7 @@ def test_a_cache_that_is_full_costs_nobody_a_row(ground, liar, monkeypatch):
 
 def test_a_temporary_folder_without_room_for_the_answers_stops_the_run_before_anything_runs(ground, liar, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(board_run.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(workspace.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(RunnerTrouble, match="MiB free, and 1 jobs at once need"):
         ground.run()
     assert liar.asked == 0

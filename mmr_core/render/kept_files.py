@@ -1,7 +1,7 @@
-"""Keeps the files of a plot, so that a second run over the same numbers draws nothing.
+"""Keeps tables and plots that were made of results, so that a second run over the same numbers makes none again.
 
-A kept plot counts only if everything that it is made of is the same: what it shows, the code of the engine, versions of
-libraries, matplotlib's settings, and the installed fonts.
+Kept files count only if everything that they are made of is the same: what they show, the code of the engine, versions
+of libraries, matplotlib's settings, and the installed fonts.
 """
 
 from __future__ import annotations
@@ -10,39 +10,40 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmr_core.render.plots.chart import demand_matplotlib
 from mmr_core.runner.cell_cache import CellCache, packed
 from mmr_core.runner.provenance import ENGINE, code_digest, library_versions
 
-PLOTS_FOLDER = "plots"
-"""The folder of kept plots within the cache folder."""
+MADE = "made"
+"""The folder of kept files within the cache folder."""
 
 
-def drawn_once(shown: Any, draw: Callable[[], Mapping[str, bytes]], *, folder: Path | None) -> Mapping[str, bytes]:
-    """The files of a plot, kept ones if there are some.
+def made_once(
+    shown: Any, make: Callable[[], Mapping[str, bytes | str]], *, folder: Path | None
+) -> Mapping[str, bytes | str]:
+    """The content of some files by name, as it was kept if it was made before.
 
-    :param shown: everything that the plot shows and is told, as `CellCache` keeps it.
-    :param draw: makes the files, by name; a function of `shown` alone.
-    :param folder: where plots are kept; None draws.
-    :raises MissingExtraError: if matplotlib is not installed.
+    :param shown: everything that is shown, with the options that it is shown by.
+    :param make: makes the content, of `shown` alone; what it raises is raised, and then nothing is kept.
+    :param folder: where files are kept; None makes them.
     """
-    demand_matplotlib("plots")
     if folder is None:
-        return draw()
-    kept, content = CellCache(folder, suffix="plot"), packed(shown)
+        return make()
+    kept, content = CellCache(folder, suffix="files"), packed(shown)
     setting = _setting()
     found = None if setting is None else kept.load(_fingerprint(setting, content))
     if found is not None:
         return {name: array.tobytes() for name, array in found.items()}
-    files = draw()
+    files = make()
     setting = setting or _setting()  # drawing lists the fonts
     if setting is not None:
-        arrays = {name: np.frombuffer(drawn, dtype=np.uint8) for name, drawn in files.items()}
+        octets = {name: made.encode() if isinstance(made, str) else made for name, made in files.items()}
+        arrays = {name: np.frombuffer(made, dtype=np.uint8) for name, made in octets.items()}
         kept.store(_fingerprint(setting, content), arrays)
     return files
 
@@ -52,7 +53,9 @@ def _fingerprint(setting: bytes, content: bytes) -> str:
 
 
 def _setting() -> bytes | None:
-    """What else decides how a plot looks; None if matplotlib has not listed the fonts of this machine yet."""
+    """What else decides how files look; None without matplotlib, or before it has listed the fonts of this machine."""
+    if find_spec("matplotlib") is None:
+        return None
     import matplotlib as mpl
 
     lists = sorted(Path(mpl.get_cachedir()).glob("fontlist-*.json"))
