@@ -954,6 +954,9 @@ def test_the_steps_of_the_validation_judge_a_pull_request(tmp_path):
 
     words = [str(program), "leaderboard", "init", "new", "--router", "kmeans", "--requirement", "mmr-bench==0.1.0"]
     subprocess.run([*words, "--submissions", str(origin.folder / "submissions")], check=True)
+    manifest = origin.folder / "submissions" / "new" / "submission.toml"
+    text = manifest.read_text().replace("Your Name", "Ada Lovelace")
+    manifest.write_text(text.replace("you@example.org", "ada@analytical.engine"))
     origin.link("submissions/new/README.md", "/etc/passwd")
     head = origin.commit()
     origin.git("update-ref", "refs/pull/12/head", head)

@@ -191,12 +191,8 @@ def _column(
     )
     name = column.spec.name
     bench = running.bench(Parcel(column), Parcel(yardsticks))
-    references: list[ReferenceRows] = []
-    asked = [Measurement(router=None, reading=RowReading(place=at)) for at, _ in enumerate(yardsticks)]
-    for outcome in running.measure(bench, asked, progress, f"{name}: measuring references"):
-        if isinstance(outcome, Failure):
-            raise RuntimeError(outcome.details)  # no plugin has a part in them, so this is a defect of ours
-        references.append(outcome)
+    readings = [RowReading(place=at) for at, _ in enumerate(yardsticks)]
+    references: list[ReferenceRows] = running.references(bench, readings, progress, f"{name}: measuring references")
     scaled = yardsticks.scaled([Scale.of(each.rows) for each in references])
     asked = [Measurement.of(entrant, RowReading(), options) for entrant in entrants]
     bench = replace(bench, yardsticks=Parcel(scaled))

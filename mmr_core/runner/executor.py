@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -42,10 +42,13 @@ def processors() -> int:
     return int(cpu_count())
 
 
-class Parcel:
+Content = TypeVar("Content", covariant=True)
+
+
+class Parcel(Generic[Content]):
     """Something that many calls share, packed when it first has to travel."""
 
-    def __init__(self, content: object) -> None:
+    def __init__(self, content: Content) -> None:
         self.content = content
         self.token = uuid4().hex
         self._packed: NDArray[np.uint8] | None = None
@@ -69,7 +72,7 @@ class Call:
 
     key: str
     own: Any
-    shared: tuple[Parcel, ...]
+    shared: tuple[Parcel[Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

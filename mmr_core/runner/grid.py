@@ -95,7 +95,7 @@ def run_cells(
 
 def _tasks(cells: Mapping[str, Cell], situations: Situations, running: Runner) -> Iterator[Pending]:
     """A task for each cell, situation by situation; a failure where the situation cannot be had."""
-    yardsticks: dict[str, Parcel] = {}
+    yardsticks: dict[str, Parcel[Yardsticks]] = {}
     for situation, keys in _grouped(cells).items():
         try:
             column = Parcel(situations.column(situation))

@@ -201,15 +201,17 @@ class Union:
 def expected(decisions: Decisions, outcomes: Floats) -> Floats:
     """[n] the outcome [n, K] that is expected of each decision."""
     if decisions.choice is not None:
-        return outcomes[np.arange(len(outcomes)), decisions.choice]
-    means: Floats = (decisions.probabilities * outcomes).sum(axis=1)
+        chosen: Floats = outcomes[np.arange(len(outcomes)), decisions.choice]
+        return chosen
+    means: Floats = (np.asarray(decisions.probabilities, dtype=np.float64) * outcomes).sum(axis=1)
     return means
 
 
 def probabilities_of(decisions: Decisions, models: int) -> Floats:
     """[n, K] the probability with which each model is asked."""
     if decisions.choice is not None:
-        return np.eye(models)[decisions.choice]
+        certain: Floats = np.eye(models)[decisions.choice]
+        return certain
     return np.asarray(decisions.probabilities, dtype=np.float64)
 
 

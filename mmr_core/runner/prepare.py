@@ -8,7 +8,7 @@ learned from may differ from the column's own training split (`Learning`); what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNameError
 from mmr_core.features import Features, FeatureSource
-from mmr_core.numerics.normalisation import cost_scale
+from mmr_core.numerics.means import cost_scale
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.runner.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.runner.options import Options
@@ -65,6 +65,10 @@ class Prepared(Parted):
     features_train: Features
     features_test: Features
     description: dict[str, object]
+
+    def without_features(self) -> Parted:
+        """The same rows for what looks at no features, reference rows for one, so that none is digested."""
+        return Parted(**{field.name: getattr(self, field.name) for field in fields(Parted)})
 
 
 IN_DOMAIN = Learning()

@@ -1,9 +1,10 @@
 """The one way from something to be measured to its outcome: known from an earlier run, or measured now and kept.
 
-`mmr run`, `mmr savings` and studies say what they want as `Task`s; a `Runner` answers them. Here, and
-nowhere else, stands what happens to a router that raises (its task fails, the others go on), to threads (one for each
-task, so that sums have one order whatever the number of processes), to a process that dies (`runner.executor`), and to
-what is finished (`runner.cell_cache`). A task that failed is tried again by the next run.
+`mmr run`, `mmr savings`, studies and the leaderboard (for its reference rows; its routers are fitted in isolation) say
+what they want as `Task`s; a `Runner` answers them. Here, and nowhere else, stands what happens to a router that raises
+(its task fails, the others go on), to threads (one for each task, so that sums have one order whatever the number of
+processes), to a process that dies (`runner.executor`), and to what is finished (`runner.cell_cache`). A task that
+failed is tried again by the next run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mmr_core.runner.executor import Call, Executor, Parcel, executor
 from mmr_core.runner.fingerprint import Digests, Fingerprints
 from mmr_core.runner.fit import answer, pooled
 from mmr_core.runner.measure import Yardsticks
-from mmr_core.runner.measurement import Failure, Measurement
+from mmr_core.runner.measurement import Failure, Measurement, Reading
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.prepare import Parted, Prepared
 from mmr_core.runner.references import is_reference
@@ -46,8 +47,8 @@ class Bench:
     :param digests: what fingerprints are made of; None where nothing is kept.
     """
 
-    column: Parcel
-    yardsticks: Parcel
+    column: Parcel[Parted]
+    yardsticks: Parcel[Yardsticks]
     digests: Digests | None
 
 
@@ -91,7 +92,7 @@ class Runner:
         self._fingerprints = Fingerprints(registry, fusion_parameters, cache)
         self.kept = 0
 
-    def bench(self, column: Parcel, yardsticks: Parcel) -> Bench:
+    def bench(self, column: Parcel[Parted], yardsticks: Parcel[Yardsticks]) -> Bench:
         """A column and its yardsticks, ready for measurements."""
         if self._cache is None:
             return Bench(column=column, yardsticks=yardsticks, digests=None)
@@ -117,6 +118,18 @@ class Runner:
             found[key] = outcome
             progress(what, len(found), len(tasks))
         return [found[str(at)] for at in range(len(tasks))]
+
+    def references(self, bench: Bench, readings: Sequence[Reading], progress: Progress, what: str) -> list[Any]:
+        """What each reading gives of the reference rows of a column, in their order.
+
+        :raises RuntimeError: if one fails; no plugin has a part in them, so this is a defect of ours.
+        """
+        asked = [Measurement(router=None, reading=reading) for reading in readings]
+        found = self.measure(bench, asked, progress, what)
+        for outcome in found:
+            if isinstance(outcome, Failure):
+                raise RuntimeError(outcome.details)
+        return found
 
     def known(self, fingerprint: str | None) -> Any:
         """What an earlier run kept; None where there is nothing."""

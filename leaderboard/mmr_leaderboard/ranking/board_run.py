@@ -17,6 +17,7 @@ from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import DegenerateError, MMRError
 from mmr_core.features import cache_root
 from mmr_core.runner.provenance import library_versions
+from mmr_core.runner.tasks import FINISHED
 from mmr_leaderboard.audit import AuditFrame
 from mmr_leaderboard.board import Board, open_board
 from mmr_leaderboard.findings import unjudged
@@ -75,7 +76,7 @@ class RunRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class BoardRun:
     """The document of a run, and the choices to publish beside it.
 
     :ivar kept: how many verdicts were taken from the cache.
@@ -90,7 +91,7 @@ class RunResult:
 
 def run_board(
     request: RunRequest, *, warn: Callable[[str], None] = lambda line: None, progress: Progress = no_progress
-) -> RunResult:
+) -> BoardRun:
     """Runs the whole board. No submission can make it raise.
 
     :raises MMRError: if the table, the folder of submissions, or what is published cannot be read.
@@ -141,7 +142,7 @@ def run_board(
     refused = [_refused(one) for one in submissions if one.refused]
     judged, document = _document(board, referee.scorer, references, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
-    return RunResult(
+    return BoardRun(
         kept=len(kept),
         verified=len(drawn),
         board=document,
@@ -234,21 +235,15 @@ def _wrong_references(referee: Referee, references: Mapping[str, Figures], share
 
 
 def _references(referee: Referee, progress: Progress, *, anew: bool) -> dict[str, Figures]:
-    """The figures of every reference row, from the cache if the board has not changed."""
-    board, scorer = referee.board, referee.scorer
-    what = "measuring references"
-    found = {}
-    about = _about(board)
-    for done, name in enumerate(scorer.references):
-        progress(what, done, len(scorer.references))
-        at = key({"reference": name, **about})
-        figures = None if anew else referee.cache.get(Figures, at)
-        if figures is None:
-            figures = scorer.reference(name)
-            referee.keep(figures, at)
-        found[name] = figures
-    progress(what, len(scorer.references), len(scorer.references))
-    return found
+    """The figures of every reference row, those that were kept if the board has not changed."""
+    scorer = referee.scorer
+    # Apart from the cells of `mmr run`, whose routers run without isolation and could write there.
+    cells = referee.host.environments / FINISHED
+    try:
+        return scorer.known_references(referee.board.registry, cells, fresh=anew, progress=progress)
+    except MMRError as error:
+        referee.unkept.append(str(error))
+        return {name: scorer.reference(name) for name in scorer.references}
 
 
 def _limits(referee: Referee, progress: Progress, *, anew: bool) -> LimitFacts | None:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat
+from threadpoolctl import threadpool_limits
 
-from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import Operating, interval
+from mmr_core.contracts import Progress, no_progress
+from mmr_core.numerics.bootstrap import interval
 from mmr_core.numerics.metrics import CostRange, frontier
+from mmr_core.numerics.sweep import OperatingCurve
+from mmr_core.registry import Registry
 from mmr_core.results import Estimate, Metrics, OperatingPoint, Row, SingleModel
-from mmr_core.runner.measure import Answers, Yardstick
+from mmr_core.runner.executor import Parcel
+from mmr_core.runner.fit import Answer
+from mmr_core.runner.measure import Answers, Yardstick, Yardsticks
 from mmr_core.runner.policies import Decided, Policy
-from mmr_core.runner.prepare import Prepared
-from mmr_core.runner.references import TestSet, parts_of, test_set
+from mmr_core.runner.prepare import Parted, Prepared
+from mmr_core.runner.references import SHORT_LIST, TestSet
 from mmr_core.runner.summary import averaged
+from mmr_core.runner.tasks import runner
 from mmr_core.specs import UNIFORM
 from mmr_leaderboard.schema import Latency, Point, StrictModel
 
 Floats = NDArray[np.float64]
 POINTS = 200
 """The most operating points, and the most corners of a frontier, that are published per row."""
-
 
 LATENCY_DRAWS, LATENCY_SEED = 1000, 0
 
@@ -50,16 +57,33 @@ class Figures(StrictModel):
     draws: tuple[FiniteFloat | None, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Slice:
+@dataclass(frozen=True, kw_only=True)
+class BoardReading:
+    """Reads one reference row on every slice of a board; `UNIFORM` is among them."""
+
     name: str
-    scenario: str
-    rows: NDArray[np.intp]
-    yardstick: Yardstick
+    validates: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def of_router(self, name: str, answers: Sequence[Answer], column: Prepared, yardsticks: Yardsticks) -> None:
+        """:raises TypeError: always; routers are fitted in isolation, and their answers go to `BoardScorer.entry`."""
+        raise TypeError("the leaderboard fits no router in this process")
+
+    def of_references(self, column: Parted, yardsticks: Yardsticks) -> tuple[Row, ...]:
+        """The row on the whole column, then on each slice."""
+        shapes = (each.tested.utility.shape for each in yardsticks)
+        own = [uniform_policy(*shape) if self.name == UNIFORM else None for shape in shapes]
+        return tuple(each.reference(self.name, policy) for each, policy in zip(yardsticks, own, strict=True))
 
 
 class BoardScorer:
-    """Scores rows of one board; what they are scored against is made once.
+    """Scores rows of one board by the runner's path; what they are scored against is made once.
+
+    Routers are fitted in isolation, so this differs from `mmr run` in where answers come from, and in nothing else. No
+    entry is scored against anything that was kept: the scale of skill is measured in each run that needs it.
 
     :param column: the board's column.
     :param draws: bootstrap draws for every interval.
@@ -67,27 +91,33 @@ class BoardScorer:
     """
 
     def __init__(self, column: Prepared, *, draws: int, draw_seed: int) -> None:
-        self.tested: TestSet = test_set(column)
-        self.whole = Yardstick.of(self.tested, draws=draws, draw_seed=draw_seed)
-        self._parts: list[_Slice] = []
-        kind, rows_of = parts_of(column)
-        for name, rows in rows_of.items() if kind == "dataset" else ():
-            try:
-                yardstick = Yardstick.of(self.tested.take(rows, name, kind), draws=draws, draw_seed=draw_seed)
-            except DegenerateError:
-                continue  # one model is both cheapest and dearest there: the board as a whole still has figures
-            spec = column.table.spec_of(name)
-            self._parts.append(_Slice(name=name, scenario=spec.scenario, rows=rows, yardstick=yardstick))
+        self._column = column.without_features()
+        if column.spec.members:
+            self._yardsticks = Yardsticks.of(column, draws=draws, category_draws=draws, draw_seed=draw_seed)
+        else:
+            self._yardsticks = Yardsticks.of_whole(column, draws=draws, draw_seed=draw_seed)
+        self._scenarios = [column.table.spec_of(name).scenario for name in self.datasets]
+
+    @property
+    def whole(self) -> Yardstick:
+        """What rows are measured with on all test instances."""
+        return self._yardsticks.whole
+
+    @property
+    def tested(self) -> TestSet:
+        """All complete test instances of the column."""
+        return self.whole.tested
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The datasets that rows have figures for."""
-        return tuple(part.name for part in self._parts)
+        """The datasets that rows have figures for; one where all models cost the same is left out."""
+        return tuple(part.tested.name for _, part in self._yardsticks.parts)
 
     def models_of(self, dataset: str) -> tuple[SingleModel, ...]:
         """The single models on one of `datasets`; on the whole column if there are no parts."""
-        yardstick = next((part.yardstick for part in self._parts if part.name == dataset), self.whole)
-        return yardstick.models
+        return next(
+            (part.models for _, part in self._yardsticks.parts if part.tested.name == dataset), self.whole.models
+        )
 
     def entry(self, name: str, policy: Policy, trade_off: float | None, *, validated: bool) -> Figures:
         """The figures of an entry.
@@ -97,49 +127,53 @@ class BoardScorer:
         :param validated: whether the entry can choose one at all; decision files cannot.
         """
         answers = Answers(name=name, policies=(policy,), trade_offs=(trade_off,))
-        row = self.whole.router(answers)
-        rows = [part.yardstick.router(answers.take(part.rows)) for part in self._parts]
-        return self._figures(row, rows, policy, chosen=validated)
+        with threadpool_limits(limits=1):  # as in `runner.tasks`: sums have one order
+            rows = self._yardsticks.router(answers)
+        return self._figures(rows, chosen=validated)
 
     def reference(self, name: str) -> Figures:
-        """The figures of a reference row: one of the engine's, or `UNIFORM`."""
-        if name == UNIFORM:
-            n, models = self.tested.utility.shape
-            return self.entry(UNIFORM, uniform_policy(n, models), None, validated=False)
-        row = self.whole.reference(name)
-        rows = [part.yardstick.reference(name) for part in self._parts if name in part.yardstick.references]
-        return self._figures(row, rows, None, chosen=False)
+        """The figures of a reference row, measured now: one of the engine's, or `UNIFORM`."""
+        with threadpool_limits(limits=1):
+            return self._figures(BoardReading(name=name).of_references(self._column, self._yardsticks))
+
+    def known_references(
+        self, registry: Registry, cache: Path, *, fresh: bool = False, progress: Progress = no_progress
+    ) -> dict[str, Figures]:
+        """The figures of every reference row, by name, in the order of display.
+
+        :param cache: a folder for finished rows; what it has is not measured again.
+        :param fresh: measure all of them, and keep them.
+        :raises MMRError: if the cache cannot be read or written.
+        """
+        asked = [BoardReading(name=name) for name in self.references]
+        with runner(registry, {}, cache=cache, fresh=fresh) as running:
+            bench = running.bench(Parcel(self._column), Parcel(self._yardsticks))
+            found = running.references(bench, asked, progress, "measuring references")
+        return {name: self._figures(rows) for name, rows in zip(self.references, found, strict=True)}
 
     @property
     def references(self) -> tuple[str, ...]:
         """The names of all reference rows, in the order of display."""
-        names = list(self.whole.references)
-        first_model = next((i for i, name in enumerate(names) if ":" in name), len(names))
-        return (*names[:first_model], UNIFORM, *names[first_model:])
+        names = tuple(self.whole.references)
+        return (*SHORT_LIST, UNIFORM, *names[len(SHORT_LIST) :])
 
-    def _figures(self, row: Row, rows: Sequence[Row], policy: Policy | None, *, chosen: bool) -> Figures:
-        by_scenario: dict[str, list[Row]] = {}
-        for part, own in zip(self._parts, rows, strict=True):
-            by_scenario.setdefault(part.scenario, []).append(own)
+    def _figures(self, rows: Sequence[Row], *, chosen: bool = False) -> Figures:
+        whole, *parts = rows
+        own = dict(zip(self.datasets, parts, strict=True))
+        by_scenario: dict[str, list[list[Row]]] = {}
+        for scenario, row in zip(self._scenarios, parts, strict=True):
+            by_scenario.setdefault(scenario, []).append([row])
+        lines = [corners(row.curves[0], each.within) for row, each in zip(rows, self._yardsticks, strict=True)]
         return Figures(
-            metrics=row.metrics,
-            chosen=(row.chosen or None) if chosen else None,
-            datasets={part.name: own.metrics for part, own in zip(self._parts, rows, strict=True)},
-            scenarios={
-                scenario: averaged([[own] for own in members])[0].metrics for scenario, members in by_scenario.items()
-            },
-            frontier=self._frontier(self.whole, row.name, policy),
-            points=_thinned(row.curves[0].cost, row.curves[0].utility),
-            dataset_frontiers={
-                part.name: self._frontier(part.yardstick, row.name, None if policy is None else policy.take(part.rows))
-                for part in self._parts
-            },
-            draws=tuple(None if np.isnan(figure) else float(figure) for figure in row.draws["nauc"]),
+            metrics=whole.metrics,
+            chosen=whole.chosen if chosen else None,
+            datasets={name: row.metrics for name, row in own.items()},
+            scenarios={scenario: averaged(members)[0].metrics for scenario, members in by_scenario.items()},
+            frontier=lines[0],
+            points=_thinned(whole.curves[0].cost, whole.curves[0].utility),
+            dataset_frontiers=dict(zip(own, lines[1:], strict=True)),
+            draws=tuple(None if np.isnan(figure) else float(figure) for figure in whole.draws["nauc"]),
         )
-
-    def _frontier(self, yardstick: Yardstick, name: str, policy: Policy | None) -> tuple[Point, ...]:
-        own = yardstick.references[name] if policy is None else policy
-        return corners(own.operating(yardstick.tested.utility, yardstick.tested.cost), yardstick.within)
 
 
 def uniform_policy(n: int, models: int) -> Policy:
@@ -147,9 +181,9 @@ def uniform_policy(n: int, models: int) -> Policy:
     return Decided(np.zeros(1), (np.full((n, models), 1 / models),))
 
 
-def corners(operating: Operating, within: CostRange) -> tuple[Point, ...]:
+def corners(curve: OperatingCurve, within: CostRange) -> tuple[Point, ...]:
     """The corners (cost, utility) of a frontier from c_min to c_max; evenly thinned to at most `POINTS`."""
-    line = frontier(*operating.points(), within)
+    line = frontier(curve.cost, curve.utility, within)
     return _thinned(line.cost, line.utility)
 
 

@@ -18,16 +18,19 @@ from typing import Any
 
 import pytest
 
-from mmr_leaderboard.ranking.board_run import RunRequest, RunResult, run_board
+from mmr_leaderboard.ranking.board_run import BoardRun, RunRequest, run_board
 from mmr_leaderboard.sandbox.contract import GIB, MIB, Limits, Method
 from mmr_leaderboard.schema import Entry, Leaderboard, PublishedFinding, Refused
 
 SECRET = "mmr-witness-secret"
 ANSWER_BYTES = 4 * MIB
+JOBS = 8
+"""More than attackers that wait for the clock, which then hold up nobody."""
+
 LIMITS = Limits(
     memory=2 * GIB,
-    cpu_seconds=8,
-    wall_seconds=60.0,
+    cpu_seconds=5,
+    wall_seconds=50.0,
     answer_bytes=ANSWER_BYTES,
     scratch_bytes=8 * MIB,
     open_files=256,
@@ -39,7 +42,7 @@ class World:
     """Everything that is there before a run: what attackers look for, and what they must leave as it is.
 
     :param rows: the table, as it was written; :param test: its test rows.
-    :param band_of: the submission that stands for an attacker, where several share one.
+    :param submission_of: the slug of an attacker's submission, where it is not its name: several may share one.
     :param listening: sockets that nobody may ever reach.
     """
 
@@ -53,12 +56,12 @@ class World:
     published: Path
     told: dict[str, Any]
     strange: tuple[str, ...] = ()
-    band_of: dict[str, str] = field(default_factory=dict)
+    submission_of: dict[str, str] = field(default_factory=dict)
     listening: list[socket.socket] = field(default_factory=list)
 
-    def run(self, method: Method | None, submissions: Path, **more: Any) -> RunResult:
+    def run(self, method: Method | None, submissions: Path, **more: Any) -> BoardRun:
         """Runs the board with this world's cache."""
-        asked = {"data": str(self.data), "published": self.published, "jobs": 4, "limits": LIMITS, **more}
+        asked = {"data": str(self.data), "published": self.published, "jobs": JOBS, "limits": LIMITS, **more}
         cache = asked.pop("cache", self.cache)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MMR_CACHE_DIR", str(cache))
@@ -93,7 +96,7 @@ class Arena:
 
     method: Method
     world: World
-    result: RunResult
+    result: BoardRun
     alone: Leaderboard
     before: Mapping[str, str]
     after: Mapping[str, str]
@@ -105,9 +108,9 @@ class Arena:
         return self.result.board
 
     def row(self, slug: str) -> Entry | Refused:
-        """The row of a submission, which may be that of a band; there is exactly one."""
-        shared = self.world.band_of.get(slug, slug)
-        (row,) = [each for each in (*self.board.entries, *self.board.refused) if each.slug == shared]
+        """The row of a submission, or of the submission of an attacker; there is exactly one."""
+        own = self.world.submission_of.get(slug, slug)
+        (row,) = [each for each in (*self.board.entries, *self.board.refused) if each.slug == own]
         return row
 
     def entry(self, slug: str) -> Entry:

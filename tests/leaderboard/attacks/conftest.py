@@ -168,9 +168,11 @@ def _honest(world: World, folder: Path) -> Path:
 def _submit_all(world: World) -> None:
     _honest(world, world.submissions)
     wheel = ground.attackers(world.wheelhouse, world.told, ground.remembered(world.rows, world.data))
-    world.band_of = {name: band for band, members in roll.BANDS.items() for name in members}
-    for name in (*(each for each in ROUTERS if each not in world.band_of), *roll.BANDS):
-        ground.submit(world.submissions, name, ground.router_of(wheel, name))
+    bands = {name: band for band, members in roll.BANDS.items() for name in members}
+    first = {name: f"a-{name}" for name in roll.PATIENT}  # submissions start in the order of their names
+    world.submission_of = {**bands, **first}
+    for name in (*(each for each in ROUTERS if each not in bands), *roll.BANDS):
+        ground.submit(world.submissions, first.get(name, name), ground.router_of(wheel, name))
     for make in hostile.SUBMISSIONS.values():
         make(ground, world.submissions, world.test)
     world.strange = hostile.strange_names(ground, world.submissions)

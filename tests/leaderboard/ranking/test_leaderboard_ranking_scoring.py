@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmr_core.errors import DegenerateError
-from mmr_core.numerics.bootstrap import PointSet
 from mmr_core.numerics.metrics import CostRange, frontier
+from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.registry import Registry
 from mmr_core.runner.evaluate import evaluate
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.policies import Decided
 from mmr_leaderboard.board import headline
-from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, BoardScorer, corners, uniform_policy
+from mmr_leaderboard.ranking.scoring import POINTS, UNIFORM, BoardReading, BoardScorer, corners, uniform_policy
 
 DRAWS = 25
 
@@ -53,6 +53,21 @@ def test_every_reference_has_the_figures_that_the_engine_gives_it(scorer, evalua
     for part in evaluated.slices:
         if name in {row.name for row in part.rows}:
             assert figures.datasets[part.name] == row_of(part, name).metrics
+
+
+def test_reference_rows_that_are_known_are_those_that_are_measured(scorer, opened, tmp_path, monkeypatch):
+    measured = {name: scorer.reference(name) for name in scorer.references}
+    assert scorer.known_references(opened.registry, tmp_path) == measured
+
+    def refuse(*_, **__):
+        raise AssertionError("a reference row was measured again")
+
+    monkeypatch.setattr(BoardReading, "of_references", refuse)
+    again = scorer.known_references(opened.registry, tmp_path)
+    assert again == measured
+    assert list(again) == list(scorer.references)
+    with pytest.raises(RuntimeError, match="measured again"):
+        scorer.known_references(opened.registry, tmp_path, fresh=True)
 
 
 def test_the_uniform_reference_is_the_built_in_random_router(scorer, evaluated):
@@ -116,7 +131,7 @@ def test_no_curve_has_more_than_the_points_that_are_published(m, seed):
     utility = np.sqrt(cost)  # strictly concave: every point is a corner
     within = CostRange(low=0.0, high=1.0, floor=0.0, best_cost=1.0, best_utility=1.0)
     line = frontier(cost, utility, within)
-    shown = corners(PointSet(trade_off=np.zeros(len(cost)), cost=cost[:, None], utility=utility[:, None]), within)
+    shown = corners(OperatingCurve(trade_off=np.zeros(len(cost)), cost=cost, utility=utility), within)
     assert len(shown) == min(POINTS, len(line.cost))
     assert shown[0] == (line.cost[0], line.utility[0])
     assert shown[-1] == (line.cost[-1], line.utility[-1])

@@ -221,3 +221,12 @@ BANDS = {
 
 Those who take away what another needs stand last: one closes the answer, one leaves secrets for others to find.
 """
+
+PATIENT = (
+    "sleeps-at-import",
+    "sleeps-in-fit",
+    "sleeps-in-predict",
+    "sleeps-when-deleted",
+    "stops-itself",
+)
+"""Attackers that do nothing until the clock ends them: they start first, so that the others run meanwhile."""
