@@ -267,7 +267,7 @@ class ManyMembers(Written):
     """A directory of as many members as fit."""
 
     def content(self):
-        return zipped({str(number): b"" for number in range(20_000)})
+        return zipped({str(number): b"" for number in range(2_000)})
 
 
 class Overlapping(Written):
