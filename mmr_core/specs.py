@@ -23,6 +23,9 @@ MODALITIES: tuple[Modality, ...] = ("text", "image")
 UNIFORM = "random"
 """The router that gives every model the same chance: an ordinary router, which tables show among the references."""
 
+ORACLE = "oracle"
+"""The reference that knows every outcome."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _FREE_NAME = re.compile(r"[^\s,][^,\n]*")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)

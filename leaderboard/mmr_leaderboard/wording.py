@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from mmr_core.render.numbers import CostUnit, name
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import UNIFORM
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE_UNAWARE
+from mmr_core.specs import ORACLE, UNIFORM
 from mmr_leaderboard.findings import CODES
 from mmr_leaderboard.schema import Entry, Leaderboard
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from mmr_core.authors.protocol import ORACLE, AuthorsResult, authors_split, evaluate_authors, unit_rows
+from mmr_core.authors.protocol import AuthorsResult, authors_split, evaluate_authors, unit_rows
 from mmr_core.contracts import Progress, no_progress
 from mmr_core.errors import UnknownNameError, UsageError
 from mmr_core.features import FeatureSource, PrecomputedFeatures
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.registry import ComponentShelf
-from mmr_core.specs import UNIFORM, DatasetSpec
+from mmr_core.specs import ORACLE, UNIFORM, DatasetSpec
 
 Rows = NDArray[np.float32]
 

@@ -36,7 +36,7 @@ from mmr_core.contracts import (
     no_progress,
 )
 from mmr_core.errors import DataError, DegenerateError, PluginError, UsageError
-from mmr_core.specs import UNIFORM
+from mmr_core.specs import ORACLE, UNIFORM
 
 if TYPE_CHECKING:
     from mmr_core.outcomes import OutcomeTable
@@ -47,8 +47,6 @@ Features = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 TRAIN_SHARE = 0.2
-ORACLE = "oracle"
-"""Like `UNIFORM`, a reference row: a pure function of the table."""
 
 
 def _figures(metrics: Mapping[str, AuthorsMetrics]) -> dict[str, dict[str, float | bool | None]]:

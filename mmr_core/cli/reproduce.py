@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mmr_core.render.study_page import RunFacts
     from mmr_core.results import CellFailure
     from mmr_core.studies import Results
-    from mmr_core.studies.plan import Conducted
+    from mmr_core.studies.plan import StudyReports
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
@@ -94,7 +94,7 @@ def reproduce(
     from mmr_core.runner.tasks import FINISHED
     from mmr_core.splits import split_digest, train_mask
     from mmr_core.studies import EncoderPair, Setting
-    from mmr_core.studies.plan import conduct, plan
+    from mmr_core.studies.plan import plan, report_studies
 
     parameters = settings(set_ or [], registry())
     asked = [name for item in items or [ALL] for name in listed(item)]
@@ -155,7 +155,7 @@ def reproduce(
                 cache=cache_root() / FINISHED,
                 progress=watch,
             )
-            conducted = conduct(planned, setting, results)
+            reported = report_studies(planned, setting, results)
             providers = [found.studies.find(study.name).provider for study in planned.studies]
             descriptions = list(sources.descriptions.values())
             facts = RunFacts(
@@ -172,12 +172,12 @@ def reproduce(
                 cached=results.kept,
                 started=started,
                 seconds=time.monotonic() - clock,
-                unavailable=conducted.unavailable,
-                failed={failure.study: failure.reason for failure in conducted.failures},
+                unavailable=reported.unavailable,
+                failed={failure.study: failure.reason for failure in reported.failures},
                 skipped_routers=skipped,
                 warnings=tuple(dict.fromkeys(warnings)),
             )
-        _report(conducted, results, facts, out, json=json)
+        _report(reported, results, facts, out, json=json)
     except KeyboardInterrupt:
         warn("interrupted: finished parts are kept, and the same command continues from there")
         raise typer.Exit(INTERRUPTED) from None
@@ -192,41 +192,41 @@ def study_names(items: Sequence[str], shelf: ComponentShelf) -> list[str]:
     return list(dict.fromkeys(shelf.label(shelf.find(word)) for word in words))
 
 
-def _report(conducted: Conducted, results: Results, facts: RunFacts, out: Path, *, json: bool) -> None:
+def _report(reported: StudyReports, results: Results, facts: RunFacts, out: Path, *, json: bool) -> None:
     """Writes and prints; ends with exit code 1 if something failed or nothing could be made."""
     from mmr_core.render.study_files import write_exhibits
 
-    files = write_exhibits(out, conducted.reports, facts, results, warn=warn) if conducted.reports else []
+    files = write_exhibits(out, reported.reports, facts, results, warn=warn) if reported.reports else []
     broken = [failure for failure in results.failures if not failure.unavailable]
-    failures = [f"study {failure.study!r} failed: {failure.reason}" for failure in conducted.failures]
+    failures = [f"study {failure.study!r} failed: {failure.reason}" for failure in reported.failures]
     failures += dict.fromkeys(_cell_failure(failure) for failure in broken)
     for line in failures:
         warn(line)
     if json:
-        print_json(_document(conducted, results, facts, failures, files))
+        print_json(_document(reported, results, facts, failures, files))
     else:
-        for line in _findings(conducted, results):
+        for line in _findings(reported, results):
             console().print(line, soft_wrap=True, highlight=False)
         for path in files:
             note(f"wrote {path}")
-    if not conducted.reports:
+    if not reported.reports:
         warn("nothing could be made from this table")
-    if failures or not conducted.reports:
+    if failures or not reported.reports:
         raise typer.Exit(WORK_FAILED)
 
 
-def _findings(conducted: Conducted, results: Results) -> Iterator[str]:
+def _findings(reported: StudyReports, results: Results) -> Iterator[str]:
     """Every finding with its verdict, and what could not be made, as rich markup."""
-    for finding in (finding for _, report in conducted.reports for finding in report.findings):
+    for finding in (finding for _, report in reported.reports for finding in report.findings):
         yield f"[bold]{_safe(finding.name)}[/bold]: {VERDICTS[finding.holds]}"
         yield f"  {_safe(finding.words)}"
         yield f"  [dim]Rule: {_safe(finding.rule)}[/dim]"
         if finding.published:
             yield f"  [dim]Published: {_safe(finding.published)}[/dim]"
         yield ""
-    for study, reason in conducted.unavailable.items():
+    for study, reason in reported.unavailable.items():
         yield f"not made: {_safe(f'{study}: {reason}')}"
-    for study, report in conducted.reports:
+    for study, report in reported.reports:
         for gap in report.gaps:
             yield f"not made: {_safe(f'{study}: {gap.what}: {gap.reason}')}"
     for reason in _not_measured(results):
@@ -234,7 +234,7 @@ def _findings(conducted: Conducted, results: Results) -> Iterator[str]:
 
 
 def _document(
-    conducted: Conducted, results: Results, facts: RunFacts, failures: Sequence[str], files: Sequence[Path]
+    reported: StudyReports, results: Results, facts: RunFacts, failures: Sequence[str], files: Sequence[Path]
 ) -> dict[str, Any]:
     """The content of `findings.json`, the reasons for missing cells, the failures, the counts and the files."""
     import json
@@ -242,7 +242,7 @@ def _document(
     from mmr_core.render.study_files import findings_json
 
     return {
-        **json.loads(findings_json(conducted.reports, facts)),
+        **json.loads(findings_json(reported.reports, facts)),
         "not_measured": _not_measured(results),
         "failures": list(failures),
         "cells": {"measured": facts.measured, "kept": facts.cached, "failed": len(results.failures)},

@@ -1,4 +1,4 @@
-"""Means over the observed outcomes, and the fallback values of a model without any.
+"""Statistics of observed outcomes: means, with fallback values for a model without any, and the scale of costs.
 
 The constant reference and every built-in router take their means from here, so that they agree on models and
 neighbourhoods without outcomes, and so that equal means are equal to the last bit.
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmr_core.errors import DegenerateError
 from mmr_core.numerics.summation import two_product, two_sum
 
 Floats = NDArray[np.float64]
@@ -91,6 +92,21 @@ def training_means(utility: Floats, cost: Floats) -> tuple[Floats, Floats]:
     mean_cost = observed_mean(cost, nothing)
     dearest = mean_cost.max(where=known, initial=0.0)
     return observed_mean(utility, nothing), np.where(known, mean_cost, dearest)
+
+
+def cost_scale(train_cost: Floats) -> float:
+    """The largest cost of the training split (the denominator of Eq. S1); divided by it, test costs may exceed 1.
+
+    :param train_cost: [n, K] in USD, NaN where missing.
+    :raises DegenerateError: if no cost is known, or none is above zero.
+    """
+    known = train_cost[~np.isnan(train_cost)]
+    if known.size == 0:
+        raise DegenerateError("no cost of the training split is known", fix="import more instances")
+    largest = float(known.max())
+    if largest <= 0:
+        raise DegenerateError("every cost of the training split is zero, so there is nothing to trade off")
+    return largest
 
 
 def _exact_parts(values: Floats, bound: Floats, addends: int) -> Iterator[Floats]:

@@ -29,7 +29,8 @@ from mmr_core.numerics.sweep import OperatingCurve
 from mmr_core.results import Estimate, Row, RowKind, SingleModel, Slice, estimate
 from mmr_core.runner.policies import Policy
 from mmr_core.runner.prepare import Parted
-from mmr_core.runner.references import CONSTANT, ORACLE, SHORT_LIST, References, TestSet, parts_of, test_set
+from mmr_core.runner.references import CONSTANT, SHORT_LIST, References, TestSet, parts_of, test_set
+from mmr_core.specs import ORACLE
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmr_core.errors import DataError, DegenerateError, FeatureError, UnknownNameError
 from mmr_core.features import Features, FeatureSource
-from mmr_core.numerics.normalisation import cost_scale
+from mmr_core.numerics.means import cost_scale
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.runner.learning import Learning, known_only_from, rows_learned_from
 from mmr_core.runner.options import Options

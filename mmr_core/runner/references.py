@@ -18,11 +18,10 @@ from mmr_core.numerics.metrics import SingleModels
 from mmr_core.results import SliceKind
 from mmr_core.runner.policies import Decided, Policy, Scored
 from mmr_core.runner.prepare import Parted
-from mmr_core.specs import ModelSpec
+from mmr_core.specs import ORACLE, ModelSpec
 
 Floats = NDArray[np.float64]
 
-ORACLE = "oracle"
 ORACLE_UNAWARE = "oracle-cost-unaware"
 BEST_SINGLE = "best-single"
 CONSTANT = "constant"

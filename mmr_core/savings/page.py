@@ -25,12 +25,12 @@ from mmr_core.runner.measure import Yardsticks
 from mmr_core.runner.measurement import Failure, Measurement
 from mmr_core.runner.options import Entrant, Options
 from mmr_core.runner.prepare import Parted, Prepared, prepare
-from mmr_core.runner.references import CONSTANT, ORACLE
+from mmr_core.runner.references import CONSTANT
 from mmr_core.runner.tasks import Runner, demand_no_reference, runner
 from mmr_core.savings.marks import Marks, measure_reference, measure_router
 from mmr_core.savings.operating import Asked, mark_of
 from mmr_core.savings.pool import comparable
-from mmr_core.specs import DatasetSpec
+from mmr_core.specs import ORACLE, DatasetSpec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

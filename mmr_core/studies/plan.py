@@ -65,7 +65,7 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Conducted:
+class StudyReports:
     """What came of the studies: reports by name, what could not be made, and what failed."""
 
     reports: tuple[tuple[str, StudyReport], ...]
@@ -90,8 +90,8 @@ def plan(names: Sequence[str], registry: Registry, setting: Setting) -> Plan:
     return Plan(studies=tuple(planned), unavailable=unavailable, claims=claims, failures=tuple(failures))
 
 
-def conduct(made: Plan, setting: Setting, results: Results) -> Conducted:
-    """Asks each study of a plan for its report.
+def report_studies(made: Plan, setting: Setting, results: Results) -> StudyReports:
+    """The report of each study of a plan.
 
     Exhibits become files, so a study whose exhibit has the name of an earlier study's, or a name that cannot be
     a file's, fails. What studies that cannot be made claim to test follows the reports of the others, as open findings.
@@ -107,7 +107,7 @@ def conduct(made: Plan, setting: Setting, results: Results) -> Conducted:
             taken.update({exhibit.name: planned.name for exhibit in report.exhibits})
     if reports:
         reports += _open(made.claims, unavailable)
-    return Conducted(reports=tuple(reports), unavailable=unavailable, failures=tuple(failures))
+    return StudyReports(reports=tuple(reports), unavailable=unavailable, failures=tuple(failures))
 
 
 def _open(

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from mmr_core.contracts import TEXT
 from mmr_core.errors import DegenerateError, FeatureError, PluginError, UnknownNameError, UsageError
 from mmr_core.features.aligned import View
-from mmr_core.numerics.normalisation import cost_scale
+from mmr_core.numerics.means import cost_scale
 from mmr_core.runner.fit import Fitted, Lesson, best_trade_off, learn
 from mmr_core.runner.options import Entrant
 from mmr_core.runner.policies import Policy, ask

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmr_core.errors import DataError, DegenerateError
-from mmr_core.numerics.normalisation import cost_scale
+from mmr_core.numerics.means import cost_scale
 from mmr_core.outcomes import OutcomeTable, Status, object_array
 from mmr_core.pricing import ModelPrice, PriceSheet, read_price_sheet, reprice
 

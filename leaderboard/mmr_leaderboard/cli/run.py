@@ -16,7 +16,7 @@ from mmr_leaderboard.cli.init import SUBMISSIONS
 from mmr_leaderboard.cli.publish import PUBLISHED, choices_file, unrecorded, write_publication
 
 if TYPE_CHECKING:
-    from mmr_leaderboard.ranking.board_run import RunRequest, RunResult
+    from mmr_leaderboard.ranking.board_run import BoardRun, RunRequest
     from mmr_leaderboard.schema import Leaderboard, Refused
 
 
@@ -157,7 +157,7 @@ def _check(request: RunRequest, *, json: bool) -> None:
     note(f"{out} is what a run gives")
 
 
-def _run(request: RunRequest, *, json: bool) -> RunResult:
+def _run(request: RunRequest, *, json: bool) -> BoardRun:
     from mmr_core.render.console import note, progress, warn
     from mmr_leaderboard.ranking.board_run import run_board
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from mmr_core.errors import DataError
-from mmr_core.store.atomic import exclusively, write_atomically
+from mmr_core.store.atomic import exclusively, sync_folder, write_atomically
 
 _EXCHANGE, _HERE = 2, -100
 """RENAME_EXCHANGE and AT_FDCWD of Linux."""
@@ -91,7 +91,7 @@ def exchange(first: Path, second: Path) -> None:
         number = ctypes.get_errno()
         raise NoExchangeError(number, os.strerror(number), str(second))
     with suppress(OSError):  # it is done; only its durability after a power cut is uncertain
-        _sync(second.parent)
+        sync_folder(second.parent)
 
 
 def _own(contents: Mapping[str, bytes]) -> dict[str, None]:
@@ -133,7 +133,7 @@ def _link_others(folder: Path, fresh: Path, own: Mapping[str, None]) -> None:
     for other in sorted(folder.iterdir()):
         if other.name not in own:
             _link(other, fresh / other.name)
-    _sync(fresh)
+    sync_folder(fresh)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -144,7 +144,7 @@ def _link(source: Path, target: Path) -> None:
     target.chmod(source.stat().st_mode & 0o7777)
     for inside in sorted(source.iterdir()):
         _link(inside, target / inside.name)
-    _sync(target)
+    sync_folder(target)
 
 
 def _bring_changed(old: Path, folder: Path, own: Mapping[str, None]) -> None:
@@ -173,7 +173,7 @@ def _move_in(folder: Path, contents: Mapping[str, bytes]) -> None:
                 _put_back(folder / name, old / name, was_there)
             raise
         with suppress(OSError):  # they are in; only their durability after a power cut is uncertain
-            _sync(folder)
+            sync_folder(folder)
 
 
 def _swap_one(fresh: Path, place: Path, old: Path) -> None:
@@ -193,13 +193,3 @@ def _put_back(place: Path, old: Path, was_there: bool) -> None:
         os.replace(old, place)
     else:
         place.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

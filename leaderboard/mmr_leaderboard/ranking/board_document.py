@@ -9,8 +9,8 @@ import numpy as np
 
 from mmr_core.numerics.bootstrap import LEVEL
 from mmr_core.runner.provenance import library_versions
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import UNIFORM
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE_UNAWARE
+from mmr_core.specs import ORACLE, UNIFORM
 from mmr_core.splits import SPLIT_NAME
 from mmr_leaderboard.board import Board
 from mmr_leaderboard.ranking.eligibility import JudgedSubmission, tier_of, unranked_because

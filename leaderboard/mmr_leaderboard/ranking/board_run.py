@@ -76,7 +76,7 @@ class RunRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class BoardRun:
     """The document of a run, and the choices to publish beside it.
 
     :ivar kept: how many verdicts were taken from the cache.
@@ -91,7 +91,7 @@ class RunResult:
 
 def run_board(
     request: RunRequest, *, warn: Callable[[str], None] = lambda line: None, progress: Progress = no_progress
-) -> RunResult:
+) -> BoardRun:
     """Runs the whole board. No submission can make it raise.
 
     :raises MMRError: if the table, the folder of submissions, or what is published cannot be read.
@@ -142,7 +142,7 @@ def run_board(
     refused = [_refused(one) for one in submissions if one.refused]
     judged, document = _document(board, referee.scorer, references, judged, refused, limits, versions)
     shown = {entry.slug for entry in document.entries}
-    return RunResult(
+    return BoardRun(
         kept=len(kept),
         verified=len(drawn),
         board=document,

@@ -68,7 +68,9 @@ def prctl(option: int, value: int, pointer: Any = 0, doing: str = "") -> None:
 
 def landlock_version() -> int:
     """The version of Landlock that this kernel speaks; 0 where it has none."""
-    return max(0, int(library.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1))))
+    return max(
+        0, int(library.syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(LANDLOCK_VERSION_QUERY)))
+    )
 
 
 def confine(rules: Mapping[str, list[str]]) -> None:

@@ -210,11 +210,6 @@ def audit_tests(statistics: Mapping[str, float | None]) -> list[AuditTest]:
     ]
 
 
-def is_known(name: str) -> bool:
-    """Whether a statistic has a description."""
-    return name in _WORDS
-
-
 def _exact(value: float) -> str:
     """Four significant digits; tiny values in powers of ten, as p values are read."""
     return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"

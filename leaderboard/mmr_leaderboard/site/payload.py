@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from mmr_core.numerics.metrics import METRICS
 from mmr_core.render.plots.palette import Palette, Style, own_style
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import UNIFORM
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE_UNAWARE
+from mmr_core.specs import ORACLE, UNIFORM
 from mmr_leaderboard.schema import Entry, Leaderboard, Point
 from mmr_leaderboard.site.plot import Axes, Series, axes, dash_lengths, marker_path
 from mmr_leaderboard.site.scopes import Bars, Row, Scope, bars, cells, frontier_on, packed, scopes

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from mmr_core.errors import DataError
 from mmr_core.runner.prepare import Prepared, select
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import UNIFORM, DatasetSpec
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE_UNAWARE
+from mmr_core.specs import ORACLE, UNIFORM, DatasetSpec
 from mmr_core.splits import split_digest, train_mask
 from mmr_leaderboard.submission.manifest import Pins
 

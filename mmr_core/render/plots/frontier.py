@@ -19,8 +19,8 @@ from mmr_core.render.plots.palette import Palette
 from mmr_core.render.run_tables import RANKED_BY, ROUTERS, SINGLE_MODELS, standings
 from mmr_core.render.table import titled
 from mmr_core.results import QUERIES, Column, ColumnSavings, RouterSavings, Row
-from mmr_core.runner.references import CONSTANT, ORACLE
-from mmr_core.specs import UNIFORM
+from mmr_core.runner.references import CONSTANT
+from mmr_core.specs import ORACLE, UNIFORM
 from mmr_core.studies.figures import Axis, Chart, Panel, Series
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from hashlib import blake2b
 from typing import Any
 
 from mmr_core.render.run_tables import SINGLE_MODELS
-from mmr_core.runner.references import CONSTANT, ORACLE
-from mmr_core.specs import UNIFORM
+from mmr_core.runner.references import CONSTANT
+from mmr_core.specs import ORACLE, UNIFORM
 from mmr_core.studies.figures import Chart, Series
 
 COLOURS = (

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from mmr_core.outcomes import OutcomeTable
 from mmr_core.results import METRIC_NAMES
 from mmr_core.runner.prepare import select
-from mmr_core.runner.references import BEST_SINGLE, ORACLE, ORACLE_UNAWARE
-from mmr_core.specs import DatasetSpec, ModelSpec
+from mmr_core.runner.references import BEST_SINGLE, ORACLE_UNAWARE
+from mmr_core.specs import ORACLE, DatasetSpec, ModelSpec
 from mmr_core.splits import train_mask, validation_mask
 from mmr_core.studies import Cell, Entry, Exhibit, Line, Results, Setting, Sheet, StudyReport
 from mmr_core.studies.exhibits import marked

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mmr_core.numerics.metrics import frontier
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX, ORACLE
-from mmr_core.specs import DatasetSpec
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, MODEL_PREFIX
+from mmr_core.specs import ORACLE, DatasetSpec
 from mmr_core.studies import (
     Axis,
     Cell,

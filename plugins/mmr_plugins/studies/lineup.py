@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE
-from mmr_core.specs import UNIFORM, DatasetSpec
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT
+from mmr_core.specs import ORACLE, UNIFORM, DatasetSpec
 from mmr_core.studies import Cell, Setting, Unavailable
 
 PREFERRED = "linear-mf"

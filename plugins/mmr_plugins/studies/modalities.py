@@ -16,8 +16,8 @@ import numpy as np
 
 from mmr_core.features.aligned import View
 from mmr_core.results import Estimate, averaged, difference
-from mmr_core.runner.references import CONSTANT, ORACLE
-from mmr_core.specs import DatasetSpec
+from mmr_core.runner.references import CONSTANT
+from mmr_core.specs import ORACLE, DatasetSpec
 from mmr_core.splits import part_of
 from mmr_core.studies import (
     Cell,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmr_core.outcomes import OutcomeTable
-from mmr_core.runner.references import ORACLE
+from mmr_core.specs import ORACLE
 from mmr_core.studies import (
     Axis,
     Cell,

@@ -19,7 +19,7 @@ from mmr_core.runner.grid import run_cells
 from mmr_core.runner.options import Options
 from mmr_core.runner.sources import Sources
 from mmr_core.studies import Setting
-from mmr_core.studies.plan import conduct, plan
+from mmr_core.studies.plan import plan, report_studies
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reproduce.md").read_text()
 
@@ -47,9 +47,9 @@ def test_the_study_of_the_page_runs(found, table, tmp_path):
     planned = plan(["text-alone"], found, setting)
     sources = Sources(FeatureChoice(), found, view="multimodal", cache=FeatureCache(tmp_path))
     results = run_cells(planned.cells, setting, source_for=sources, options=Options(draws=10))
-    conducted = conduct(planned, setting, results)
-    assert conducted.failures == ()
-    [(_, report)] = conducted.reports
+    reported = report_studies(planned, setting, results)
+    assert reported.failures == ()
+    [(_, report)] = reported.reports
     assert [line.label for line in report.exhibits[0].sheet.lines] == ["kmeans", "linear"]
     assert all(line.entries[0].low is not None for line in report.exhibits[0].sheet.lines)
 

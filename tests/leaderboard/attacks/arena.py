@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mmr_leaderboard.ranking.board_run import RunRequest, RunResult, run_board
+from mmr_leaderboard.ranking.board_run import BoardRun, RunRequest, run_board
 from mmr_leaderboard.sandbox.contract import GIB, MIB, Limits, Method
 from mmr_leaderboard.schema import Entry, Leaderboard, PublishedFinding, Refused
 
@@ -59,7 +59,7 @@ class World:
     submission_of: dict[str, str] = field(default_factory=dict)
     listening: list[socket.socket] = field(default_factory=list)
 
-    def run(self, method: Method | None, submissions: Path, **more: Any) -> RunResult:
+    def run(self, method: Method | None, submissions: Path, **more: Any) -> BoardRun:
         """Runs the board with this world's cache."""
         asked = {"data": str(self.data), "published": self.published, "jobs": JOBS, "limits": LIMITS, **more}
         cache = asked.pop("cache", self.cache)
@@ -96,7 +96,7 @@ class Arena:
 
     method: Method
     world: World
-    result: RunResult
+    result: BoardRun
     alone: Leaderboard
     before: Mapping[str, str]
     after: Mapping[str, str]

@@ -30,7 +30,7 @@ from mmr_leaderboard.jobs.entry_run import EntryRun
 from mmr_leaderboard.jobs.job_writer import RouterRequest, Runtime
 from mmr_leaderboard.ranking import board_run as run_module
 from mmr_leaderboard.ranking import referee
-from mmr_leaderboard.ranking.board_run import RunRequest, RunResult, run_board
+from mmr_leaderboard.ranking.board_run import BoardRun, RunRequest, run_board
 from mmr_leaderboard.sandbox.contract import ProcessEnd
 from mmr_leaderboard.submission.pins import Expected, expected_of
 from mmr_leaderboard.submission.skeleton import write_skeleton
@@ -130,7 +130,7 @@ class Ground:
         folder = self._skeleton(slug, "plugin", router=router, supersedes=supersedes, **lines)
         return judge(folder, self.expected, pinned=True).digest
 
-    def run(self, **request: Any) -> RunResult:
+    def run(self, **request: Any) -> BoardRun:
         """A run of the board, the submissions and what is published here."""
         asked = {"data": None, "submissions": self.submissions, "published": self.published, "jobs": 1, "verified": 0.0}
         asked |= request

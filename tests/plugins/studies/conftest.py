@@ -15,7 +15,8 @@ from mmr_core.outcomes import OutcomeTable, object_array
 from mmr_core.registry import Registry
 from mmr_core.results import METRIC_NAMES, CellFailure, cell_key
 from mmr_core.runner.prepare import columns_of
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE, ORACLE_UNAWARE
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE_UNAWARE
+from mmr_core.specs import ORACLE
 from mmr_core.studies import Cell, CellRecord, Results, Setting
 
 Figure = Callable[[Cell, str, str], float | None]

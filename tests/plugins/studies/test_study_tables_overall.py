@@ -7,7 +7,8 @@ import math
 import pytest
 
 from mmr_core.results import cell_key
-from mmr_core.runner.references import BEST_SINGLE, CONSTANT, ORACLE
+from mmr_core.runner.references import BEST_SINGLE, CONSTANT
+from mmr_core.specs import ORACLE
 from mmr_core.studies import Cell, Results, Unavailable
 from mmr_plugins.studies.overall import OverallResults, QualityNeutralCost
 

@@ -9,7 +9,7 @@ from mmr_core.features import FeatureCache
 from mmr_core.features.selection import FeatureChoice, feature_source
 from mmr_core.runner.grid import run_cells
 from mmr_core.runner.options import Options
-from mmr_core.studies.plan import conduct, plan
+from mmr_core.studies.plan import plan, report_studies
 from mmr_plugins.studies.cases import test_instances as asked_of
 
 NAMES = ("figure2", "clusters", "figure3", "figure4", "s-figure1", "shares", "s-figure2")
@@ -27,7 +27,7 @@ def ran(setting, registry, tmp_path_factory):
         source_for=lambda pair: feature_source(FeatureChoice(), registry, cache=cache),
         options=Options(draws=40),
     )
-    return run, results, conduct(made, run, results)
+    return run, results, report_studies(made, run, results)
 
 
 def test_every_study_of_a_figure_is_registered_and_gives_what_it_promises(ran):

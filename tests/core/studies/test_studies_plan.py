@@ -12,7 +12,7 @@ from mmr_core.plugins import Contribution, Discovery, Provider
 from mmr_core.registry import Registry
 from mmr_core.specs import ComponentSpec
 from mmr_core.studies import Cell, Exhibit, Finding, Results, Setting, Sheet, StudyReport, Unavailable
-from mmr_core.studies.plan import conduct, plan
+from mmr_core.studies.plan import plan, report_studies
 
 PROVIDER = Provider(plugin="studies", distribution="mmr-studies", version="1")
 
@@ -150,8 +150,8 @@ def setting(found, table) -> Setting:
 RESULTS = Results(records=())
 
 
-def reasons(conducted: Any) -> dict[str, str]:
-    return {failure.study: failure.reason for failure in conducted.failures}
+def reasons(reported: Any) -> dict[str, str]:
+    return {failure.study: failure.reason for failure in reported.failures}
 
 
 def test_the_cells_of_all_studies_stand_in_their_order(found, setting):
@@ -161,12 +161,12 @@ def test_the_cells_of_all_studies_stand_in_their_order(found, setting):
 
 def test_a_study_that_cannot_be_made_is_set_aside_with_its_reason(found, setting):
     made = plan(["nothere", "good", "nothingmeasured", "extra"], found, setting)
-    conducted = conduct(made, setting, RESULTS)
-    assert [name for name, _ in conducted.reports] == ["good"]
-    assert conducted.unavailable["nothere"] == "dataset 'alpha': there are no images"
-    assert conducted.unavailable["nothingmeasured"] == "nothing was measured"
-    assert "pip install 'mmr-studies[more]'" in conducted.unavailable["extra"]
-    assert conducted.failures == ()
+    reported = report_studies(made, setting, RESULTS)
+    assert [name for name, _ in reported.reports] == ["good"]
+    assert reported.unavailable["nothere"] == "dataset 'alpha': there are no images"
+    assert reported.unavailable["nothingmeasured"] == "nothing was measured"
+    assert "pip install 'mmr-studies[more]'" in reported.unavailable["extra"]
+    assert reported.failures == ()
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ def test_a_study_that_cannot_be_made_is_set_aside_with_its_reason(found, setting
     ],
 )
 def test_a_study_that_raises_or_breaks_its_contract_fails_alone(found, setting, study, reason):
-    conducted = conduct(plan([study, "good"], found, setting), setting, RESULTS)
-    assert [name for name, _ in conducted.reports] == ["good"]
-    assert conducted.unavailable == {}
-    assert reason in reasons(conducted)[study]
+    reported = report_studies(plan([study, "good"], found, setting), setting, RESULTS)
+    assert [name for name, _ in reported.reports] == ["good"]
+    assert reported.unavailable == {}
+    assert reason in reasons(reported)[study]
 
 
 def test_the_traceback_of_a_study_that_raised_is_kept(found, setting):
-    conducted = conduct(plan(["raisesinreport"], found, setting), setting, RESULTS)
-    assert "in report" in conducted.failures[0].details
+    reported = report_studies(plan(["raisesinreport"], found, setting), setting, RESULTS)
+    assert "in report" in reported.failures[0].details
 
 
 def test_cells_of_a_study_that_fails_are_not_run(found, setting):
@@ -199,13 +199,15 @@ def test_cells_of_a_study_that_fails_are_not_run(found, setting):
 
 
 def test_no_study_overwrites_the_exhibit_of_another(found, setting):
-    conducted = conduct(plan(["good", "again"], found, setting), setting, RESULTS)
-    assert [name for name, _ in conducted.reports] == ["good"]
-    assert reasons(conducted)["again"].startswith("exhibit 'good' is already one of study 'good'")
+    reported = report_studies(plan(["good", "again"], found, setting), setting, RESULTS)
+    assert [name for name, _ in reported.reports] == ["good"]
+    assert reasons(reported)["again"].startswith("exhibit 'good' is already one of study 'good'")
 
 
 def test_what_a_study_claims_is_an_open_finding_where_it_cannot_be_made(found, setting):
-    done = conduct(plan(["good", "claims", "claimsandfindsnothing", "nothere"], found, setting), setting, RESULTS)
+    done = report_studies(
+        plan(["good", "claims", "claimsandfindsnothing", "nothere"], found, setting), setting, RESULTS
+    )
     assert [name for name, _ in done.reports] == ["good", "claims", "claimsandfindsnothing"]
     assert set(done.unavailable) == {"claims", "claimsandfindsnothing", "nothere"}
     for name, report in done.reports[1:]:
@@ -217,7 +219,7 @@ def test_what_a_study_claims_is_an_open_finding_where_it_cannot_be_made(found, s
 
 
 def test_a_claim_is_no_report_where_nothing_else_was_made(found, setting):
-    assert conduct(plan(["claims"], found, setting), setting, RESULTS).reports == ()
+    assert report_studies(plan(["claims"], found, setting), setting, RESULTS).reports == ()
 
 
 def test_a_claim_that_is_no_finding_is_a_failure_of_its_study(found, setting):
