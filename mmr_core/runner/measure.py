@@ -212,19 +212,6 @@ class Yardstick:
         )
 
 
-def measure_slice(
-    tested: TestSet, answers: Sequence[Answers], *, draws: int, draw_seed: int, every_model: bool
-) -> Slice:
-    """All rows of one slice.
-
-    :param every_model: whether each single model has a row.
-    :raises DegenerateError: if the slice has nothing to measure against (see `SingleModels.of`).
-    """
-    yardstick = Yardstick.of(tested, draws=draws, draw_seed=draw_seed)
-    rows = [yardstick.router(each) for each in answers]
-    return yardstick.slice([*rows, *yardstick.reference_rows(every_model=every_model)])
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Yardsticks:
     """What all rows of a column are measured with.

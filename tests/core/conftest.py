@@ -23,7 +23,7 @@ from mmr_core.results import (
     Slice,
     Timing,
 )
-from mmr_core.runner.measure import Answers, measure_slice
+from mmr_core.runner.measure import Answers, Yardstick
 from mmr_core.runner.policies import Decided, Policy, Scored
 from mmr_core.runner.references import TestSet
 from mmr_core.runner.summary import macro_averages, paired_differences
@@ -38,6 +38,13 @@ def _guess(name: str, position: int, seed: int, utility: Floats, cost: Floats, s
         return Decided(np.zeros(1), (np.full((n, models), 1 / models),))
     noise = np.random.default_rng([position, seed]).normal(0, 0.4 + 0.6 * position, (n, models))
     return Scored(0.5 * utility + utility.mean(axis=0) + noise, cost.mean(axis=0) / scale * np.ones((n, 1)))
+
+
+def _slice(tested: TestSet, answers: Sequence[Answers], draws: int, *, every_model: bool) -> Slice:
+    """All rows of one slice."""
+    yardstick = Yardstick.of(tested, draws=draws, draw_seed=0)
+    rows = [yardstick.router(each) for each in answers]
+    return yardstick.slice([*rows, *yardstick.reference_rows(every_model=every_model)])
 
 
 def _column(
@@ -76,7 +83,7 @@ def _column(
             rows = np.flatnonzero(labels == label)
             part = test.take(rows, label, "dataset" if members else "category")
             taken = [answer.take(rows) for answer in answers]
-            parts.append(measure_slice(part, taken, draws=draws, draw_seed=0, every_model=False))
+            parts.append(_slice(part, taken, draws, every_model=False))
     spec = own.datasets[[d.name for d in own.datasets].index(wanted[0])]
     return Column(
         dataset=name,
@@ -90,7 +97,7 @@ def _column(
         split_digest=f"split of {name}",
         cost_scale=test.cost_scale,
         features={"encoder": "lite", "width": np.int64(64), "parameters": {"ngrams": (1, 2)}},
-        whole=measure_slice(test, answers, draws=draws, draw_seed=0, every_model=True),
+        whole=_slice(test, answers, draws, every_model=True),
         slices=tuple(parts),
         skipped={"tiny": "all models cost the same on average"} if categories else {},
         failures=(RouterFailure(router="broken", dataset=name, reason="ValueError: no", traceback="Traceback ..."),),

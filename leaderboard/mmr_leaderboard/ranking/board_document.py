@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from mmr_leaderboard.schema import (
     RouterFacts,
     Settings,
     SourceFacts,
+    StrictModel,
     TableFacts,
 )
 
@@ -178,13 +180,7 @@ def _entry(
         ties=() if place is None else tuple(slugs[at] for at in place.ties),
         copy_of=copied.get(one.slug, ""),
         unranked_because=unranked_because,
-        metrics=figures.metrics,
-        chosen=figures.chosen,
-        datasets=figures.datasets,
-        scenarios=figures.scenarios,
-        frontier=figures.frontier,
-        points=figures.points,
-        dataset_frontiers=figures.dataset_frontiers,
+        **_published(figures, Entry),
         latency=verdict.latency,
         checks=verdict.checks,
         audit=Audit(
@@ -225,12 +221,13 @@ def _reference(name: str, figures: Figures, board: Board) -> Reference:
     return Reference(
         name=name,
         title=TITLES.get(name) or titles.get(name, name),
-        metrics=figures.metrics,
-        datasets=figures.datasets,
-        scenarios=figures.scenarios,
-        frontier=figures.frontier,
-        dataset_frontiers=figures.dataset_frontiers,
+        **_published(figures, Reference),
     )
+
+
+def _published(figures: Figures, row: type[StrictModel]) -> dict[str, Any]:
+    """The figures that a row publishes: those for which it has a field of the same name."""
+    return {name: getattr(figures, name) for name in Figures.model_fields if name in row.model_fields}
 
 
 def _comparison(pair: Pair, slugs: Sequence[str]) -> Comparison:

@@ -43,11 +43,6 @@ with open(3, "w") as answer:
 """
 
 
-def available() -> list[Method]:
-    """The methods that isolate on this machine, the preferred one first."""
-    return [sandbox.method for sandbox in _candidates() if not _obstacle(sandbox)]
-
-
 def sandbox(method: Method | None) -> Sandbox:
     """A way of isolation that works here.
 

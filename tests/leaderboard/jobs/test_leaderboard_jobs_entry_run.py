@@ -19,8 +19,8 @@ from mmr_core.runner.prepare import prepare
 from mmr_leaderboard.jobs.entry_run import run_entry
 from mmr_leaderboard.jobs.job_writer import RouterRequest
 from mmr_leaderboard.packaging.runtime import runtime
-from mmr_leaderboard.sandbox.contract import Limits
-from mmr_leaderboard.sandbox.selection import available, sandbox
+from mmr_leaderboard.sandbox.contract import IsolationError, Limits
+from mmr_leaderboard.sandbox.selection import sandbox
 
 CODES = {"not-deterministic", "ids-matter", "order-matters", "batch-matters", "subset-matters"}
 
@@ -348,13 +348,15 @@ def test_a_workspace_is_left_clean_when_the_sandbox_itself_fails(stuff, runtime_
 
 @pytest.mark.parametrize("method", ["bubblewrap", "landlock"])
 def test_an_entry_runs_in_real_isolation(method, stuff, column, registry, tmp_path):
-    if method not in available():
-        pytest.skip(f"{method} does not work on this machine")
+    try:
+        isolation = sandbox(method)
+    except IsolationError as error:
+        pytest.skip(str(error))
     request = RouterRequest(distribution="mmr-bench", name="knn")
     on = runtime([], tmp_path / "environments")
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    done = run_entry(request, on, stuff, sandbox(method), Limits(), workspace=workspace)
+    done = run_entry(request, on, stuff, isolation, Limits(), workspace=workspace)
     assert done.findings == ()
     assert done.method == method
     demand_equal(done.policy, answer(column, Entrant(name="knn"), 0, registry, Options()).policy)

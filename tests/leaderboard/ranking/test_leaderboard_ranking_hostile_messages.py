@@ -126,7 +126,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "the scores": (board_run.BoardScorer, "entry"),
     "the latency": (referee, "latency"),
     "the audit": (referee, "audit"),
-    "the limits": (board_run, "read_against_honest"),
+    "the limits": (board_run, "read_against"),
     "the row": (board_document, "_entry"),
     "the pages": (board_run, "render"),
 }
