@@ -284,13 +284,20 @@ class Names(Means):
 
 
 class BehindTheAnswer(Means):
-    """Reads back what the descriptor of the answer leads to."""
+    """Reads back what the descriptor of the answer leads to: a file of its own in memory, with nothing in or around it.
+
+    The name of such a file is no path; its parent would be the root, whose names anybody inside may list.
+    """
 
     def attack(self, training):
+        def listed():
+            folder = Path(os.readlink("/proc/self/fd/3")).parent
+            return os.listdir(folder) if folder != Path("/") else []
+
         self.try_all(
-            lambda: os.pread(3, 1, 0),
-            lambda: os.listdir(Path(os.readlink("/proc/self/fd/3")).parent),
-            lambda: os.open("/dev/fd/3", os.O_RDWR),
+            lambda: os.pread(3, 1, 0) or [][0],
+            lambda: listed() or [][0],
+            lambda: os.read(os.open("/dev/fd/3", os.O_RDWR), 1) or [][0],
         )
         for descriptor in range(4, 256):
             with contextlib.suppress(OSError):
