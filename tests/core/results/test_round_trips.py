@@ -436,7 +436,7 @@ def test_rows_and_slices_that_contradict_themselves_cannot_be_made(result: Calla
         ("c_min below c_max", lambda: replace(part, c_max=part.c_min)),
         ("'none' is not one of its models", lambda: replace(part, best="none")),
         ("two slices", lambda: replace(column, slices=(column.slices[0], column.slices[0]))),
-        ("two columns", lambda: replace(run, columns=(column, column))),
+        ("expected one column for", lambda: replace(run, columns=(column, column))),
         ("at least 1 item", lambda: replace(run, columns=())),
         ("expected 3 curves", lambda: replace(run, seeds=(0, 1, 2))),
         ("different seeds", lambda: replace(run, seeds=(0, 0))),

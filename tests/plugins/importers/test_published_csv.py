@@ -325,7 +325,7 @@ def test_a_column_that_names_no_model_is_an_error(folder: Path) -> None:
     fails(
         write(folder, [a_row() | {"a,b_correct": "1", "a,b_cost": "1"}]),
         "column 'a,b_correct'",
-        "is no name for a model",
+        "is not a valid name for a model",
     )
 
 
