@@ -97,7 +97,8 @@ def climb_from_the_answer():
 
 @attempt
 def read_the_answer_back():
-    return os.pread(3, 1, 0)
+    if not os.pread(3, 1, 0):
+        raise OSError("nothing to read: the answer is a file in memory that this process alone has written")
 
 
 @attempt
