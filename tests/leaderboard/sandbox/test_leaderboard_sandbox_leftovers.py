@@ -57,7 +57,7 @@ def runner(any_cell, wait_until):
         text=True,
     )
     try:
-        wait_until(lambda: has_answered(any_cell.answer), "the run to begin")
+        wait_until(lambda: has_answered(started.pid), "the run to begin")
         yield started
     finally:
         started.kill()
@@ -65,8 +65,15 @@ def runner(any_cell, wait_until):
         started.stdout.close()
 
 
-def has_answered(answer: Path) -> bool:
-    return answer.exists() and answer.stat().st_size > 0
+def has_answered(runner: int) -> bool:
+    """Whether a run of this process has written into its answer, a file in memory that the runner holds open."""
+    for opened in Path(f"/proc/{runner}/fd").iterdir():
+        try:
+            if os.readlink(opened).startswith("/memfd:answer") and opened.stat().st_size > 0:
+                return True
+        except OSError:
+            continue
+    return False
 
 
 @pytest.fixture
@@ -153,7 +160,7 @@ def test_stopping_all_ends_the_runs_of_other_threads(any_cell, wait_until):
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: has_answered(any_cell.answer), "the run to begin")
+    wait_until(lambda: has_answered(os.getpid()), "the run to begin")
     assert stop_all() == 1
     thread.join()
     assert caught == [KeyboardInterrupt, KeyboardInterrupt]
