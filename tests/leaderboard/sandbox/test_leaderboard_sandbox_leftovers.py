@@ -66,10 +66,10 @@ def runner(any_cell, wait_until):
 
 
 def has_answered(runner: int) -> bool:
-    """Whether a run of this process has written into its answer, a file in memory that the runner holds open."""
+    """Whether READY has written into its answer, a file in memory that the runner holds open; no probe writes that."""
     for opened in Path(f"/proc/{runner}/fd").iterdir():
         try:
-            if os.readlink(opened).startswith("/memfd:answer") and opened.stat().st_size > 0:
+            if os.readlink(opened).startswith("/memfd:answer") and opened.read_bytes() == b"ready":
                 return True
         except OSError:
             continue
